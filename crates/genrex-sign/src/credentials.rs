@@ -1,0 +1,190 @@
+use alloc::string::String;
+use core::fmt;
+
+use hmac::{Hmac, KeyInit as _};
+use sha2::Sha256;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{Error, ErrorKind};
+
+/// The longest key or secret that is accepted, in characters. Our own bound: those that GenreX
+/// issues have about 20.
+pub(crate) const MAX_LENGTH: usize = 512;
+
+/// An API key and the secret that belongs to it.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    key: ApiKey,
+    secret: ApiSecret,
+}
+
+impl KeyPair {
+    /// Joins a key and its secret.
+    #[must_use]
+    pub const fn new(key: ApiKey, secret: ApiSecret) -> Self {
+        Self { key, secret }
+    }
+
+    /// The public half, sent as `gx-key`.
+    #[must_use]
+    pub const fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
+    /// The secret half, never sent.
+    #[must_use]
+    pub const fn secret(&self) -> &ApiSecret {
+        &self.secret
+    }
+}
+
+/// The API key: names the account, sent with every request.
+///
+/// 1 to 512 visible ASCII characters. It is redacted in `Debug` and wiped on drop, since whoever logs
+/// a request should not publish the account with it; [`as_str`](Self::as_str) shows it on purpose.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Zeroizing<String>);
+
+impl ApiKey {
+    /// Checks and takes a key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptyCredential`], [`ErrorKind::LongCredential`] or
+    /// [`ErrorKind::CredentialCharacter`]; none repeats what was given.
+    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
+        let text = Zeroizing::new(text.into());
+        check(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The key, to be put into a header.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(<redacted>)")
+    }
+}
+
+/// The API secret, kept only as the keyed state of HMAC-SHA256.
+///
+/// 1 to 512 visible ASCII characters. The characters themselves are wiped as soon as the state has
+/// been computed, once, here; the state is wiped on drop. Nothing gives the secret back, and `Debug`
+/// is redacted.
+#[derive(Clone)]
+pub struct ApiSecret {
+    keyed: Hmac<Sha256>,
+}
+
+impl ApiSecret {
+    /// Checks a secret and computes its key state.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptyCredential`], [`ErrorKind::LongCredential`] or
+    /// [`ErrorKind::CredentialCharacter`]; none repeats what was given.
+    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
+        let text = Zeroizing::new(text.into());
+        check(&text)?;
+        Ok(Self {
+            keyed: keyed_state(text.as_bytes()),
+        })
+    }
+
+    /// A fresh MAC over nothing yet, from the key state.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        self.keyed.clone()
+    }
+
+    /// For the published HMAC vectors, whose keys are any bytes.
+    #[cfg(test)]
+    pub(crate) fn from_bytes(key: &[u8]) -> Self {
+        Self {
+            keyed: keyed_state(key),
+        }
+    }
+}
+
+impl fmt::Debug for ApiSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiSecret(<redacted>)")
+    }
+}
+
+/// HMAC-SHA256's state after its key block (RFC 2104: a key longer than 64 bytes is hashed first,
+/// a shorter one is padded with zeros).
+fn keyed_state(key: &[u8]) -> Hmac<Sha256> {
+    const BLOCK: usize = 64;
+    let mut block = [0_u8; BLOCK];
+    if key.len() > BLOCK {
+        let digest = <Sha256 as sha2::Digest>::digest(key);
+        block[..digest.len()].copy_from_slice(&digest);
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    let state = Hmac::<Sha256>::new(&block.into());
+    block.zeroize();
+    state
+}
+
+fn check(text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(Error::new(ErrorKind::EmptyCredential));
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(Error::new(ErrorKind::LongCredential));
+    }
+    match text.bytes().position(|byte| !byte.is_ascii_graphic()) {
+        Some(position) => Err(Error::new(ErrorKind::CredentialCharacter { position })),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn debug_is_redacted() {
+        let pair = KeyPair::new(
+            ApiKey::new("4nBmZkU2-VdTNrPqL7e9y").unwrap(),
+            ApiSecret::new("7Xd9PfMlkanB5ZTuj0qQG").unwrap(),
+        );
+        assert_eq!(
+            format!("{pair:?}"),
+            "KeyPair { key: ApiKey(<redacted>), secret: ApiSecret(<redacted>) }"
+        );
+    }
+
+    #[test]
+    fn what_could_split_a_header_is_refused_without_an_echo() {
+        for (text, position) in [
+            ("abc\r", 3),
+            ("a\nb", 1),
+            ("\0", 0),
+            ("clé", 2),
+            ("two words", 3),
+            ("tab\t", 3),
+            ("\u{7f}", 0),
+        ] {
+            let kind = ErrorKind::CredentialCharacter { position };
+            for error in [ApiKey::new(text).unwrap_err(), ApiSecret::new(text).unwrap_err()] {
+                assert_eq!(error.kind(), kind, "{text:?}");
+                assert!(!format!("{error} {error:?}").contains(text), "{text:?}");
+            }
+        }
+        assert_eq!(ApiKey::new("").unwrap_err().kind(), ErrorKind::EmptyCredential);
+        assert_eq!(
+            ApiSecret::new("x".repeat(513)).unwrap_err().kind(),
+            ErrorKind::LongCredential
+        );
+        assert!(ApiSecret::new("x".repeat(512)).is_ok());
+    }
+}

@@ -1,0 +1,53 @@
+use core::time::Duration;
+
+use crate::{ApiSecret, Error, ErrorKind, SignatureHeader, UnixMillis};
+
+/// The other side: checks a header against the raw bytes of a body.
+///
+/// It works on bytes as they came. Re-encoding JSON before checking would refuse honest clients, since
+/// Node and Python escape and order differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verifier {
+    tolerance: Duration,
+}
+
+impl Verifier {
+    /// Accepts times up to `tolerance` before and after the verifier's own, both edges included.
+    ///
+    /// GenreX does not publish its own tolerance.
+    #[must_use]
+    pub const fn new(tolerance: Duration) -> Self {
+        Self { tolerance }
+    }
+
+    /// Checks `header` for `body` at the time `now`, and returns the time that was signed.
+    ///
+    /// The MAC is checked before the window, in constant time, so that an answer about the window is
+    /// given only to someone who holds the secret.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MalformedHeader`], [`ErrorKind::Mismatch`], [`ErrorKind::Expired`] or
+    /// [`ErrorKind::FromTheFuture`].
+    pub fn verify(
+        &self,
+        secret: &ApiSecret,
+        header: &str,
+        body: &[u8],
+        now: UnixMillis,
+    ) -> Result<UnixMillis, Error> {
+        let header: SignatureHeader = header.parse()?;
+        let t = header.timestamp();
+        if !header.signature().is_of(secret, t, body) {
+            return Err(Error::new(ErrorKind::Mismatch));
+        }
+        if t.abs_diff(now) <= self.tolerance {
+            return Ok(t);
+        }
+        Err(Error::new(if t < now {
+            ErrorKind::Expired
+        } else {
+            ErrorKind::FromTheFuture
+        }))
+    }
+}
