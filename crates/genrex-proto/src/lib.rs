@@ -1,0 +1,55 @@
+//! What is said to GenreX and what it answers, in both of its dialects.
+//!
+//! GenreX has two public sources, a quick start and an API reference, and where they disagree both
+//! forms are met. Everything here reads both and writes the reference's:
+//!
+//! ```
+//! use genrex_proto::{Balance, GenerateRequest, Generation, Prompt, Seconds};
+//!
+//! let request = GenerateRequest::new(Prompt::new("intense EDM")?, Seconds::new(10)?);
+//! assert_eq!(request.to_json(), br#"{"duration":10,"text":"intense EDM"}"#);
+//!
+//! // The quick start's names and the reference's are one thing.
+//! let ours = Balance::from_json(br#"{"durationLimit":60,"creditQuota":54,"usedCredit":4}"#)?;
+//! assert_eq!(ours.credits_left(), 50);
+//!
+//! // `content` is an object in one, an array in the other.
+//! let done = Generation::from_json(
+//!     br#"{"id":"QRY_1","status":"Completed","response":[{"content":{"url":"https://a.example/1.wav"}}]}"#,
+//! )?;
+//! assert_eq!(done.assets().next().map(|asset| asset.url), Some("https://a.example/1.wav"));
+//! # Ok::<(), genrex_proto::Error>(())
+//! ```
+//!
+//! Requests cannot be built wrong: [`Prompt`], [`Seconds`] and [`QueryId`] check what they hold.
+//! Answers are read liberally: unknown fields are kept, an unknown [`Status`] is a value, and only what
+//! a client cannot do without is required. Text that a server wrote is shown through [`Escaped`].
+//!
+//! Invariant: this crate knows no policy and no signature, and opens nothing.
+
+mod balance;
+mod endpoint;
+mod error;
+mod error_body;
+mod escape;
+mod generate;
+mod generation;
+mod lenient;
+mod query_id;
+mod retrieve;
+mod status;
+mod timestamp;
+mod waveform;
+
+pub use balance::{Balance, BalanceRequest};
+pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind};
+pub use error_body::ErrorBody;
+pub use escape::{Escaped, Excerpt};
+pub use generate::{GenerateRequest, Prompt, Seconds};
+pub use generation::{Asset, AssetContent, AssetMetadata, AssetResponse, Content, Generation};
+pub use query_id::QueryId;
+pub use retrieve::RetrieveRequest;
+pub use status::Status;
+pub use timestamp::Timestamp;
+pub use waveform::Waveform;

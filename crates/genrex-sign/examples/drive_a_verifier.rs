@@ -39,13 +39,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::with_cases(CASES);
 
     TestRunner::new(config.clone()).run(&signed_requests(), |request| {
-        prop_assert!(their_verifier(&request.secret, &request.header, &request.body));
+        prop_assert!(their_verifier(
+            &request.secret,
+            &request.header,
+            &request.body
+        ));
         Ok(())
     })?;
     println!("{CASES} honest requests: all accepted");
 
     TestRunner::new(config).run(&forgeries(), |forged| {
-        prop_assert!(!their_verifier(&forged.secret, &forged.header, &forged.body));
+        prop_assert!(!their_verifier(
+            &forged.secret,
+            &forged.header,
+            &forged.body
+        ));
         Ok(())
     })?;
     println!("{CASES} forgeries: all refused");

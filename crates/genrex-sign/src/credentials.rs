@@ -175,12 +175,18 @@ mod tests {
             ("\u{7f}", 0),
         ] {
             let kind = ErrorKind::CredentialCharacter { position };
-            for error in [ApiKey::new(text).unwrap_err(), ApiSecret::new(text).unwrap_err()] {
+            for error in [
+                ApiKey::new(text).unwrap_err(),
+                ApiSecret::new(text).unwrap_err(),
+            ] {
                 assert_eq!(error.kind(), kind, "{text:?}");
                 assert!(!format!("{error} {error:?}").contains(text), "{text:?}");
             }
         }
-        assert_eq!(ApiKey::new("").unwrap_err().kind(), ErrorKind::EmptyCredential);
+        assert_eq!(
+            ApiKey::new("").unwrap_err().kind(),
+            ErrorKind::EmptyCredential
+        );
         assert_eq!(
             ApiSecret::new("x".repeat(513)).unwrap_err().kind(),
             ErrorKind::LongCredential

@@ -56,12 +56,15 @@ impl FromStr for SignatureHeader {
 
 fn parse(text: &str) -> Option<SignatureHeader> {
     let (time, signature) = text.strip_prefix("t=")?.split_once(",v=")?;
-    Some(SignatureHeader::new(parse_time(time)?, parse_signature(signature)?))
+    Some(SignatureHeader::new(
+        parse_time(time)?,
+        parse_signature(signature)?,
+    ))
 }
 
 fn parse_time(text: &str) -> Option<UnixMillis> {
-    let canonical = text.bytes().all(|byte| byte.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'));
+    let canonical =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     // An empty text and one past `u64::MAX` fail to parse.
     canonical.then(|| text.parse().ok().map(UnixMillis::new))?
 }

@@ -50,7 +50,10 @@ impl SignedRequest {
     ///
     /// If `secret` is not a valid [`ApiSecret`].
     #[must_use]
-    #[expect(clippy::unwrap_used, reason = "documented: for tests, on generated secrets")]
+    #[expect(
+        clippy::unwrap_used,
+        reason = "documented: for tests, on generated secrets"
+    )]
     pub fn new(secret: String, t: u64, body: Vec<u8>) -> Self {
         let header = ApiSecret::new(secret.as_str())
             .unwrap()
@@ -201,31 +204,37 @@ pub fn signed_requests() -> impl Strategy<Value = SignedRequest> {
 
 /// Forgeries, each one [`Step`] away from an honest request.
 pub fn forgeries() -> impl Strategy<Value = Forgery> {
-    (signed_requests(), any::<prop::sample::Index>(), any::<u8>(), 0..8_u8).prop_filter_map(
-        "a step that this request has room for",
-        |(request, index, byte, which)| {
-            let bit_of = |bits: usize| (bits > 0).then(|| index.index(bits));
-            let step = match which {
-                0 => Step::BodyBit {
-                    bit: bit_of(8 * request.body.len())?,
-                },
-                1 => Step::BodyByteAdded { byte },
-                2 => Step::BodyByteRemoved,
-                3 => Step::TimeBit {
-                    bit: u32::from(byte) % 64,
-                },
-                4 => Step::PointMoved,
-                5 => Step::SecretBit {
-                    bit: bit_of(7 * request.secret.len())?,
-                },
-                6 => Step::SignatureBit {
-                    bit: index.index(256),
-                },
-                _ => Step::SignatureTruncated {
-                    bytes: index.index(32),
-                },
-            };
-            request.forged(step)
-        },
+    (
+        signed_requests(),
+        any::<prop::sample::Index>(),
+        any::<u8>(),
+        0..8_u8,
     )
+        .prop_filter_map(
+            "a step that this request has room for",
+            |(request, index, byte, which)| {
+                let bit_of = |bits: usize| (bits > 0).then(|| index.index(bits));
+                let step = match which {
+                    0 => Step::BodyBit {
+                        bit: bit_of(8 * request.body.len())?,
+                    },
+                    1 => Step::BodyByteAdded { byte },
+                    2 => Step::BodyByteRemoved,
+                    3 => Step::TimeBit {
+                        bit: u32::from(byte) % 64,
+                    },
+                    4 => Step::PointMoved,
+                    5 => Step::SecretBit {
+                        bit: bit_of(7 * request.secret.len())?,
+                    },
+                    6 => Step::SignatureBit {
+                        bit: index.index(256),
+                    },
+                    _ => Step::SignatureTruncated {
+                        bytes: index.index(32),
+                    },
+                };
+                request.forged(step)
+            },
+        )
 }

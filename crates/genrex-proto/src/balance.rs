@@ -1,0 +1,124 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::decode;
+use crate::lenient::optional;
+use crate::{Error, Timestamp};
+
+/// The body of `getBalance`: `{}` exactly. Free, reads only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BalanceRequest;
+
+impl BalanceRequest {
+    /// The bytes to sign and to send.
+    #[must_use]
+    pub fn to_json(self) -> Vec<u8> {
+        b"{}".to_vec()
+    }
+}
+
+/// The account's credits.
+///
+/// Reads the names of both sources, mixed too; where an answer has both for one number, the
+/// reference's counts. Serialises to the reference's names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "Wire")]
+#[non_exhaustive]
+pub struct Balance {
+    /// How many credits the account was given, in all (`totalCreditQuota`, `creditQuota`).
+    pub total_credit_quota: u64,
+    /// How many of them are spent (`creditsUsed`, `usedCredit`).
+    pub credits_used: u64,
+    /// The longest piece that the account may ask for, in seconds (`maxDurationSeconds`,
+    /// `durationLimit`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration_seconds: Option<u64>,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// When the account was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When the account last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Balance {
+    /// An account of this quota and use, and nothing else: for whoever plays the service.
+    #[must_use]
+    pub fn new(total_credit_quota: u64, credits_used: u64) -> Self {
+        Self {
+            total_credit_quota,
+            credits_used,
+            max_duration_seconds: None,
+            user_id: None,
+            created_at: None,
+            updated_at: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// Reads an answer of either dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnreadableAnswer`](crate::ErrorKind) when it is not JSON, or the quota or the use
+    /// is missing or no whole number.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        decode(json)
+    }
+
+    /// Credits that can still be spent; 0 when more is spent than was given.
+    #[must_use]
+    pub const fn credits_left(&self) -> u64 {
+        self.total_credit_quota.saturating_sub(self.credits_used)
+    }
+}
+
+/// Both sets of names.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    total_credit_quota: Option<u64>,
+    credit_quota: Option<u64>,
+    credits_used: Option<u64>,
+    used_credit: Option<u64>,
+    #[serde(default, deserialize_with = "optional")]
+    max_duration_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "optional")]
+    duration_limit: Option<u64>,
+    #[serde(default, deserialize_with = "optional")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "optional")]
+    created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "optional")]
+    updated_at: Option<Timestamp>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+impl TryFrom<Wire> for Balance {
+    type Error = &'static str;
+
+    fn try_from(wire: Wire) -> Result<Self, Self::Error> {
+        Ok(Self {
+            total_credit_quota: wire
+                .total_credit_quota
+                .or(wire.credit_quota)
+                .ok_or("neither `totalCreditQuota` nor `creditQuota` is there")?,
+            credits_used: wire
+                .credits_used
+                .or(wire.used_credit)
+                .ok_or("neither `creditsUsed` nor `usedCredit` is there")?,
+            max_duration_seconds: wire.max_duration_seconds.or(wire.duration_limit),
+            user_id: wire.user_id,
+            created_at: wire.created_at,
+            updated_at: wire.updated_at,
+            extra: wire.extra,
+        })
+    }
+}

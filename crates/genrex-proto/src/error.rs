@@ -1,0 +1,115 @@
+use std::error::Error as StdError;
+
+use serde::de::DeserializeOwned;
+
+use crate::Excerpt;
+
+/// Why a value was refused or an answer could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}{}", Where(self))]
+pub struct Error {
+    kind: ErrorKind,
+    path: Option<String>,
+    excerpt: Option<Excerpt>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) const fn new(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            path: None,
+            excerpt: None,
+            source: None,
+        }
+    }
+
+    /// What was wrong.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// For an answer: the path to the field that could not be read, such as `response[0].content`.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// For an answer: how it began, bounded and escaped.
+    #[must_use]
+    pub const fn excerpt(&self) -> Option<&Excerpt> {
+        self.excerpt.as_ref()
+    }
+}
+
+/// Says which field, where there is one.
+struct Where<'a>(&'a Error);
+
+impl core::fmt::Display for Where<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if let Some(path) = &self.0.path {
+            write!(f, " at `{}`", crate::Escaped(path))?;
+        }
+        match &self.0.excerpt {
+            Some(excerpt) => write!(f, "; it began: {excerpt}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A prompt of no characters.
+    #[error("the prompt is empty; describe the music in 1 to 250 characters")]
+    EmptyPrompt,
+    /// A prompt of more than 250 code points.
+    #[error("the prompt has {characters} characters; GenreX takes 250 at most")]
+    LongPrompt {
+        /// How many code points it has.
+        characters: usize,
+    },
+    /// A duration outside 5 to 60 seconds.
+    #[error("{given} s is not a duration that GenreX takes; choose 5 to 60 whole seconds")]
+    SecondsOutOfRange {
+        /// What was given.
+        given: u32,
+    },
+    /// A text that is no query id.
+    #[error(
+        "this is not a query id: it takes 1 to 128 letters, digits, `_`, `-` and `.`, \
+         as in QRY_WRXzIXyidD8x9xIEZZ4GppXh"
+    )]
+    InvalidQueryId,
+    /// An answer that is not the JSON that was expected.
+    #[error("the answer could not be read")]
+    UnreadableAnswer,
+}
+
+/// Reads an answer, with the path to the field that stopped it.
+pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        unreadable(
+            json,
+            Some(path).filter(|path| path != "."),
+            error.into_inner(),
+        )
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| unreadable(json, None, error))?;
+    Ok(value)
+}
+
+fn unreadable(json: &[u8], path: Option<String>, source: serde_json::Error) -> Error {
+    Error {
+        kind: ErrorKind::UnreadableAnswer,
+        path,
+        excerpt: Some(Excerpt::new(json)),
+        source: Some(Box::new(source)),
+    }
+}

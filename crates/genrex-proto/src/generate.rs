@@ -1,0 +1,125 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::{Error, ErrorKind};
+
+/// The body of `generateMusic`. Costs credits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct GenerateRequest {
+    duration: Seconds,
+    text: Prompt,
+}
+
+impl GenerateRequest {
+    /// What to make and how much of it.
+    #[must_use]
+    pub const fn new(text: Prompt, duration: Seconds) -> Self {
+        Self { duration, text }
+    }
+
+    /// What to make.
+    #[must_use]
+    pub const fn text(&self) -> &Prompt {
+        &self.text
+    }
+
+    /// How much of it.
+    #[must_use]
+    pub const fn duration(&self) -> Seconds {
+        self.duration
+    }
+
+    /// The bytes to sign and to send: `{"duration":10,"text":"intense EDM"}`.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
+/// Serialises one of this crate's requests, of which none can fail: they hold strings and integers.
+#[expect(clippy::expect_used, reason = "strings and integers always serialise")]
+pub(crate) fn to_json(request: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(request).expect("strings and integers always serialise")
+}
+
+/// A prompt: 1 to 250 Unicode code points.
+///
+/// GenreX does not say whether its 250 characters are UTF-16 units or code points, so only what both
+/// readings refuse is refused here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Prompt(String);
+
+impl Prompt {
+    /// The most code points that are accepted.
+    pub const MAX_CHARACTERS: usize = 250;
+
+    /// Checks and takes a prompt.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptyPrompt`] or [`ErrorKind::LongPrompt`].
+    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
+        let text = text.into();
+        match text.chars().count() {
+            0 => Err(Error::new(ErrorKind::EmptyPrompt)),
+            1..=Self::MAX_CHARACTERS => Ok(Self(text)),
+            characters => Err(Error::new(ErrorKind::LongPrompt { characters })),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Prompt {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+/// A duration of music: 5 to 60 whole seconds.
+///
+/// An account may be limited to less: see [`Balance::max_duration_seconds`](crate::Balance).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Seconds(u8);
+
+impl Seconds {
+    /// The shortest: 5 s.
+    pub const MIN: Self = Self(5);
+    /// The longest: 60 s.
+    pub const MAX: Self = Self(60);
+
+    /// Checks a number of seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecondsOutOfRange`] outside 5 to 60.
+    pub fn new(seconds: u32) -> Result<Self, Error> {
+        u8::try_from(seconds)
+            .ok()
+            .map(Self)
+            .filter(|seconds| (Self::MIN..=Self::MAX).contains(seconds))
+            .ok_or(Error::new(ErrorKind::SecondsOutOfRange { given: seconds }))
+    }
+
+    /// The number of seconds.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0)
+    }
+}

@@ -1,0 +1,247 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::decode;
+use crate::lenient::{one_or_many, optional};
+use crate::{Error, QueryId, Status, Timestamp, Waveform};
+
+/// A job, as `generateMusic` and `retrieve` answer: only a completed one has assets.
+///
+/// Serialises to the reference's form, whichever was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Generation {
+    /// The job's name.
+    pub id: QueryId,
+    /// What makes it: `GenrexV1`.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub process_system: Option<String>,
+    /// Where it was asked for: `API`.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source: Option<String>,
+    /// How it is doing.
+    #[serde(default)]
+    pub status: Status,
+    /// What `content` is: `Text`.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub content_type: Option<String>,
+    /// What was asked for.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub content: Option<Content>,
+    /// Documented as `null`; kept as it came.
+    #[serde(default)]
+    pub metadata: Value,
+    /// What came of it: empty unless [`status`](Self::status) is [`Status::Completed`].
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub response: Vec<AssetResponse>,
+    /// Whose it is.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_id: Option<String>,
+    /// When it was asked for.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub updated_at: Option<Timestamp>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Generation {
+    /// A job of this name and status, and nothing else: for whoever plays the service.
+    #[must_use]
+    pub fn new(id: QueryId, status: Status) -> Self {
+        Self {
+            id,
+            process_system: None,
+            source: None,
+            status,
+            content_type: None,
+            content: None,
+            metadata: Value::Null,
+            response: Vec::new(),
+            user_id: None,
+            created_at: None,
+            updated_at: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// Reads an answer of either dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnreadableAnswer`](crate::ErrorKind) with the path to the field, when it is not
+    /// JSON, has no `id`, or has assets of another shape than documented.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        decode(json)
+    }
+
+    /// Everything that can be downloaded, in the order of the answer.
+    pub fn assets(&self) -> impl Iterator<Item = Asset<'_>> {
+        self.response.iter().flat_map(|response| {
+            let waveforms = response
+                .metadata
+                .iter()
+                .map(|data| data.volume_visualize.as_ref());
+            response
+                .content
+                .iter()
+                .zip(waveforms.chain(std::iter::repeat(None)))
+                .filter_map(|(content, waveform)| {
+                    let url = content.url.as_deref()?;
+                    Some(Asset { url, waveform })
+                })
+        })
+    }
+}
+
+/// What was asked for, repeated by the service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Content {
+    /// The prompt.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub text: Option<String>,
+    /// The duration, in seconds.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub duration: Option<f64>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// One entry of `response`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct AssetResponse {
+    /// Its name: `RSP_…`.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub id: Option<String>,
+    /// What is known of the audio, one entry an asset.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub metadata: Vec<AssetMetadata>,
+    /// What `content` is: `Audio`.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub content_type: Option<String>,
+    /// The assets. An array in the reference, one object in the quick start.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub content: Vec<AssetContent>,
+    /// The job that it belongs to.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub query_id: Option<String>,
+    /// When it was made.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub updated_at: Option<Timestamp>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// Where an asset lies.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AssetContent {
+    /// The URL, on another host than the API's, good for a time that is not documented.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub url: Option<String>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// What is known of an asset.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AssetMetadata {
+    /// Its loudness over time.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub volume_visualize: Option<Waveform>,
+    /// Fields that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// One thing that can be downloaded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Asset<'a> {
+    /// Where it lies. Whoever has it can download: treat it as a secret for as long as it lives.
+    pub url: &'a str,
+    /// Its loudness over time, where the service gave it.
+    pub waveform: Option<&'a Waveform>,
+}

@@ -1,0 +1,66 @@
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How a job is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// It is being made.
+    Processing,
+    /// It is ready, and the answer carries its assets.
+    Completed,
+    /// It will not be ready; the service gives no reason.
+    Failed,
+    /// A status that this version does not know, as it came; empty where none came. It is a value and
+    /// not an error: the job goes on.
+    Other(String),
+}
+
+impl Status {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Processing => "Processing",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Self::Other(String::new())
+    }
+}
+
+impl From<String> for Status {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "Processing" => Self::Processing,
+            "Completed" => Self::Completed,
+            "Failed" => Self::Failed,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::Escaped(self.as_str()).fmt(f)
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
