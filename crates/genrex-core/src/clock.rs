@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use genrex_sign::UnixMillis;
+
+use crate::transport::{Moment, Now};
+
+/// Makes the `t` of signatures: this machine's clock until a refusal has shown it to be wrong, then the
+/// service's, carried on by the monotonic clock.
+///
+/// `t` strictly increases from one signature to the next, so that no two are alike; only a correction
+/// backwards, which the service asked for, starts again below.
+#[derive(Debug, Default)]
+pub(crate) struct SigningClock {
+    anchor: Option<(Moment, u64)>,
+    last: Option<u64>,
+}
+
+impl SigningClock {
+    /// How far off this machine's clock must be for a `Date`, whose resolution is a second, to show it.
+    const THRESHOLD: Duration = Duration::from_secs(2);
+    /// Past this the `Date` is more likely wrong than the clock.
+    const CEILING: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The `t` of the next signature.
+    pub(crate) fn stamp(&mut self, now: Now) -> UnixMillis {
+        let next = self.last.map_or(0, |last| last.saturating_add(1));
+        let t = self.read(now).max(next);
+        self.last = Some(t);
+        UnixMillis::new(t)
+    }
+
+    /// Learns from the `Date` (in seconds since the Unix epoch) of an answer that refused a signature.
+    /// Returns by how many milliseconds it put the clock forward; `None` when the clock was right.
+    pub(crate) fn learn(&mut self, date: i64, now: Now) -> Option<i64> {
+        // The middle of the second that the date names.
+        let theirs = u64::try_from(date)
+            .ok()?
+            .checked_mul(1000)?
+            .checked_add(500)?;
+        let ours = self.read(now);
+        let off = Duration::from_millis(theirs.abs_diff(ours));
+        if !(Self::THRESHOLD..=Self::CEILING).contains(&off) {
+            return None;
+        }
+        self.anchor = Some((now.moment, theirs));
+        self.last = self.last.filter(|last| *last < theirs);
+        i64::try_from(theirs).ok()?.checked_sub_unsigned(ours)
+    }
+
+    fn read(&self, now: Now) -> u64 {
+        match self.anchor {
+            Some((moment, then)) => {
+                let since = now.moment.since(moment).as_millis();
+                then.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+            }
+            None => now.wall.get(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, wall_millis: u64) -> Now {
+        Now {
+            moment: Moment::new(Duration::from_secs(seconds)),
+            wall: UnixMillis::new(wall_millis),
+        }
+    }
+
+    #[test]
+    fn t_increases_when_the_clock_stands_still_or_goes_back() {
+        let mut clock = SigningClock::default();
+        let stamps: Vec<_> = [1000, 1000, 400, 1001, 2000]
+            .into_iter()
+            .map(|wall| clock.stamp(at(0, wall)).get())
+            .collect();
+        assert_eq!(stamps, [1000, 1001, 1002, 1003, 2000]);
+    }
+
+    #[test]
+    fn a_correction_is_carried_on_by_the_monotonic_clock() {
+        let mut clock = SigningClock::default();
+        // An hour fast.
+        assert_eq!(clock.stamp(at(0, 10_000_000)).get(), 10_000_000);
+        assert_eq!(
+            clock.learn(6_400, at(1, 10_001_000)),
+            Some(6_400_500 - 10_001_000)
+        );
+        assert_eq!(clock.stamp(at(1, 10_001_000)).get(), 6_400_500);
+        // The wall clock no longer counts.
+        assert_eq!(clock.stamp(at(11, 3)).get(), 6_410_500);
+        assert_eq!(clock.learn(6_411, at(11, 3)), None);
+    }
+
+    #[test]
+    fn small_and_absurd_differences_teach_nothing() {
+        let day = 24 * 60 * 60;
+        for (date, learns) in [
+            (1_000_000, false),
+            (1_000_001, false),
+            (999_998, false),
+            (1_000_002, true),
+            (999_997, true),
+            (1_000_000 + day - 1, true),
+            (1_000_000 + day, false),
+            (1_000_000 - day - 1, false),
+            (-5, false),
+        ] {
+            let learned = SigningClock::default().learn(date, at(0, 1_000_000_000));
+            assert_eq!(learned.is_some(), learns, "{date}");
+        }
+    }
+}

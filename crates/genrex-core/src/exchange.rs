@@ -1,0 +1,113 @@
+use bytes::{Bytes, BytesMut};
+use genrex_proto::Excerpt;
+use http::response::Parts;
+
+use crate::machine::Event;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// What was seen of one exchange, from the send to the body's end.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// No head came.
+    Failed(TransportError),
+    /// A head came and the body broke off.
+    Cut {
+        head: Box<Parts>,
+        body: Bytes,
+        error: TransportError,
+    },
+    /// The body was longer than it may be; the rest was not read.
+    TooLarge { head: Box<Parts> },
+    /// The whole answer. Of a refusal, the first 4 KiB.
+    Answered { head: Box<Parts>, body: Bytes },
+}
+
+impl Seen {
+    pub(crate) fn head(&self) -> Option<&Parts> {
+        match self {
+            Self::Failed(_) => None,
+            Self::Cut { head, .. } | Self::TooLarge { head } | Self::Answered { head, .. } => {
+                Some(head)
+            }
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.head().map(|head| head.status.as_u16())
+    }
+
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        match self {
+            Self::Failed(_) | Self::TooLarge { .. } => None,
+            Self::Cut { body, .. } | Self::Answered { body, .. } => Some(body),
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&TransportError> {
+        match self {
+            Self::Failed(error) | Self::Cut { error, .. } => Some(error),
+            Self::TooLarge { .. } | Self::Answered { .. } => None,
+        }
+    }
+}
+
+/// Collects a small answer, of JSON, within a cap.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    head: Option<Box<Parts>>,
+    body: BytesMut,
+}
+
+impl Exchange {
+    /// The largest answer that is read: 1 MiB.
+    const CAP: usize = 1 << 20;
+
+    /// Takes the next event; `Some` when the exchange is over, `None` when more is to be read.
+    pub(crate) fn receive(&mut self, event: Event) -> Option<Seen> {
+        match (event, self.head.take()) {
+            (Event::Head(head), _) => {
+                self.head = Some(head);
+                None
+            }
+            (Event::Chunk(chunk), Some(head)) => self.chunk(&chunk, head),
+            (Event::End, Some(head)) => Some(self.answered(head)),
+            (Event::ReadFailed(error), Some(head)) => Some(Seen::Cut {
+                head,
+                body: self.taken(),
+                error,
+            }),
+            (Event::SendFailed(error), _) => Some(Seen::Failed(error)),
+            (Event::Cancelled(cancelled), _) => Some(Seen::Failed(TransportError::with_source(
+                TransportErrorKind::Cancelled,
+                cancelled,
+            ))),
+            (_, _) => Some(Seen::Failed(TransportError::new(TransportErrorKind::Other))),
+        }
+    }
+
+    fn chunk(&mut self, chunk: &[u8], head: Box<Parts>) -> Option<Seen> {
+        let success = head.status.is_success();
+        let cap = if success { Self::CAP } else { Excerpt::LIMIT };
+        let room = cap - self.body.len();
+        self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() <= room {
+            self.head = Some(head);
+            None
+        } else if success {
+            Some(Seen::TooLarge { head })
+        } else {
+            Some(self.answered(head))
+        }
+    }
+
+    fn answered(&mut self, head: Box<Parts>) -> Seen {
+        Seen::Answered {
+            head,
+            body: self.taken(),
+        }
+    }
+
+    fn taken(&mut self) -> Bytes {
+        std::mem::take(&mut self.body).freeze()
+    }
+}

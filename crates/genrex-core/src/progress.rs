@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use genrex_proto::{QueryId, Status};
+
+use crate::ErrorKind;
+
+/// What an operation has come to, as values that a caller can watch.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The service took the job: from here on the id is worth its price.
+    Accepted {
+        /// The job.
+        id: QueryId,
+    },
+    /// The job is being made.
+    Polled {
+        /// The job.
+        id: QueryId,
+        /// What the service says.
+        status: Status,
+        /// How often it has been asked.
+        polls: u32,
+        /// Since the wait began, or since the submit where that was in this process.
+        elapsed: Duration,
+    },
+    /// A status that this version does not know came for the first time; the wait goes on.
+    UnknownStatus {
+        /// The job.
+        id: QueryId,
+        /// What the service says.
+        status: Status,
+    },
+    /// Something failed, and is tried again.
+    Retrying {
+        /// What failed.
+        kind: ErrorKind,
+        /// After how long.
+        delay: Duration,
+        /// How often it has been tried.
+        attempts: u32,
+    },
+    /// The service's clock is not this machine's: signatures are made by the service's from now on.
+    ClockCorrected {
+        /// How far ahead of this machine's clock the service's is, in milliseconds.
+        offset_millis: i64,
+    },
+    /// The link to the audio had expired, and a fresh one was asked for.
+    FreshLink {
+        /// The job.
+        id: QueryId,
+    },
+    /// What was received so far does not fit what comes now: the download starts again from zero.
+    StartedOver,
+    /// Audio was received.
+    Downloading {
+        /// How many bytes so far.
+        received: u64,
+        /// How many there will be, where the storage says so.
+        total: Option<u64>,
+    },
+}

@@ -1,0 +1,133 @@
+use genrex_sign::{ApiKey, ApiSecret, KeyPair};
+
+use crate::{BaseUrl, Client, Error, ErrorKind, Settings, Transport};
+
+/// What a client is built of, beside its transport: where it calls, as whom, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// As whom: required.
+    pub keys: Option<KeyPair>,
+    /// Where: the service's own URL unless set.
+    pub base_url: BaseUrl,
+    /// How.
+    pub settings: Settings,
+}
+
+impl Setup {
+    /// The variable that holds the API key.
+    pub const KEY_VARIABLE: &'static str = "GENREX_API_KEY";
+    /// The variable that holds the API secret.
+    pub const SECRET_VARIABLE: &'static str = "GENREX_API_SECRET";
+    /// The variable that holds the base URL, where it is another than the service's own.
+    pub const BASE_URL_VARIABLE: &'static str = "GENREX_BASE_URL";
+
+    /// Takes the key pair and the base URL from variables; `lookup` is `std::env::var` and the like.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credentials`] if a variable is missing or holds what is no credential,
+    /// [`ErrorKind::Configuration`] if the base URL is refused. None repeats what a variable holds.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let required = |name: &str| {
+            lookup(name).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Credentials,
+                    format!("{name} is not set; GenreX gives out keys on request"),
+                )
+            })
+        };
+        let refused = |name: &str, error: genrex_sign::Error| {
+            Error::new(ErrorKind::Credentials, format!("{name} is refused")).with_source(error)
+        };
+        let key = ApiKey::new(required(Self::KEY_VARIABLE)?)
+            .map_err(|error| refused(Self::KEY_VARIABLE, error))?;
+        let secret = ApiSecret::new(required(Self::SECRET_VARIABLE)?)
+            .map_err(|error| refused(Self::SECRET_VARIABLE, error))?;
+        let base_url = match lookup(Self::BASE_URL_VARIABLE) {
+            Some(url) if !url.is_empty() => BaseUrl::new(&url)?,
+            _ => BaseUrl::default(),
+        };
+        Ok(Self {
+            keys: Some(KeyPair::new(key, secret)),
+            base_url,
+            settings: Settings::default(),
+        })
+    }
+
+    /// The client, over a transport.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credentials`] without a key pair.
+    pub fn client<T: Transport>(self, transport: T) -> Result<Client<T>, Error> {
+        let keys = self.keys.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Credentials,
+                "a client needs a key pair; give it one by `key_pair`",
+            )
+        })?;
+        Client::new(transport, self.base_url, keys, self.settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_required_checked_and_not_repeated() {
+        let vars = |key: &'static str, secret: &'static str, url: &'static str| {
+            move |name: &str| {
+                let value = match name {
+                    Setup::KEY_VARIABLE => key,
+                    Setup::SECRET_VARIABLE => secret,
+                    Setup::BASE_URL_VARIABLE => url,
+                    _ => "",
+                };
+                Some(value.to_owned()).filter(|value| value != "unset")
+            }
+        };
+        let setup = Setup::from_variables(vars("k", "s", "http://127.0.0.1:9")).unwrap();
+        assert_eq!(setup.base_url.as_str(), "http://127.0.0.1:9");
+        let setup = Setup::from_variables(vars("k", "s", "")).unwrap();
+        assert_eq!(setup.base_url.as_str(), BaseUrl::PRODUCTION);
+        for (key, secret, url, kind, names) in [
+            (
+                "unset",
+                "s",
+                "unset",
+                ErrorKind::Credentials,
+                "GENREX_API_KEY",
+            ),
+            (
+                "k",
+                "unset",
+                "unset",
+                ErrorKind::Credentials,
+                "GENREX_API_SECRET",
+            ),
+            (
+                "k",
+                "se cret\n",
+                "unset",
+                ErrorKind::Credentials,
+                "GENREX_API_SECRET",
+            ),
+            (
+                "k",
+                "s",
+                "http://genrex.example",
+                ErrorKind::Configuration,
+                "https",
+            ),
+        ] {
+            let error = Setup::from_variables(vars(key, secret, url)).unwrap_err();
+            assert_eq!(error.kind(), kind);
+            let shown = format!("{error} {error:?}");
+            assert!(
+                shown.contains(names) && !shown.contains("se cret"),
+                "{shown}"
+            );
+        }
+    }
+}

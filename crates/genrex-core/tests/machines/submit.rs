@@ -1,0 +1,458 @@
+use std::time::Duration;
+
+use genrex_core::failure::Class;
+use genrex_core::testing::{Reply, ScriptedTransport};
+use genrex_core::{ErrorKind, Progress, Route, Submission, TransportErrorKind as Kind, run_ready};
+
+use crate::support::{ACCEPTED, client, is_submit, ready, request, seconds_sent, watched};
+
+const DATE: &str = "Wed, 05 Jun 2024 08:06:25 GMT"; // the virtual clock's beginning
+
+/// What the outcome is called, and the kind of its error.
+fn outcome(submission: Submission) -> (&'static str, Option<ErrorKind>) {
+    match submission {
+        Submission::Accepted(_) => ("accepted", None),
+        Submission::Refused(error) => ("refused", Some(error.kind())),
+        Submission::NotSent(error) => ("not sent", Some(error.kind())),
+        Submission::Ambiguous(error) => {
+            assert!(error.evidence().is_some() && error.may_have_been_charged());
+            ("ambiguous", Some(error.kind()))
+        }
+    }
+}
+
+#[test]
+fn each_row_of_the_table_has_its_outcome_and_its_tries() {
+    let status = |status: u16| move || Reply::json(status, r#"{"message":"no"}"#);
+    let fails = |kind: Kind| move || Reply::fails(kind);
+    let huge = || Reply::json(200, vec![b' '; (1 << 20) + 1]);
+    let cut = || Reply::json(201, r#"{"id":"QRY_1"#).then_breaks(Kind::Closed);
+    let credit = || Reply::json(403, r#"{"message":"Insufficient credits"}"#);
+    let compressed = || Reply::json(201, &b"\x1f\x8b\x08"[..]).header("content-encoding", "gzip");
+    let redirect = || Reply::new(307, "").header("location", "https://elsewhere.example/?k=1");
+    let cases: Vec<(
+        &str,
+        Box<dyn Fn() -> Reply + Send>,
+        &str,
+        Option<ErrorKind>,
+        usize,
+    )> = vec![
+        (
+            "accepted",
+            Box::new(|| Reply::json(201, ACCEPTED)),
+            "accepted",
+            None,
+            1,
+        ),
+        (
+            "resolve",
+            Box::new(fails(Kind::Resolve)),
+            "not sent",
+            Some(ErrorKind::Unreachable),
+            4,
+        ),
+        (
+            "connect",
+            Box::new(fails(Kind::Connect)),
+            "not sent",
+            Some(ErrorKind::Unreachable),
+            4,
+        ),
+        (
+            "slow",
+            Box::new(fails(Kind::ConnectTimeout)),
+            "not sent",
+            Some(ErrorKind::Unreachable),
+            4,
+        ),
+        (
+            "tls",
+            Box::new(fails(Kind::Tls)),
+            "not sent",
+            Some(ErrorKind::Unreachable),
+            4,
+        ),
+        (
+            "certificate",
+            Box::new(fails(Kind::Certificate)),
+            "not sent",
+            Some(ErrorKind::Certificate),
+            1,
+        ),
+        (
+            "cancelled",
+            Box::new(fails(Kind::Cancelled)),
+            "not sent",
+            Some(ErrorKind::Cancelled),
+            1,
+        ),
+        (
+            "time-out",
+            Box::new(fails(Kind::Timeout)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "closed",
+            Box::new(fails(Kind::Closed)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "malformed",
+            Box::new(fails(Kind::Malformed)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "other",
+            Box::new(fails(Kind::Other)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "cut",
+            Box::new(cut),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "empty",
+            Box::new(|| Reply::json(200, "")),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "html",
+            Box::new(|| Reply::new(200, "<html>")),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "compressed",
+            Box::new(compressed),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "huge",
+            Box::new(huge),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "3xx",
+            Box::new(redirect),
+            "refused",
+            Some(ErrorKind::UnexpectedAnswer),
+            1,
+        ),
+        (
+            "400",
+            Box::new(status(400)),
+            "refused",
+            Some(ErrorKind::Refused),
+            1,
+        ),
+        (
+            "401",
+            Box::new(status(401)),
+            "refused",
+            Some(ErrorKind::Credentials),
+            1,
+        ),
+        (
+            "402",
+            Box::new(status(402)),
+            "refused",
+            Some(ErrorKind::OutOfCredit),
+            1,
+        ),
+        (
+            "403",
+            Box::new(status(403)),
+            "refused",
+            Some(ErrorKind::Credentials),
+            1,
+        ),
+        (
+            "credit",
+            Box::new(credit),
+            "refused",
+            Some(ErrorKind::OutOfCredit),
+            1,
+        ),
+        (
+            "404",
+            Box::new(status(404)),
+            "refused",
+            Some(ErrorKind::Refused),
+            1,
+        ),
+        (
+            "408",
+            Box::new(status(408)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "409",
+            Box::new(status(409)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "422",
+            Box::new(status(422)),
+            "refused",
+            Some(ErrorKind::Refused),
+            1,
+        ),
+        (
+            "425",
+            Box::new(status(425)),
+            "refused",
+            Some(ErrorKind::RateLimited),
+            5,
+        ),
+        (
+            "429",
+            Box::new(status(429)),
+            "refused",
+            Some(ErrorKind::RateLimited),
+            5,
+        ),
+        (
+            "451",
+            Box::new(status(451)),
+            "refused",
+            Some(ErrorKind::Refused),
+            1,
+        ),
+        (
+            "500",
+            Box::new(status(500)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "502",
+            Box::new(status(502)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "503",
+            Box::new(status(503)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "504",
+            Box::new(status(504)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "599",
+            Box::new(status(599)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+        (
+            "600",
+            Box::new(status(600)),
+            "ambiguous",
+            Some(ErrorKind::Ambiguous),
+            1,
+        ),
+    ];
+    for (name, reply, expected, kind, tries) in cases {
+        let wire = ScriptedTransport::answering(move |_| reply());
+        let submission = run_ready(client(&wire).submit(&request()));
+        assert_eq!(outcome(submission), (expected, kind), "{name}");
+        assert_eq!(
+            wire.sent().iter().filter(|sent| is_submit(sent)).count(),
+            tries,
+            "{name}"
+        );
+        assert!(
+            wire.sent()
+                .iter()
+                .all(|sent| sent.options.route == Route::Paid),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_paid_call_has_a_minute_and_is_not_cut_short_by_the_deadline() {
+    let wire = ScriptedTransport::new([Reply::json(201, ACCEPTED).after(Duration::from_secs(59))]);
+    let client = client(&wire);
+    let mut settings = *client.settings();
+    settings.deadline = Some(Duration::from_secs(5));
+    let submission = run_ready(client.with_settings(settings).submit(&request()));
+    assert_eq!(outcome(submission).0, "accepted");
+
+    let wire = ScriptedTransport::new([Reply::json(201, ACCEPTED).after(Duration::from_secs(60))]);
+    let submission = run_ready(crate::support::client(&wire).submit(&request()));
+    assert_eq!(outcome(submission).0, "ambiguous");
+    assert_eq!(wire.elapsed(), Duration::from_secs(60));
+}
+
+#[test]
+fn a_refusal_after_a_failed_connection_does_not_become_unsent() {
+    let wire = ScriptedTransport::new([
+        Reply::fails(Kind::Connect),
+        Reply::json(429, ""),
+        Reply::fails(Kind::Closed),
+    ]);
+    let submission = run_ready(client(&wire).submit(&request()));
+    assert_eq!(outcome(submission).0, "ambiguous");
+}
+
+#[test]
+fn a_whole_id_in_a_broken_success_is_salvaged_and_asked_after() {
+    let broken = || Reply::json(201, r#"{"id":"QRY_1","status":"Proc"#).then_breaks(Kind::Closed);
+    for (confirmation, expected) in [
+        (Reply::json(200, ACCEPTED), "accepted"),
+        (Reply::json(400, ""), "accepted"),
+        (Reply::json(404, ""), "ambiguous"),
+    ] {
+        let not_found = Reply::json(404, "");
+        let again = Reply::json(404, "");
+        let wire = ScriptedTransport::new([broken(), confirmation, not_found, again]);
+        match run_ready(client(&wire).submit(&request())) {
+            Submission::Accepted(job) => {
+                assert_eq!((job.id().as_str(), expected), ("QRY_1", "accepted"));
+            }
+            Submission::Ambiguous(error) => {
+                let evidence = error.evidence().unwrap();
+                assert_eq!(evidence.unconfirmed_id.as_ref().unwrap().as_str(), "QRY_1");
+                assert_eq!((evidence.seen, expected), (Class::Unreadable, "ambiguous"));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(wire.sent().iter().filter(|sent| is_submit(sent)).count(), 1);
+    }
+}
+
+#[test]
+fn an_hours_skew_is_learned_from_one_refusal_and_kept() {
+    let hour = Duration::from_secs(3600);
+    for fast in [true, false] {
+        let off = i64::try_from(hour.as_millis()).unwrap() * if fast { 1 } else { -1 };
+        let wire = ScriptedTransport::new([
+            Reply::json(401, r#"{"message":"signature expired"}"#).header("date", DATE),
+            Reply::json(201, ACCEPTED),
+            ready(),
+        ])
+        .with_clock_off_by(off);
+        let (client, reports) = watched(&client(&wire));
+        run_ready(client.generate(&request())).unwrap();
+        let t: Vec<i64> = wire
+            .sent()
+            .iter()
+            .map(|sent| sent.header("gx-signature")[2..15].parse().unwrap())
+            .collect();
+        let truth = 1_717_574_785_354;
+        assert_eq!(t[0], truth + off);
+        assert!(
+            (t[1] - truth).abs() < 1000 && (t[2] - truth - 2000).abs() < 1000,
+            "{t:?}"
+        );
+        let corrected = reports.lock().unwrap().iter().any(|report| {
+            matches!(report, Progress::ClockCorrected { offset_millis } if (offset_millis + off).abs() < 1000)
+        });
+        assert!(corrected);
+    }
+}
+
+#[test]
+fn a_refusal_that_is_not_about_the_clock_is_final_and_one_correction_is_all() {
+    let refusal = || Reply::json(401, "").header("date", DATE);
+    for (off, submits) in [(0, 1), (1_400, 1), (3_600_000, 2), (90_000_000, 1)] {
+        let wire = ScriptedTransport::new([refusal(), refusal()]).with_clock_off_by(off);
+        let submission = run_ready(client(&wire).submit(&request()));
+        assert_eq!(
+            outcome(submission),
+            ("refused", Some(ErrorKind::Credentials))
+        );
+        assert_eq!(wire.sent().len(), submits, "{off}");
+    }
+}
+
+#[test]
+fn later_means_the_whole_account_waits_as_long_as_asked() {
+    let wire = ScriptedTransport::new([
+        Reply::json(429, "").header("retry-after", "42"),
+        Reply::json(201, ACCEPTED),
+        Reply::json(429, "").header("retry-after", "7200"),
+        Reply::json(200, r#"{"creditQuota":1,"usedCredit":0}"#),
+    ]);
+    let client = client(&wire);
+    run_ready(client.submit(&request())).into_result().unwrap();
+    assert_eq!(seconds_sent(&wire), [0.0, 42.0]);
+
+    // A refused poll holds back the balance of a clone.
+    let mut once = *client.settings();
+    once.deadline = Some(Duration::from_secs(10));
+    let job = crate::support::job();
+    assert!(run_ready(client.with_settings(once).wait(&job)).is_err());
+    run_ready(client.clone().balance()).unwrap();
+    assert_eq!(seconds_sent(&wire), [0.0, 42.0, 42.0, 342.0]);
+}
+
+#[test]
+fn retries_jitter_within_their_ceilings_and_each_has_a_signature_of_its_own() {
+    let wire = ScriptedTransport::answering(|_| Reply::fails(Kind::Connect));
+    run_ready(client(&wire).balance()).unwrap_err();
+    let sent = wire.sent();
+    let pauses: Vec<_> = wire
+        .slept()
+        .iter()
+        .map(|(_, pause)| pause.as_secs_f64())
+        .collect();
+    assert_eq!(pauses.len(), 4);
+    for (pause, ceiling) in pauses.iter().zip([0.5, 1.0, 2.0, 4.0]) {
+        assert!(*pause <= ceiling, "{pauses:?}");
+    }
+    let mut signatures: Vec<_> = sent
+        .iter()
+        .map(|sent| sent.header("gx-signature"))
+        .collect();
+    signatures.dedup();
+    assert_eq!(signatures.len(), sent.len());
+}
+
+#[test]
+fn a_service_in_trouble_empties_the_retry_budget() {
+    let wire = ScriptedTransport::answering(|_| Reply::json(500, ""));
+    let client = client(&wire);
+    let tries: Vec<_> = (0..30)
+        .map(|_| {
+            let before = wire.sent().len();
+            run_ready(client.balance()).unwrap_err();
+            wire.sent().len() - before
+        })
+        .collect();
+    // 500 tokens: 25 calls of four retries at 5 each, then none.
+    assert!(tries[..25].iter().all(|tries| *tries == 5), "{tries:?}");
+    assert!(tries[25..].iter().all(|tries| *tries == 1), "{tries:?}");
+}

@@ -1,0 +1,71 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use genrex_core::proto::{GenerateRequest, Prompt, QueryId, Seconds};
+use genrex_core::testing::{Reply, ScriptedTransport, Sent, keys};
+use genrex_core::{BaseUrl, Client, Job, Pace, Progress, Settings};
+
+pub(crate) const ACCEPTED: &str = r#"{"id":"QRY_1","status":"Processing"}"#;
+pub(crate) const PROCESSING: &str = ACCEPTED;
+pub(crate) const FAILED: &str = r#"{"id":"QRY_1","status":"Failed"}"#;
+pub(crate) const LINKLESS: &str = r#"{"id":"QRY_1","status":"Completed","response":[]}"#;
+
+pub(crate) fn completed(url: &str) -> Reply {
+    Reply::json(
+        200,
+        format!(
+            r#"{{"id":"QRY_1","status":"Completed","response":[{{"content":[{{"url":"{url}"}}]}}]}}"#
+        ),
+    )
+}
+
+pub(crate) fn ready() -> Reply {
+    completed("https://a.example/1.wav")
+}
+
+pub(crate) fn client(wire: &ScriptedTransport) -> Client<ScriptedTransport> {
+    Client::seeded(
+        wire.clone(),
+        BaseUrl::default(),
+        keys(),
+        Settings::default(),
+        7,
+    )
+    .unwrap()
+}
+
+pub(crate) fn settings(pace: Pace, deadline: Option<Duration>) -> Settings {
+    let mut settings = Settings::default();
+    settings.pace = pace;
+    settings.deadline = deadline;
+    settings
+}
+
+pub(crate) fn request() -> GenerateRequest {
+    GenerateRequest::new(Prompt::new("music").unwrap(), Seconds::new(10).unwrap())
+}
+
+pub(crate) fn job() -> Job {
+    Job::resumed(QueryId::new("QRY_1").unwrap())
+}
+
+pub(crate) fn is_submit(sent: &Sent) -> bool {
+    sent.request.uri().path().ends_with("/generateMusic")
+}
+
+pub(crate) fn seconds_sent(wire: &ScriptedTransport) -> Vec<f64> {
+    wire.sent()
+        .iter()
+        .map(|sent| sent.at.as_secs_f64())
+        .collect()
+}
+
+/// The client, and all that it reports.
+pub(crate) fn watched(
+    client: &Client<ScriptedTransport>,
+) -> (Client<ScriptedTransport>, Arc<Mutex<Vec<Progress>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let client = client.on_progress(move |progress| log.lock().unwrap().push(progress.clone()));
+    (client, seen)
+}

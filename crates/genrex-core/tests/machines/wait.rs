@@ -1,0 +1,216 @@
+use std::time::Duration;
+
+use genrex_core::proto::Status;
+use genrex_core::testing::{Reply, ScriptedTransport};
+use genrex_core::{ErrorKind, Pace, Progress, TransportErrorKind as Kind, run_ready};
+
+use crate::support::{
+    ACCEPTED, FAILED, LINKLESS, PROCESSING, client, is_submit, job, ready, request, seconds_sent,
+    settings, watched,
+};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Processing until the virtual clock reads `at`, completed from then on.
+fn ready_at(at: Duration) -> ScriptedTransport {
+    ScriptedTransport::answering(move |sent| match sent.at < at {
+        _ if is_submit(sent) => Reply::json(201, ACCEPTED),
+        true => Reply::json(200, PROCESSING),
+        false => ready(),
+    })
+}
+
+#[test]
+fn an_hour_at_a_fixed_pace() {
+    let wire = ready_at(secs(3600));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), None));
+    let track = run_ready(client.generate(&request())).unwrap();
+    let expected: Vec<f64> = std::iter::once(0.0)
+        .chain((1..=720).map(|poll| f64::from(poll) * 5.0))
+        .collect();
+    assert_eq!(seconds_sent(&wire), expected);
+    assert_eq!((track.polls(), track.elapsed()), (720, secs(3600)));
+}
+
+#[test]
+fn the_growing_pace_finds_the_references_example_in_15_polls() {
+    let wire = ready_at(secs(61));
+    let track = run_ready(client(&wire).generate(&request())).unwrap();
+    let sent: Vec<f64> = seconds_sent(&wire)
+        .iter()
+        .map(|at| (at * 1000.0).round() / 1000.0)
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.4, 17.28, 20.736, 24.883, 29.86, 35.832,
+            42.998, 51.598, 61.598
+        ]
+    );
+    assert_eq!(track.polls(), 15);
+}
+
+#[test]
+fn an_earlier_runs_job_is_looked_at_at_once() {
+    let wire = ScriptedTransport::new([ready()]);
+    run_ready(client(&wire).wait(&job())).unwrap();
+    assert_eq!(wire.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn the_deadline_covers_requests_and_sleeps_and_its_error_says_how_far_it_came() {
+    // Each poll takes 3 s to answer.
+    let wire = ScriptedTransport::answering(|_| Reply::json(200, PROCESSING).after(secs(3)));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), Some(secs(21))));
+    let error = run_ready(client.wait(&job())).unwrap_err();
+    // The poll at 24 s would be too late: a last one is sent a second before the end, and given that.
+    assert_eq!(seconds_sent(&wire), [0.0, 8.0, 16.0, 20.0]);
+    assert_eq!(wire.elapsed(), secs(21));
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert!(error.is_resumable() && !error.may_have_been_charged());
+    assert_eq!(error.query_id().unwrap().as_str(), "QRY_1");
+    let waited = error.waited().unwrap();
+    assert_eq!(
+        (waited.elapsed, waited.limit, waited.polls),
+        (secs(21), Some(secs(21)), 4)
+    );
+    assert_eq!(waited.last_status, Some(Status::Processing));
+    assert!(
+        std::error::Error::source(&error).is_some(),
+        "the poll that got no answer"
+    );
+    assert!(!error.to_string().contains("submit a new"), "{error}");
+}
+
+#[test]
+fn a_deadline_shorter_than_the_pace_still_gets_a_last_look() {
+    let wire = ready_at(secs(0));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(60)), Some(secs(10))));
+    run_ready(client.generate(&request())).unwrap();
+    assert_eq!(seconds_sent(&wire), [0.0, 9.0]);
+}
+
+#[test]
+fn an_unknown_status_goes_on_and_is_reported_once() {
+    let queued = || Reply::json(200, r#"{"id":"QRY_1","status":"Queued"}"#);
+    let wire = ScriptedTransport::new([queued(), queued(), ready()]);
+    let (client, reports) = watched(&client(&wire));
+    run_ready(client.wait(&job())).unwrap();
+    let warnings = reports
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|report| matches!(report, Progress::UnknownStatus { .. }))
+        .count();
+    assert_eq!(warnings, 1);
+}
+
+#[test]
+fn what_ends_a_wait_and_after_how_many_answers() {
+    let other_job = r#"{"id":"QRY_2","status":"Processing"}"#;
+    for (status, body, kind, answers) in [
+        (200, FAILED, ErrorKind::GenerationFailed, 1),
+        (200, LINKLESS, ErrorKind::UnexpectedAnswer, 3),
+        (200, other_job, ErrorKind::UnexpectedAnswer, 5),
+        (200, "<html>", ErrorKind::UnexpectedAnswer, 5),
+        (200, "", ErrorKind::UnexpectedAnswer, 5),
+        (302, "", ErrorKind::UnexpectedAnswer, 1),
+        (400, "", ErrorKind::Refused, 1),
+        (401, "", ErrorKind::Credentials, 1),
+        (403, "", ErrorKind::Credentials, 1),
+        (404, "", ErrorKind::NotFound, 3),
+    ] {
+        let wire = ScriptedTransport::answering(move |_| Reply::json(status, body));
+        let error = run_ready(client(&wire).wait(&job())).unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {body}");
+        assert_eq!(wire.sent().len(), answers, "{status} {body}");
+        assert_eq!(error.query_id().unwrap().as_str(), "QRY_1");
+    }
+}
+
+#[test]
+fn a_link_that_leads_inside_is_not_a_track() {
+    let wire = ScriptedTransport::answering(|_| {
+        crate::support::completed("https://169.254.169.254/latest")
+    });
+    let error = run_ready(client(&wire).wait(&job())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
+    assert!(error.to_string().contains("private address"), "{error}");
+}
+
+#[test]
+fn a_job_just_submitted_may_be_unknown_for_30_seconds() {
+    let wire = ScriptedTransport::answering(|sent| match sent.at < secs(31) {
+        _ if is_submit(sent) => Reply::json(201, ACCEPTED),
+        true => Reply::json(404, ""),
+        false => ready(),
+    });
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(4)), None));
+    run_ready(client.generate(&request())).unwrap();
+
+    let wire = ScriptedTransport::answering(|sent| match is_submit(sent) {
+        true => Reply::json(201, ACCEPTED),
+        false => Reply::json(404, ""),
+    });
+    let client = crate::support::client(&wire).with_settings(settings(Pace::Fixed(secs(10)), None));
+    let error = run_ready(client.generate(&request())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(seconds_sent(&wire), [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]);
+}
+
+#[test]
+fn five_failures_in_a_row_open_the_breaker_and_one_success_closes_it() {
+    // Down for two minutes.
+    let wire = ScriptedTransport::answering(|sent| match sent.at.as_secs() {
+        0..120 => Reply::fails(Kind::Connect),
+        120..150 => Reply::json(200, PROCESSING),
+        _ => ready(),
+    });
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), None));
+    run_ready(client.wait(&job())).unwrap();
+    assert_eq!(
+        seconds_sent(&wire),
+        [
+            0.0, 5.0, 10.0, 15.0, 20.0, 50.0, 80.0, 110.0, 140.0, 145.0, 150.0
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_stays_in_trouble_is_asked_to_the_deadline_without_a_retry_budget() {
+    for reply in [
+        || Reply::json(503, ""),
+        || Reply::json(429, ""),
+        || Reply::fails(Kind::Timeout),
+    ] {
+        let wire = ScriptedTransport::answering(move |_| reply());
+        let client = client(&wire).with_settings(settings(Pace::Fixed(secs(1)), Some(secs(3600))));
+        let error = run_ready(client.wait(&job())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Deadline);
+        assert!(wire.elapsed() <= secs(3600));
+        assert!(wire.sent().len() > 110, "{}", wire.sent().len());
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[test]
+fn a_poll_waits_as_long_as_asked() {
+    let wire = ScriptedTransport::new([
+        Reply::json(503, "").header("retry-after", "33"),
+        Reply::json(429, "").header("retry-after", "44"),
+        ready(),
+    ]);
+    run_ready(client(&wire).wait(&job())).unwrap();
+    assert_eq!(seconds_sent(&wire), [0.0, 33.0, 77.0]);
+}
+
+#[test]
+fn a_cancelled_wait_keeps_the_id() {
+    let wire = ready_at(secs(3600)).cancelled_at(secs(100));
+    let error = run_ready(client(&wire).generate(&request())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(error.is_resumable());
+    assert_eq!(wire.elapsed(), secs(100));
+}
