@@ -1,1 +1,52 @@
+//! An async client of GenreX, over [reqwest].
+//!
+//! ```no_run
+//! use genrex_async::{Client, GenerateRequest, Prompt, Seconds};
+//!
+//! # async fn run() -> Result<(), genrex_async::Error> {
+//! let client = Client::from_env()?;
+//! let request = GenerateRequest::new(Prompt::new("intense EDM")?, Seconds::new(10)?);
+//! let track = client.generate(&request).await?;
+//! client.download(track.audio(), "edm.wav").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It has the same methods as `genrex-blocking`, and decides nothing: every decision is
+//! [`genrex_core`]'s. It needs a tokio runtime with time and I/O.
+//!
+//! # Cancelling
+//!
+//! Drop the future: sleeps, connections and a download's part file go with it. A job that was accepted
+//! goes on at the service; [`Client::on_progress`] tells its id as soon as it is known, and
+//! [`Client::job`] takes it up again. A submit that is dropped on its way may have been charged.
+//!
+//! # Features
+//!
+//! - `rustls` (default): TLS by rustls, with its own crypto provider and the operating system's roots.
+//! - `rustls-no-provider`: the program installs a crypto provider before it builds a client.
+//! - `native-tls`: TLS by the operating system's own library. With a rustls feature on too, rustls is
+//!   used: a feature adds and never changes behaviour.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+mod failure;
+mod resolver;
+mod sink;
+mod transport;
+
+pub use client::{Client, ClientBuilder};
+pub use genrex_core::proto::{
+    Balance, GenerateRequest, Generation, Prompt, QueryId, Seconds, Status, Waveform,
+};
+pub use genrex_core::sign::{ApiKey, ApiSecret, KeyPair};
+pub use genrex_core::{
+    Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress, Settings,
+    Submission, Track,
+};
+pub use genrex_file::Existing;
+pub use transport::ReqwestTransport;
+
+pub use genrex_core as core;
+pub use reqwest;

@@ -1,0 +1,153 @@
+//! What ureq's errors say of the wire. No decision is taken here.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use genrex_core::{TransportError, TransportErrorKind as Kind};
+use ureq::{Error, Timeout};
+
+/// A failure of the resolver or the connector: nothing of the request had left.
+///
+/// ureq's own errors do not tell one that happened before the request was sent from one that happened
+/// after: a reset is `Io` in both.
+#[derive(Debug)]
+pub(crate) struct BeforeSend {
+    error: Error,
+    resolving: bool,
+}
+
+impl BeforeSend {
+    /// For the connector's errors. Through a proxy connectors nest: the innermost mark stays.
+    pub(crate) fn mark(error: Error) -> Error {
+        Self::marked(error, false)
+    }
+
+    /// For the resolver's errors.
+    pub(crate) fn mark_resolve(error: Error) -> Error {
+        Self::marked(error, true)
+    }
+
+    fn marked(error: Error, resolving: bool) -> Error {
+        match error {
+            Error::Other(other) if other.is::<Self>() || other.is::<Forbidden>() => {
+                Error::Other(other)
+            }
+            error => Error::Other(Box::new(Self { error, resolving })),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match &self.error {
+            _ if self.resolving => Kind::Resolve,
+            Error::Timeout(_) => Kind::ConnectTimeout,
+            Error::Io(error) if is_certificate(error) => Kind::Certificate,
+            Error::Io(error) if is_tls(error) => Kind::Tls,
+            Error::Tls(_) | Error::TlsRequired => Kind::Tls,
+            #[cfg(feature = "rustls-no-provider")]
+            Error::Rustls(_) => Kind::Tls,
+            #[cfg(feature = "native-tls")]
+            Error::NativeTls(_) => Kind::Tls,
+            _ => Kind::Connect,
+        }
+    }
+}
+
+impl fmt::Display for BeforeSend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for BeforeSend {}
+
+/// A name led to no address that may be connected to.
+#[derive(Debug)]
+pub(crate) struct Forbidden;
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name leads to no public address")
+    }
+}
+
+impl StdError for Forbidden {}
+
+/// Why no head came.
+pub(crate) fn send_failure(error: Error) -> TransportError {
+    let kind = match &error {
+        Error::Other(other) if other.is::<Forbidden>() => Kind::ForbiddenAddress,
+        Error::Other(other) => other.downcast_ref().map_or(Kind::Other, BeforeSend::kind),
+        // ureq gives these before it writes.
+        Error::BadUri(_) | Error::Http(_) | Error::RequireHttpsOnly(_) | Error::InvalidProxyUrl => {
+            Kind::Request
+        }
+        Error::HostNotFound => Kind::Resolve,
+        Error::ConnectionFailed | Error::ConnectProxyFailed(_) => Kind::Connect,
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Kind::ConnectTimeout,
+        Error::TlsRequired => Kind::Tls,
+        // From here on the request may have left.
+        Error::Timeout(_) => Kind::Timeout,
+        Error::Io(_) => Kind::Closed,
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => Kind::Malformed,
+        _ => Kind::Other,
+    };
+    TransportError::with_source(kind, Shown(error))
+}
+
+/// Why a body broke off.
+pub(crate) fn read_failure(error: io::Error) -> TransportError {
+    let error = Error::from(error);
+    let kind = match &error {
+        Error::Timeout(_) => Kind::Timeout,
+        Error::Protocol(_) => Kind::Malformed,
+        _ => Kind::Closed,
+    };
+    TransportError::with_source(kind, Shown(error))
+}
+
+/// ureq's error without what it repeats of the URL, whose query may be a secret.
+#[derive(Debug)]
+struct Shown(Error);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Error::BadUri(_) => f.write_str("the URL is not one that can be asked"),
+            Error::RequireHttpsOnly(_) => f.write_str("the configuration allows https only"),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Shown {}
+
+fn is_certificate(error: &io::Error) -> bool {
+    #[cfg(feature = "rustls-no-provider")]
+    let refused = matches!(
+        rustls_error(error),
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    );
+    #[cfg(not(feature = "rustls-no-provider"))]
+    let refused = {
+        let _ = error;
+        false
+    };
+    refused
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    #[cfg(feature = "rustls-no-provider")]
+    let tls = rustls_error(error).is_some();
+    #[cfg(not(feature = "rustls-no-provider"))]
+    let tls = {
+        let _ = error;
+        false
+    };
+    tls
+}
+
+#[cfg(feature = "rustls-no-provider")]
+fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}

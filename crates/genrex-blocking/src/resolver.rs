@@ -1,0 +1,48 @@
+use genrex_core::AddressPolicy;
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use crate::failure::{BeforeSend, Forbidden};
+
+/// Resolves names to the addresses that a policy allows: what is connected to is what was checked.
+#[derive(Debug)]
+pub(crate) struct FilteringResolver {
+    policy: AddressPolicy,
+    inner: DefaultResolver,
+}
+
+impl FilteringResolver {
+    pub(crate) fn new(policy: AddressPolicy) -> Self {
+        Self {
+            policy,
+            inner: DefaultResolver::default(),
+        }
+    }
+}
+
+impl Resolver for FilteringResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let found = self
+            .inner
+            .resolve(uri, config, timeout)
+            .map_err(BeforeSend::mark_resolve)?;
+        let mut allowed = self.empty();
+        for address in &found {
+            if self.policy.allows(address.ip()) {
+                allowed.push(*address);
+            }
+        }
+        if allowed.is_empty() {
+            return Err(Error::Other(Box::new(Forbidden)));
+        }
+        Ok(allowed)
+    }
+}

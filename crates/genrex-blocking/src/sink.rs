@@ -1,0 +1,69 @@
+use std::io::{self, Write};
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_core::{Error, ErrorKind, Sink};
+use genrex_file::{Existing, PartFile};
+
+/// A download into a file.
+pub(crate) struct FileSink(PartFile);
+
+impl FileSink {
+    pub(crate) fn create(path: &Path, existing: Existing) -> Result<Self, Error> {
+        PartFile::create(path, existing).map(Self).map_err(|error| {
+            Error::new(ErrorKind::Storage, "the file cannot be made").with_source(error)
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for FileSink {
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.0.write(&bytes)
+    }
+
+    async fn restart(&mut self) -> io::Result<()> {
+        self.0.restart()
+    }
+
+    async fn commit(&mut self) -> io::Result<()> {
+        self.0.commit()
+    }
+}
+
+/// A download into a writer, which cannot take anything back.
+pub(crate) struct WriterSink<W> {
+    writer: W,
+    written: bool,
+}
+
+impl<W> WriterSink<W> {
+    pub(crate) const fn new(writer: W) -> Self {
+        Self {
+            writer,
+            written: false,
+        }
+    }
+}
+
+#[async_trait]
+impl<W: Write + Send> Sink for WriterSink<W> {
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.written = true;
+        self.writer.write_all(&bytes)
+    }
+
+    async fn restart(&mut self) -> io::Result<()> {
+        if self.written {
+            return Err(io::Error::other(
+                "the writer cannot take back what it was given",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
