@@ -8,7 +8,7 @@ use genrex_sign::{KEY_HEADER, KeyPair, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Jitter};
 use crate::breaker::Breaker;
 use crate::budget::RetryBudget;
 use crate::clock::SigningClock;
@@ -31,7 +31,7 @@ struct Learned {
     budget: RetryBudget,
     breaker: Breaker,
     paused_until: Option<Moment>,
-    random: fastrand::Rng,
+    jitter: Jitter,
 }
 
 impl Account {
@@ -49,7 +49,7 @@ impl Account {
                 budget: RetryBudget::full(),
                 breaker: Breaker::default(),
                 paused_until: None,
-                random: fastrand::Rng::with_seed(seed),
+                jitter: Jitter::seeded(seed),
             }),
         })
     }
@@ -94,7 +94,7 @@ impl Account {
     }
 
     pub(crate) fn backoff(&self, backoff: Backoff, failures: u32) -> Duration {
-        backoff.delay(failures, &mut self.learned().random)
+        backoff.delay(failures, &mut self.learned().jitter)
     }
 
     pub(crate) fn take_retry(&self, after_timeout: bool) -> Option<u32> {

@@ -45,6 +45,8 @@ pub(crate) struct SignedCall<T> {
     last_cost: Option<u32>,
     last_failure: Option<Failure>,
     signed: Option<(UnixMillis, Moment)>,
+    /// The attempt that was announced, so that each is once.
+    announced: u32,
     reports: VecDeque<Progress>,
     state: State<T>,
 }
@@ -86,6 +88,7 @@ impl<T> SignedCall<T> {
             last_cost: None,
             last_failure: None,
             signed: None,
+            announced: 0,
             reports: VecDeque::new(),
             state: State::Due(None),
         }
@@ -102,8 +105,18 @@ impl<T> SignedCall<T> {
             Some(at) if is_late(at) => self.out_of_time(),
             Some(at) => Step::Sleep(at.since(now.moment)),
             None if is_late(now.moment) => self.out_of_time(),
+            None if self.is_to_be_announced() => {
+                self.announced += 1;
+                Step::Report(Progress::Submitting {
+                    attempt: self.announced,
+                })
+            }
             None => self.send(now),
         }
+    }
+
+    const fn is_to_be_announced(&self) -> bool {
+        !self.spec.endpoint.is_repeatable() && self.announced == self.attempts
     }
 
     fn send(&mut self, now: Now) -> Step<Result<T, Failure>> {

@@ -8,6 +8,12 @@ use crate::ErrorKind;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
+    /// A paid request is about to leave: until [`Self::Accepted`], [`Self::Retrying`] or the operation's
+    /// end, giving up may leave a charge behind.
+    Submitting {
+        /// Which attempt it is, from 1.
+        attempt: u32,
+    },
     /// The service took the job: from here on the id is worth its price.
     Accepted {
         /// The job.

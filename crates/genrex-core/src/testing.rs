@@ -139,8 +139,12 @@ impl Reply {
     /// The body in chunks of this size.
     #[must_use]
     pub fn in_chunks(mut self, size: usize) -> Self {
-        let whole: Vec<u8> = self.body.drain(..).flatten().collect();
-        self.body = whole.chunks(size).map(Bytes::copy_from_slice).collect();
+        let cut = |whole: Bytes| {
+            let starts = (0..whole.len()).step_by(size);
+            let chunks = starts.map(|start| whole.slice(start..whole.len().min(start + size)));
+            chunks.collect::<Vec<_>>()
+        };
+        self.body = self.body.into_iter().flat_map(cut).collect();
         self
     }
 

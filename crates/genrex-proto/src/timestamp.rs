@@ -11,25 +11,10 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(String);
 
 impl Timestamp {
-    /// The time `millis` milliseconds after the Unix epoch, in the service's form; `None` past the
-    /// year 9999.
-    #[must_use]
-    pub fn from_unix_millis(millis: i64) -> Option<Self> {
-        let time = jiff::Timestamp::from_millisecond(millis).ok()?;
-        Some(Self(format!("{time:.3}")))
-    }
-
     /// The text as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Milliseconds since the Unix epoch, where the text is a time with an offset.
-    #[must_use]
-    pub fn unix_millis(&self) -> Option<i64> {
-        let time: jiff::Timestamp = self.0.parse().ok()?;
-        Some(time.as_millisecond())
     }
 }
 

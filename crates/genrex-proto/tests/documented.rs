@@ -20,8 +20,8 @@ fn generate_and_its_body() {
     assert_eq!(content.text.as_deref(), Some("music"));
     assert_eq!(content.duration, Some(30.0));
     assert_eq!(
-        accepted.created_at.unwrap().unix_millis(),
-        Some(1_717_344_967_386)
+        accepted.created_at.unwrap().as_str(),
+        "2024-06-02T16:16:07.386Z"
     );
     assert!(accepted.extra.is_empty());
 

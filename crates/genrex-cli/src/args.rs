@@ -1,0 +1,204 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use genrex_async::{BaseUrl, QueryId, Seconds};
+use genrex_sandbox::{Charge, Dialect};
+
+/// Music from a prompt, by the GenreX API.
+///
+/// A prompt costs credits. Whatever is interrupted can be taken up again by its id, with `genrex wait`.
+/// With --sandbox everything happens on this machine: no key, no network, no credits.
+#[derive(Debug, Parser)]
+#[command(name = "genrex", version, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Run against a sandbox inside this process: no key, no network
+    #[arg(long, global = true, conflicts_with_all = ["base_url", "profile"])]
+    pub(crate) sandbox: bool,
+    /// Where the API is [env: GENREX_BASE_URL]
+    #[arg(long, global = true, value_name = "URL", value_parser = base_url)]
+    pub(crate) base_url: Option<BaseUrl>,
+    /// Which profile of the config file to use [env: GENREX_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Write one JSON document to standard output, and errors as JSON to standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: each poll; twice, each request
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make music from a prompt: submit it, wait, download. Costs credits
+    Generate(Box<Generate>),
+    /// Wait for a job that was submitted before, and download it
+    Wait(Wait),
+    /// Ask once how a job is doing
+    Status {
+        /// The job's id, as `generate` printed it
+        #[arg(value_parser = query_id)]
+        query_id: QueryId,
+    },
+    /// Show the account's credits
+    Balance,
+    /// Sign a body from standard input, and print the value of gx-signature
+    Sign(Sign),
+    /// Check a signature of a body from standard input
+    Verify(Verify),
+    /// Run a faithful GenreX on this machine
+    Sandbox(Box<Sandbox>),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Generate {
+    /// What to make, in 1 to 250 characters; `-` reads it from standard input
+    pub(crate) text: String,
+    /// How much of it, in seconds: 5 to 60
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) duration: Seconds,
+    /// Print the job's id and leave it to `genrex wait`
+    #[arg(long, conflicts_with_all = ["no_download", "output", "force"])]
+    pub(crate) no_wait: bool,
+    /// Print the links and download nothing
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) no_download: bool,
+    #[command(flatten)]
+    pub(crate) delivery: Delivery,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wait {
+    /// The job's id, as `generate` printed it
+    #[arg(value_parser = query_id)]
+    pub(crate) query_id: QueryId,
+    #[command(flatten)]
+    pub(crate) delivery: Delivery,
+}
+
+/// How a job is waited for, and where its audio goes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Delivery {
+    /// The file or folder to write to; `-` for standard output [default: a name from the prompt and the
+    /// job's id]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file of that name
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How long to wait; the job goes on after that
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Ask always so often [default: often at first, every 10 s at last]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) poll_interval: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sign {
+    /// The time to sign at, in milliseconds since 1970 [default: now]
+    #[arg(long, value_name = "MS")]
+    pub(crate) timestamp: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The value of gx-signature: `t=…,v=…`
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) signature: String,
+    /// How old the signature may be, or how far ahead
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) tolerance: Duration,
+    /// The time to check at, in milliseconds since 1970 [default: now]
+    #[arg(long, value_name = "MS")]
+    pub(crate) now: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sandbox {
+    /// Where to listen: a loopback address, port 0 for any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// What ids and music are made from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How long a job takes
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub(crate) render_time: Duration,
+    /// How many credits the account has
+    #[arg(long, value_name = "CREDITS", default_value_t = 10_000)]
+    pub(crate) quota: u64,
+    /// What a second of music costs
+    #[arg(long, value_name = "CREDITS", default_value_t = 1)]
+    pub(crate) price: u64,
+    /// When a job is charged: at its `submit` or at its `completion`
+    #[arg(long, value_name = "WHEN", default_value = "submit", value_parser = str::parse::<Charge>)]
+    pub(crate) charge: Charge,
+    /// The longest piece, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u8).range(5..=60))]
+    pub(crate) max_duration: u8,
+    /// How far a signature's time may be off
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) tolerance: Duration,
+    /// How long a link to audio works
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub(crate) link_lifetime: Duration,
+    /// Which form the answers have: `quick-start` or `reference`
+    #[arg(long, value_name = "FORM", default_value = "quick-start", value_parser = str::parse::<Dialect>)]
+    pub(crate) dialect: Dialect,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let positive = parsed.and_then(|duration| Duration::try_from(duration).ok());
+    positive
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| String::from("write a time with its unit, such as 500ms, 5s or 10m"))
+}
+
+fn seconds(text: &str) -> Result<Seconds, String> {
+    let number = text
+        .parse()
+        .map_err(|_| String::from("write whole seconds, from 5 to 60"))?;
+    Seconds::new(number).map_err(|error| error.to_string())
+}
+
+fn query_id(text: &str) -> Result<QueryId, String> {
+    QueryId::new(text).map_err(|error| error.to_string())
+}
+
+fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::new(text).map_err(|error| error.to_string())
+}

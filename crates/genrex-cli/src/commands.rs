@@ -1,0 +1,11 @@
+//! One file a command, or a few that share what they do.
+
+pub(crate) mod account;
+mod body;
+pub(crate) mod deliver;
+pub(crate) mod generate;
+pub(crate) mod pages;
+pub(crate) mod sandbox;
+pub(crate) mod sign;
+pub(crate) mod verify;
+pub(crate) mod wait;

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use genrex_async::QueryId;
+use serde_json::json;
+
+use crate::args::Global;
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Display;
+
+/// How long a question is worth.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// `genrex status`: one retrieve.
+pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Result<(), Failure> {
+    let connection = Connection::open(global, PATIENCE, None).await?;
+    let display = Display::new(*output);
+    let watcher = display.clone();
+    let client = connection
+        .client
+        .on_progress(move |progress| watcher.show(progress));
+    let answer = client.retrieve(&id).await;
+    display.clear();
+    let generation = answer?;
+    if output.is_json() {
+        return output.document(&generation);
+    }
+    output.line(format_args!("{} {}", generation.id, generation.status))?;
+    for asset in generation.assets() {
+        output.line(genrex_async::core::proto::Escaped(asset.url))?;
+    }
+    Ok(())
+}
+
+/// `genrex balance`.
+pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), Failure> {
+    let connection = Connection::open(global, PATIENCE, None).await?;
+    let display = Display::new(*output);
+    let watcher = display.clone();
+    let client = connection
+        .client
+        .on_progress(move |progress| watcher.show(progress));
+    let answer = client.balance().await;
+    display.clear();
+    let balance = answer?;
+    if output.is_json() {
+        let mut document = json!(balance);
+        document["creditsLeft"] = balance.credits_left().into();
+        return output.document(&document);
+    }
+    output.line(format_args!("{} credits left", balance.credits_left()))?;
+    output.line(format_args!(
+        "{} of {} used",
+        balance.credits_used, balance.total_credit_quota
+    ))?;
+    match balance.max_duration_seconds {
+        Some(seconds) => output.line(format_args!("{seconds} s at most in one piece")),
+        None => Ok(()),
+    }
+}

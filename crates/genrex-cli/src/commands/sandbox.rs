@@ -1,0 +1,90 @@
+use std::io::{self, Read as _};
+
+use genrex_sandbox::{Options, Sandbox};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::args;
+use crate::failure::{Code, Failure};
+use crate::interrupt::Interrupts;
+use crate::output::Output;
+
+/// `genrex sandbox`: runs until it is interrupted, or until the pipe that is its standard input ends.
+pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), Failure> {
+    let mut interrupts = Interrupts::watch();
+    let sandbox = Sandbox::start(options(&args)).await.map_err(|error| {
+        Failure::new(Code::Usage, "invalidInput", "the sandbox cannot be started").because(&error)
+    })?;
+    announce(&sandbox, output)?;
+    tokio::select! {
+        () = interrupts.next() => {}
+        () = parent_gone() => {}
+    }
+    output.note("stopped");
+    Ok(())
+}
+
+fn options(args: &args::Sandbox) -> Options {
+    let mut options = Options::default();
+    options.listen = args.listen;
+    options.seed = args.seed;
+    options.render_time = args.render_time;
+    options.quota = args.quota;
+    options.price = args.price;
+    options.charge = args.charge;
+    options.max_duration = args.max_duration;
+    options.tolerance = args.tolerance;
+    options.link_lifetime = args.link_lifetime;
+    options.dialect = args.dialect;
+    options
+}
+
+fn announce(sandbox: &Sandbox, output: &Output) -> Result<(), Failure> {
+    let (key, secret) = (&sandbox.options().api_key, &sandbox.options().api_secret);
+    if output.is_json() {
+        return output.document(&json!({"url": sandbox.url(), "apiKey": key, "apiSecret": secret}));
+    }
+    output.line(format_args!("export GENREX_BASE_URL={}", sandbox.url()))?;
+    output.line(format_args!("export GENREX_API_KEY={key}"))?;
+    output.line(format_args!("export GENREX_API_SECRET={secret}"))?;
+    output.note(
+        "a sandbox of GenreX listens; put the lines above into another shell. Ctrl-C stops it",
+    );
+    Ok(())
+}
+
+/// Ends when standard input does, if that is a pipe: a test's sandbox should not outlive the test.
+async fn parent_gone() {
+    if !stdin_is_pipe() {
+        return std::future::pending().await;
+    }
+    let (ended, end) = oneshot::channel::<()>();
+    // A thread of its own: nothing else can wait for standard input and be abandoned.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while io::stdin().read(&mut buffer).is_ok_and(|length| length > 0) {}
+        drop(ended);
+    });
+    // The sender is only ever dropped.
+    let _ = end.await;
+}
+
+#[cfg(unix)]
+fn stdin_is_pipe() -> bool {
+    use std::fs::File;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(|stdin| File::from(stdin).metadata())
+        .map(|metadata| metadata.file_type());
+    // What Node calls a pipe is a socket.
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+#[cfg(not(unix))]
+fn stdin_is_pipe() -> bool {
+    use std::io::IsTerminal as _;
+    !io::stdin().is_terminal()
+}

@@ -1,0 +1,185 @@
+use std::error::Error as StdError;
+
+use genrex_async::{Error, ErrorKind, QueryId};
+
+/// The program's exit codes: a contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    /// Anything else.
+    Other = 1,
+    /// Bad usage or bad input: nothing was sent.
+    Usage = 2,
+    /// Credentials missing or refused.
+    Credentials = 3,
+    /// The service says that the generation failed.
+    GenerationFailed = 4,
+    /// The deadline passed while the job still runs.
+    Deadline = 5,
+    /// Out of credit.
+    OutOfCredit = 6,
+    /// The submit may have been charged.
+    Ambiguous = 7,
+    /// The service could not be reached or answered nonsense; nothing was charged.
+    Unreachable = 8,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+/// Why a command failed, for people and for scripts.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    /// A stable name, for `--json`.
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) query_id: Option<QueryId>,
+    /// The command that takes the job up again.
+    pub(crate) resume: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            query_id: None,
+            resume: None,
+        }
+    }
+
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::new(Code::Other, "other", message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, "invalidInput", message)
+    }
+
+    pub(crate) fn credentials(message: impl Into<String>) -> Self {
+        Self::new(Code::Credentials, "credentials", message)
+    }
+
+    pub(crate) fn because(mut self, cause: &(dyn StdError + 'static)) -> Self {
+        self.causes = chain(Some(cause));
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says how the job is taken up again; `None` where it cannot be.
+    pub(crate) fn resumable(mut self, id: &QueryId, command: Option<String>) -> Self {
+        self.query_id = Some(id.clone());
+        self.resume = command;
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (code, kind, hint) = describe(&error);
+        let mut failure = Self::new(code, kind, error.to_string());
+        failure.causes = chain(error.source());
+        failure.hint = hint.map(str::to_owned);
+        failure.query_id = error.query_id().cloned();
+        failure
+    }
+}
+
+/// An error's exit code, its stable name, and what to do next.
+fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
+    match error.kind() {
+        ErrorKind::InvalidInput => (Code::Usage, "invalidInput", None),
+        ErrorKind::Configuration => (Code::Usage, "configuration", None),
+        ErrorKind::Credentials => (
+            Code::Credentials,
+            "credentials",
+            Some("check GENREX_API_KEY and GENREX_API_SECRET; to try without keys, add --sandbox"),
+        ),
+        ErrorKind::OutOfCredit => (
+            Code::OutOfCredit,
+            "outOfCredit",
+            Some("nothing was charged; `genrex balance` shows what is left"),
+        ),
+        ErrorKind::Refused => (
+            Code::Usage,
+            "refused",
+            Some("nothing was charged; change the request"),
+        ),
+        ErrorKind::NotFound => (
+            Code::Other,
+            "notFound",
+            Some("check the id, and that the key is of the account that submitted it"),
+        ),
+        ErrorKind::RateLimited => (
+            Code::Unreachable,
+            "rateLimited",
+            Some("nothing was charged; try again later"),
+        ),
+        ErrorKind::GenerationFailed => (
+            Code::GenerationFailed,
+            "generationFailed",
+            Some(
+                "the service gives no reason; another prompt, or the same again, costs credits again",
+            ),
+        ),
+        ErrorKind::Deadline => (Code::Deadline, "deadline", None),
+        ErrorKind::Ambiguous => (
+            Code::Ambiguous,
+            "ambiguous",
+            Some(
+                "compare `genrex balance` with what it was: if credits are gone, the submit was charged, and the \
+                 service's support can find the job by the time t above; submitting again buys again",
+            ),
+        ),
+        ErrorKind::Unreachable => (
+            Code::Unreachable,
+            "unreachable",
+            Some("nothing was charged by this; check the network and try again"),
+        ),
+        ErrorKind::Certificate => (
+            Code::Unreachable,
+            "certificate",
+            Some("nothing was sent; something on the way is not the service"),
+        ),
+        ErrorKind::UnexpectedAnswer => (
+            Code::Unreachable,
+            "unexpectedAnswer",
+            Some("is the base URL right? --verbose --verbose shows each request"),
+        ),
+        ErrorKind::TooLarge => (Code::Unreachable, "tooLarge", None),
+        ErrorKind::LinkExpired => (Code::Other, "linkExpired", None),
+        ErrorKind::InvalidAudio => (Code::Other, "invalidAudio", None),
+        ErrorKind::ForbiddenAddress => (Code::Other, "forbiddenAddress", None),
+        ErrorKind::Storage => (
+            Code::Other,
+            "storage",
+            Some("free the name or the disk, or choose another place with --output"),
+        ),
+        ErrorKind::Cancelled => (Code::Interrupted, "interrupted", None),
+        _ => (Code::Other, "other", None),
+    }
+}
+
+fn chain(first: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in std::iter::successors(first, |cause| {
+        let cause: &(dyn StdError + 'static) = *cause;
+        cause.source()
+    }) {
+        let text = cause.to_string();
+        // Many libraries repeat their cause in their own text.
+        if causes.last().is_none_or(|last| !last.contains(&text)) {
+            causes.push(text);
+        }
+    }
+    causes
+}

@@ -1,0 +1,71 @@
+//! The program `genrex`: music from a prompt, in a shell.
+//!
+//! Results go to standard output and everything else to standard error. What each exit code means is in
+//! [`failure::Code`]; scripts rely on it.
+//!
+//! Invariant: this crate decides nothing about the wire. It reads what was typed, calls the async
+//! client, and says what came of it.
+
+mod args;
+mod commands;
+mod config;
+mod connect;
+mod failure;
+mod interrupt;
+mod name;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return output::usage(&error),
+    };
+    let output = Output::new(&args.global);
+    match run(args, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.failure(&failure),
+    }
+}
+
+fn run(args: Args, output: &Output) -> Result<(), Failure> {
+    let global = &args.global;
+    output::trace(global);
+    match args.command {
+        // These need neither a runtime nor TLS, and do not wait for either.
+        Command::Sign(sign) => commands::sign::run(&sign, global, output),
+        Command::Verify(verify) => commands::verify::run(&verify, global, output),
+        Command::Completions { shell } => commands::pages::completions(shell, output),
+        Command::Man => commands::pages::man(output),
+        Command::Generate(generate) => {
+            on_runtime(commands::generate::run(*generate, global, output))
+        }
+        Command::Wait(wait) => on_runtime(commands::wait::run(wait, global, output)),
+        Command::Status { query_id } => {
+            on_runtime(commands::account::status(query_id, global, output))
+        }
+        Command::Balance => on_runtime(commands::account::balance(global, output)),
+        Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    // A second installation is refused, and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other("the program cannot start").because(&error))?;
+    let result = runtime.block_on(work);
+    // What still runs, such as a sandbox rendering, is not worth waiting for.
+    runtime.shutdown_background();
+    result
+}

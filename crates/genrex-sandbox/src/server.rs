@@ -1,0 +1,293 @@
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::serve::Listener;
+use bytes::Bytes;
+use genrex_sign::UnixMillis;
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::answer::refusal;
+use crate::options::Options;
+use crate::service::Service;
+
+/// A running sandbox. Dropping it stops it.
+#[derive(Debug)]
+pub struct Sandbox {
+    url: String,
+    options: Options,
+    service: Arc<Mutex<Service>>,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// Why a sandbox could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is not this machine's own.
+    #[error("{0} is not a loopback address; a sandbox listens on 127.0.0.1 or [::1] only")]
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The options' key or secret is no credential.
+    #[error("the sandbox's key or secret is refused")]
+    Credentials(#[from] genrex_sign::Error),
+}
+
+impl Sandbox {
+    /// Starts a sandbox on the current tokio runtime; it accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`StartError`] says.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let address = options.listen;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let (api, api_address) = listen(address).await?;
+        let (storage, storage_address) = listen(SocketAddr::new(address.ip(), 0)).await?;
+        let service = Service::new(options.clone(), format!("http://{storage_address}"), wall())?;
+        let service = Arc::new(Mutex::new(service));
+        let (stop, stopped) = watch::channel(false);
+        let servers = vec![
+            serve(api, Arc::clone(&service), Service::handle, stopped.clone()),
+            serve(
+                storage,
+                Arc::clone(&service),
+                Service::handle_storage,
+                stopped,
+            ),
+        ];
+        Ok(Self {
+            url: format!("http://{api_address}"),
+            options,
+            service,
+            stop,
+            servers,
+        })
+    }
+
+    /// The base URL of its API.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// How many credits are used: the truth that a client's claims can be held against.
+    #[must_use]
+    pub fn credits_used(&self) -> u64 {
+        locked(&self.service).credits_used()
+    }
+
+    /// How many jobs were accepted: the truth that a client's claims can be held against.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        locked(&self.service).accepted()
+    }
+
+    /// Stops it: what is being answered is answered first.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for server in std::mem::take(&mut self.servers) {
+            // A server ends when it is told to; its end says nothing else.
+            let _ = server.await;
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+type Handle = fn(&mut Service, &http::Request<Bytes>, UnixMillis) -> Response<Bytes>;
+
+fn serve(
+    listener: TcpListener,
+    service: Arc<Mutex<Service>>,
+    handle: Handle,
+    mut stopped: watch::Receiver<bool>,
+) -> JoinHandle<io::Result<()>> {
+    let answer = move |request: Request| answer(request, Arc::clone(&service), handle);
+    let router: Router = Router::new().fallback(answer);
+    let stopping = async move {
+        // An error means that the sandbox is gone, which is a stop too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let server = axum::serve(Limited::new(listener), router).with_graceful_shutdown(stopping);
+    tokio::spawn(server.into_future())
+}
+
+async fn answer(request: Request, service: Arc<Mutex<Service>>, handle: Handle) -> Response<Body> {
+    /// The largest request that can be meant: 250 characters and their escapes take 2 KiB.
+    const LARGEST: usize = 64 * 1024;
+    let (head, body) = request.into_parts();
+    if let Err(message) = check_origin(&head.headers) {
+        return refusal(StatusCode::FORBIDDEN, message).map(Body::from);
+    }
+    let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
+        return refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than 64 KiB",
+        )
+        .map(Body::from);
+    };
+    let request = http::Request::from_parts(head, body);
+    let answered =
+        tokio::task::spawn_blocking(move || handle(&mut locked(&service), &request, wall()));
+    match answered.await {
+        Ok(response) => response.map(Body::from),
+        Err(_) => {
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").map(Body::from)
+        }
+    }
+}
+
+/// A page in a browser must not reach the sandbox, neither by a name that leads here nor by a script.
+fn check_origin(headers: &HeaderMap) -> Result<(), &'static str> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if !host.is_some_and(is_this_machine) {
+        return Err("the Host is not this machine's");
+    }
+    match headers.get(ORIGIN) {
+        None => Ok(()),
+        Some(_) => Err("the sandbox answers no web page"),
+    }
+}
+
+/// Whether a `Host`, with a port or without, is this machine.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// A listener that holds at most so many connections at once; further ones wait.
+struct Limited {
+    listener: TcpListener,
+    free: Arc<Semaphore>,
+}
+
+impl Limited {
+    const CONNECTIONS: usize = 512;
+
+    fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            free: Arc::new(Semaphore::new(Self::CONNECTIONS)),
+        }
+    }
+}
+
+impl Listener for Limited {
+    type Io = Held;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Held, SocketAddr) {
+        // The semaphore is never closed, so this waits and does not fail.
+        let place = Arc::clone(&self.free).acquire_owned().await.ok();
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        (
+            Held {
+                stream,
+                _place: place,
+            },
+            address,
+        )
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection and its place among them.
+struct Held {
+    stream: TcpStream,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+fn locked(service: &Mutex<Service>) -> MutexGuard<'_, Service> {
+    service.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the sandbox's time comes from"
+)]
+fn wall() -> UnixMillis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,285 @@
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use genrex_proto::Endpoint;
+use genrex_sign::{ApiKey, ApiSecret, KEY_HEADER, SIGNATURE_HEADER, UnixMillis, Verifier};
+use http::header::{ALLOW, DATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::Value;
+
+use crate::account::Account;
+use crate::answer::{asset, balance, generation, refusal, respond};
+use crate::audio::Audio;
+use crate::job::{Job, Stage};
+use crate::options::Options;
+use crate::random::Random;
+use crate::storage::{Link, serve};
+
+/// The sandbox's whole behaviour, as a function of a request and a time.
+///
+/// It reads no clock and opens nothing, so a test can put years between two requests.
+#[derive(Debug)]
+pub struct Service {
+    options: Options,
+    secret: ApiSecret,
+    key: ApiKey,
+    /// Where its assets lie: `http://127.0.0.1:PORT`.
+    storage_origin: String,
+    random: Random,
+    account: Account,
+    jobs: HashMap<String, Job>,
+    /// Which job an asset is of.
+    assets: HashMap<String, String>,
+    /// The pieces asked for last; any other is made again when it is.
+    rendered: VecDeque<(String, Audio)>,
+}
+
+impl Service {
+    /// A service that begins at `now`, whose links point to `storage_origin`.
+    ///
+    /// # Errors
+    ///
+    /// If the options' key or secret is no credential.
+    pub fn new(
+        options: Options,
+        storage_origin: String,
+        now: UnixMillis,
+    ) -> Result<Self, genrex_sign::Error> {
+        let mut random = Random::seeded(options.seed);
+        let user_id = user_id(&mut random);
+        Ok(Self {
+            secret: ApiSecret::new(options.api_secret.as_str())?,
+            key: ApiKey::new(options.api_key.as_str())?,
+            account: Account::new(&options, user_id, now.get()),
+            storage_origin,
+            random,
+            jobs: HashMap::new(),
+            assets: HashMap::new(),
+            rendered: VecDeque::new(),
+            options,
+        })
+    }
+
+    /// Answers a request to the API.
+    pub fn handle(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+        dated(self.route(request, now), now)
+    }
+
+    /// Answers a request to the storage.
+    pub fn handle_storage(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+        let link = Link::read(request.uri(), &self.secret, now);
+        let response = match link {
+            Err(refusal) => refusal,
+            Ok(link) => match self.assets.get(&link.asset_id).cloned() {
+                Some(job) => serve(request, &self.audio(&job)),
+                None => Link::missing(),
+            },
+        };
+        dated(response, now)
+    }
+
+    /// How many credits are used: the truth that a client's claims can be held against.
+    #[must_use]
+    pub fn credits_used(&self) -> u64 {
+        self.account.used
+    }
+
+    /// How many jobs were accepted: the truth that a client's claims can be held against.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn route(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+        let path = request.uri().path();
+        let called = Endpoint::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.path() == path);
+        let (Some(endpoint), &Method::POST) = (called, request.method()) else {
+            let message = format!("Cannot {} {path}", request.method());
+            let mut refused = refusal(StatusCode::NOT_FOUND, message);
+            if called.is_some() {
+                refused
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            return refused;
+        };
+        if let Err(message) = self.authenticate(request, now) {
+            return refusal(StatusCode::UNAUTHORIZED, message);
+        }
+        let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
+            return refusal(StatusCode::BAD_REQUEST, "the body is not JSON");
+        };
+        match endpoint {
+            Endpoint::Generate => self.generate(&body, now.get()),
+            Endpoint::Retrieve => self.retrieve(&body, now),
+            Endpoint::Balance => {
+                self.settle_all(now.get());
+                let Options {
+                    max_duration,
+                    dialect,
+                    ..
+                } = self.options;
+                respond(
+                    StatusCode::OK,
+                    &balance(&self.account, max_duration, dialect),
+                )
+            }
+        }
+    }
+
+    fn authenticate(&self, request: &Request<Bytes>, now: UnixMillis) -> Result<(), String> {
+        let header = |name: &str| {
+            let value = request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.ok_or_else(|| format!("{name} is missing"))
+        };
+        if header(KEY_HEADER)? != self.key.as_str() {
+            return Err(String::from("the API key is not known"));
+        }
+        Verifier::new(self.options.tolerance)
+            .verify(&self.secret, header(SIGNATURE_HEADER)?, request.body(), now)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    fn generate(&mut self, body: &Value, now: u64) -> Response<Bytes> {
+        let (text, seconds) = match self.wanted(body) {
+            Ok(wanted) => wanted,
+            Err(messages) => return refusal(StatusCode::BAD_REQUEST, messages),
+        };
+        self.settle_all(now);
+        if !self.account.buy(seconds, now) {
+            return refusal(StatusCode::PAYMENT_REQUIRED, "Insufficient credits");
+        }
+        let render_time = u64::try_from(self.options.render_time.as_millis()).unwrap_or(u64::MAX);
+        let job = Job {
+            id: format!("QRY_{}", self.random.name(24)),
+            asset_id: format!("RSP_{}", self.random.name(24)),
+            fails: Job::is_to_fail(&text),
+            text,
+            seconds,
+            created_at: now,
+            over_at: now.saturating_add(render_time),
+            settled: false,
+        };
+        let answer = generation(
+            &job,
+            &self.account.user_id,
+            now.min(job.over_at.saturating_sub(1)),
+            None,
+        );
+        self.assets.insert(job.asset_id.clone(), job.id.clone());
+        self.jobs.insert(job.id.clone(), job);
+        respond(StatusCode::CREATED, &answer)
+    }
+
+    /// What a body asks for, or everything that is wrong with it.
+    fn wanted(&self, body: &Value) -> Result<(String, u8), Vec<String>> {
+        const SHORTEST: u64 = 5;
+        const LONGEST_TEXT: usize = 250;
+        let longest = u64::from(self.options.max_duration);
+        let mut wrong = Vec::new();
+        let seconds = body["duration"].as_u64();
+        match seconds {
+            None => wrong.push(String::from("duration must be an integer number")),
+            Some(given) if given < SHORTEST => {
+                wrong.push(format!("duration must not be less than {SHORTEST}"));
+            }
+            Some(given) if given > longest => {
+                wrong.push(format!("duration must not be greater than {longest}"));
+            }
+            Some(_) => {}
+        }
+        let text = body["text"].as_str();
+        match text.map(|text| text.chars().count()) {
+            None => wrong.push(String::from("text must be a string")),
+            Some(0) => wrong.push(String::from("text should not be empty")),
+            Some(1..=LONGEST_TEXT) => {}
+            Some(_) => wrong.push(format!(
+                "text must be shorter than or equal to {LONGEST_TEXT} characters"
+            )),
+        }
+        match (text, seconds.and_then(|seconds| u8::try_from(seconds).ok())) {
+            (Some(text), Some(seconds)) if wrong.is_empty() => Ok((text.to_owned(), seconds)),
+            _ => Err(wrong),
+        }
+    }
+
+    fn retrieve(&mut self, body: &Value, now: UnixMillis) -> Response<Bytes> {
+        let Some(id) = body["queryId"].as_str() else {
+            return refusal(StatusCode::BAD_REQUEST, vec!["queryId must be a string"]);
+        };
+        let Some(job) = self.jobs.get(id).cloned() else {
+            return refusal(StatusCode::NOT_FOUND, "the query id is not known");
+        };
+        let ready = (job.stage(now.get()) == Stage::Completed).then(|| {
+            let link = Link {
+                asset_id: job.asset_id.clone(),
+                made_at: job.over_at,
+            };
+            let lifetime = self.options.link_lifetime;
+            let url = link.url(&self.storage_origin, &self.secret, now, lifetime);
+            asset(
+                &job,
+                &url,
+                &self.audio(&job.id).waveform,
+                self.options.dialect,
+            )
+        });
+        respond(
+            StatusCode::OK,
+            &generation(&job, &self.account.user_id, now.get(), ready),
+        )
+    }
+
+    /// The piece that a job made, from memory if it was asked for lately.
+    fn audio(&mut self, job: &str) -> Audio {
+        const KEPT: usize = 8;
+        if let Some((_, audio)) = self.rendered.iter().find(|(of, _)| of == job) {
+            return audio.clone();
+        }
+        let (text, seconds) = self
+            .jobs
+            .get(job)
+            .map_or(("", 5), |job| (job.text.as_str(), job.seconds));
+        let audio = Audio::render(text, seconds, self.options.seed);
+        self.rendered.truncate(KEPT - 1);
+        self.rendered.push_front((job.to_owned(), audio.clone()));
+        audio
+    }
+
+    /// Settles the jobs that are over by now.
+    fn settle_all(&mut self, now: u64) {
+        let over = |job: &&mut Job| !job.settled && job.stage(now) != Stage::Processing;
+        for job in self.jobs.values_mut().filter(over) {
+            job.settled = true;
+            self.account.settle(job.seconds, !job.fails, job.over_at);
+        }
+    }
+}
+
+/// Every answer says what time it is, so that a client can learn that its own clock is wrong.
+fn dated(mut response: Response<Bytes>, now: UnixMillis) -> Response<Bytes> {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(now.get());
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(time)) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+/// In the form of a version 4 UUID.
+fn user_id(random: &mut Random) -> String {
+    let digits = hex::encode([random.next().to_be_bytes(), random.next().to_be_bytes()].concat());
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[13..16],
+        &digits[17..20],
+        &digits[20..32]
+    )
+}

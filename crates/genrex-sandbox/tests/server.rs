@@ -1,0 +1,94 @@
+//! The sandbox behind its sockets: who is answered, and how much is read.
+
+use std::net::SocketAddr;
+
+use genrex_sandbox::{Options, Sandbox, StartError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+async fn ask(sandbox: &Sandbox, request: &str) -> String {
+    let address = sandbox.url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // A server that refuses a long body may close before it has read all of it.
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_web_page_is_not_answered_and_nothing_invites_one() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let post = |headers: &str| {
+        format!(
+            "POST /v1/text2music/getBalance HTTP/1.1\r\nConnection: close\r\n{headers}Content-Length: 2\r\n\r\n{{}}"
+        )
+    };
+    for (headers, expected) in [
+        ("Host: 127.0.0.1:80\r\n", "401"),
+        ("Host: localhost\r\n", "401"),
+        ("Host: [::1]:9\r\n", "401"),
+        ("Host: evil.example\r\n", "403"),
+        ("Host: 127.0.0.1.evil.example\r\n", "403"),
+        ("Host: localhost\r\nOrigin: https://evil.example\r\n", "403"),
+        ("Host: localhost\r\nOrigin: null\r\n", "403"),
+    ] {
+        let answer = ask(&sandbox, &post(headers)).await;
+        assert_eq!(status(&answer), expected, "{headers}");
+        assert!(
+            !answer.to_lowercase().contains("access-control"),
+            "{answer}"
+        );
+        assert!(answer.to_lowercase().contains("\r\ndate: "), "{answer}");
+    }
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_huge_body_is_not_read() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let body = "x".repeat(70_000);
+    let request = format!(
+        "POST /v1/text2music/getBalance HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(status(&ask(&sandbox, &request).await), "413");
+}
+
+#[tokio::test]
+async fn it_listens_on_this_machine_only_and_says_what_is_taken() {
+    let mut options = Options::default();
+    options.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    let error = Sandbox::start(options).await.unwrap_err();
+    assert!(matches!(error, StartError::NotLoopback(_)), "{error}");
+
+    let first = Sandbox::start(Options::default()).await.unwrap();
+    let mut options = Options::default();
+    options.listen = first
+        .url()
+        .strip_prefix("http://")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let error = Sandbox::start(options).await.unwrap_err();
+    assert!(matches!(error, StartError::Listen { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn more_at_once_than_it_holds_are_all_answered() {
+    let sandbox = std::sync::Arc::new(Sandbox::start(Options::default()).await.unwrap());
+    let request = "POST /v1/text2music/getBalance HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+    let asks: Vec<_> = (0..700)
+        .map(|_| {
+            let sandbox = std::sync::Arc::clone(&sandbox);
+            tokio::spawn(async move { ask(&sandbox, request).await })
+        })
+        .collect();
+    for ask in asks {
+        assert_eq!(status(&ask.await.unwrap()), "401");
+    }
+}
