@@ -1,1 +1,11 @@
+//! What the tests of both transports share: a server that misbehaves, and a view of what was sent.
+//!
+//! Every test starts what it needs; nothing sleeps for long and nothing asserts a time.
 
+mod door;
+mod fault;
+mod recorder;
+
+pub use door::Door;
+pub use fault::{Act, FaultServer, Received, answer, json};
+pub use recorder::{Recorder, Seen, Trace};

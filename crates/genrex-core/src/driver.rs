@@ -23,6 +23,8 @@ pub async fn drive<M: Machine>(
     loop {
         let event = match machine.next(transport.now()) {
             Step::Send(outgoing) => {
+                // What is left of the last answer will not be read: its connection is given up first.
+                body = None;
                 attempt = Attempt::start(&outgoing);
                 let sent = transport.send(outgoing.request, outgoing.options);
                 match sent.instrument(attempt.span()).await {

@@ -43,6 +43,25 @@ pub trait Transport: Send + Sync {
     fn now(&self) -> Now;
 }
 
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        options: SendOptions,
+    ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
+        (**self).send(request, options).await
+    }
+
+    async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+        (**self).sleep(duration).await
+    }
+
+    fn now(&self) -> Now {
+        (**self).now()
+    }
+}
+
 /// A response's body, chunk by chunk.
 #[async_trait]
 pub trait Body: Send {

@@ -1,0 +1,285 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A raw TCP server that does as it is told with each connection, in turn, and keeps what it read.
+#[derive(Debug)]
+pub struct FaultServer {
+    address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    connections: Arc<Mutex<usize>>,
+    stop: Arc<Mutex<bool>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is done with a connection.
+pub enum Act {
+    /// Read a request, write these bytes, close.
+    Write(Vec<u8>),
+    /// Read a request, write what is made of it, close.
+    Make(Box<dyn FnOnce(&Received) -> Vec<u8> + Send>),
+    /// Write these bytes unasked, close.
+    Greet(Vec<u8>),
+    /// Close at once, reading nothing.
+    Close,
+    /// Reset when the first bytes are there, reading none of them.
+    ResetUnread,
+    /// Read a request, then reset.
+    ResetRead,
+    /// Read a request, write these bytes, then reset.
+    WriteThenReset(Vec<u8>),
+    /// Read a request and say nothing until the other side gives up.
+    Hang,
+    /// Read a request, write these bytes, and go on writing the rest until the other side gives up.
+    Endless(Vec<u8>, &'static [u8]),
+}
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Act")
+    }
+}
+
+/// A request that a server read.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Method and target.
+    pub line: String,
+    /// Name, in lower case, and value.
+    pub headers: Vec<(String, String)>,
+    /// The bytes after the head.
+    pub body: Vec<u8>,
+}
+
+impl Received {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl FaultServer {
+    /// Starts a server whose connections meet these acts in turn; further ones are closed at once.
+    ///
+    /// # Panics
+    ///
+    /// If no port of loopback is free.
+    #[must_use]
+    pub fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let acts: VecDeque<Act> = acts.into_iter().collect();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(Mutex::new(0));
+        let stop = Arc::new(Mutex::new(false));
+        let thread = std::thread::spawn({
+            let (received, connections, stop) = (
+                Arc::clone(&received),
+                Arc::clone(&connections),
+                Arc::clone(&stop),
+            );
+            move || serve(&listener, acts, &received, &connections, &stop)
+        });
+        Self {
+            address,
+            received,
+            connections,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The requests that it read.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        locked(&self.received).clone()
+    }
+
+    /// How many connections came.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        *locked(&self.connections)
+    }
+}
+
+impl Drop for FaultServer {
+    fn drop(&mut self) {
+        *locked(&self.stop) = true;
+        // Wakes the listener.
+        drop(TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            // A server that panicked has failed its test already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(
+    listener: &TcpListener,
+    mut acts: VecDeque<Act>,
+    received: &Mutex<Vec<Received>>,
+    connections: &Mutex<usize>,
+    stop: &Mutex<bool>,
+) {
+    for stream in listener.incoming() {
+        if *locked(stop) {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        *locked(connections) += 1;
+        act(acts.pop_front().unwrap_or(Act::Close), stream, received);
+    }
+}
+
+fn act(act: Act, mut stream: TcpStream, received: &Mutex<Vec<Received>>) {
+    // Nobody waits for ever on a test that failed.
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+    match act {
+        Act::Close => {}
+        Act::Greet(bytes) => {
+            let _ = stream.write_all(&bytes);
+            finish(&mut stream);
+        }
+        Act::ResetUnread => {
+            // Closing with unread bytes is a reset.
+            let _ = stream.peek(&mut [0]);
+            reset(&stream);
+        }
+        Act::Write(bytes) => {
+            read_request(&mut stream, received);
+            let _ = stream.write_all(&bytes);
+            finish(&mut stream);
+        }
+        Act::Make(make) => {
+            if let Some(request) = read_request(&mut stream, received) {
+                let _ = stream.write_all(&make(&request));
+                finish(&mut stream);
+            }
+        }
+        Act::ResetRead => {
+            read_request(&mut stream, received);
+            reset(&stream);
+        }
+        Act::WriteThenReset(bytes) => {
+            read_request(&mut stream, received);
+            let _ = stream.write_all(&bytes);
+            // The bytes are to arrive before the reset does.
+            wait_until_taken(&stream);
+            reset(&stream);
+        }
+        Act::Hang => {
+            read_request(&mut stream, received);
+            // Ends when the other side does.
+            let _ = stream.read(&mut [0]);
+        }
+        Act::Endless(head, rest) => {
+            read_request(&mut stream, received);
+            let _ = stream.write_all(&head);
+            while stream.write_all(rest).is_ok() {}
+        }
+    }
+}
+
+/// Closes as a server does: says that it is done, and reads what is left.
+fn finish(stream: &mut TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read(&mut [0; 1024]);
+}
+
+fn reset(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// Gives the other side's kernel the bytes: on loopback a write is delivered when it returns, and the
+/// reader is given its turn.
+fn wait_until_taken(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    for _ in 0..100 {
+        std::thread::yield_now();
+    }
+}
+
+fn read_request(stream: &mut TcpStream, received: &Mutex<Vec<Received>>) -> Option<Received> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some(request) = parse(&bytes) {
+            locked(received).push(request.clone());
+            return Some(request);
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
+
+/// A request, when all of it is there.
+fn parse(bytes: &[u8]) -> Option<Received> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.lines();
+    let line = lines.next()?.strip_suffix(" HTTP/1.1")?.to_owned();
+    let headers: Vec<_> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut request = Received {
+        line,
+        headers,
+        body: bytes[end + 4..].to_vec(),
+    };
+    let length = request
+        .header("content-length")
+        .map_or(Some(0), |length| length.parse().ok())?;
+    (request.body.len() >= length).then(|| {
+        request.body.truncate(length);
+        request
+    })
+}
+
+/// An answer with these headers, a length and a body; the connection closes after it.
+#[must_use]
+pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let mut head = format!(
+        "HTTP/1.1 {status} Status\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(name);
+        head.push_str(": ");
+        head.push_str(value);
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// An answer of JSON.
+#[must_use]
+pub fn json(status: u16, body: &str) -> Vec<u8> {
+    answer(status, &[("Content-Type", "application/json")], body)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
