@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use genrex_async::ReqwestTransport;
+use genrex_async::{ReqwestTransport, reqwest};
 use genrex_blocking::UreqTransport;
 use genrex_core::{AddressPolicy, Transport, run_ready};
 use tokio::runtime::Runtime;
@@ -39,11 +39,10 @@ impl Door {
             Self::Async => {
                 let roots = || {
                     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-                    roots.filter_map(|root| genrex_async::reqwest::Certificate::from_der(root).ok())
+                    roots.filter_map(|root| reqwest::Certificate::from_der(root).ok())
                 };
-                let configure = |http: genrex_async::reqwest::ClientBuilder| {
-                    http.no_proxy().tls_certs_merge(roots())
-                };
+                let configure =
+                    |http: reqwest::ClientBuilder| http.no_proxy().tls_certs_merge(roots());
                 Box::new(ReqwestTransport::new(policy, configure).expect("a transport"))
             }
             Self::Blocking => {

@@ -21,7 +21,7 @@ pub enum Act {
     /// Read a request, write these bytes, close.
     Write(Vec<u8>),
     /// Read a request, write what is made of it, close.
-    Make(Box<dyn FnOnce(&Received) -> Vec<u8> + Send>),
+    Make(Make),
     /// Write these bytes unasked, close.
     Greet(Vec<u8>),
     /// Close at once, reading nothing.
@@ -37,6 +37,9 @@ pub enum Act {
     /// Read a request, write these bytes, and go on writing the rest until the other side gives up.
     Endless(Vec<u8>, &'static [u8]),
 }
+
+/// Makes an answer of a request.
+type Make = Box<dyn FnOnce(&Received) -> Vec<u8> + Send>;
 
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

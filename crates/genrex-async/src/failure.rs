@@ -82,7 +82,7 @@ fn is_tls(error: &reqwest::Error) -> bool {
 }
 
 fn has<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
-    payloads(error).any(|payload| payload.is::<T>())
+    payloads(error).any(<dyn StdError>::is::<T>)
 }
 
 fn chain<'a>(

@@ -26,10 +26,10 @@ pub(crate) struct Global {
     /// Run against a sandbox inside this process: no key, no network
     #[arg(long, global = true, conflicts_with_all = ["base_url", "profile"])]
     pub(crate) sandbox: bool,
-    /// Where the API is [env: GENREX_BASE_URL]
+    /// Where the API is (also `GENREX_BASE_URL`)
     #[arg(long, global = true, value_name = "URL", value_parser = base_url)]
     pub(crate) base_url: Option<BaseUrl>,
-    /// Which profile of the config file to use [env: GENREX_PROFILE]
+    /// Which profile of the config file to use (also `GENREX_PROFILE`)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Write one JSON document to standard output, and errors as JSON to standard error

@@ -1,32 +1,48 @@
-use tokio::sync::mpsc;
+use std::io;
 
-/// The signals that ask the program to end: SIGINT (Ctrl-C) and SIGTERM.
-pub(crate) struct Interrupts(mpsc::UnboundedReceiver<()>);
+use crate::failure::Failure;
+
+/// The signals that ask the program to end: Ctrl-C, and SIGTERM where there is one.
+pub(crate) struct Interrupts {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
 
 impl Interrupts {
-    /// Takes them over: from here on they no longer end the program by themselves.
-    pub(crate) fn watch() -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let interrupts = sender.clone();
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() && interrupts.send(()).is_ok() {}
-        });
-        #[cfg(unix)]
-        tokio::spawn(async move {
-            use tokio::signal::unix::{SignalKind, signal};
-            let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-                return;
-            };
-            while terminate.recv().await.is_some() && sender.send(()).is_ok() {}
-        });
-        Self(receiver)
+    /// Takes them over, from this moment on: they no longer end the program by themselves.
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        Self::take_over()
+            .map_err(|error| Failure::other("signals cannot be watched").because(&error))
+    }
+
+    #[cfg(unix)]
+    fn take_over() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(windows)]
+    fn take_over() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c()?,
+        })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            // Nothing can interrupt any more.
-            std::future::pending::<()>().await;
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
+        #[cfg(windows)]
+        self.interrupt.recv().await;
     }
 }

@@ -95,7 +95,7 @@ impl State {
                 ));
             }
             Progress::FreshLink { .. } => {
-                self.detail("the link has expired; asking for a fresh one")
+                self.detail("the link has expired; asking for a fresh one");
             }
             Progress::StartedOver => self.detail("the audio has changed; starting again from zero"),
             Progress::Downloading { received, total } => self.downloading(*received, *total),

@@ -31,7 +31,7 @@ impl Default for Backoff {
     }
 }
 
-/// Where the jitter comes from: SplitMix64, which is all that spreading clients apart needs.
+/// Where the jitter comes from: `SplitMix64`, which is all that spreading clients apart needs.
 #[derive(Debug)]
 pub(crate) struct Jitter(u64);
 

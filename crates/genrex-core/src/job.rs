@@ -92,10 +92,6 @@ impl Track {
 
     /// The audio; where the service made more than one, the first.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "a track has at least one asset: see `new`"
-    )]
     pub fn audio(&self) -> &Audio {
         &self.assets[0]
     }

@@ -51,7 +51,7 @@ impl WavHeader {
             let size = u32_at(&self.start, at + 4)?;
             match (name, bytes_per_second) {
                 (b"fmt ", _) => {
-                    bytes_per_second = u32_at(&self.start, at + 16).filter(|rate| *rate > 0)
+                    bytes_per_second = u32_at(&self.start, at + 16).filter(|rate| *rate > 0);
                 }
                 (b"data", Some(rate)) => {
                     let data_start = u64::try_from(at).ok()? + 8;

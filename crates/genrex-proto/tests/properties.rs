@@ -1,5 +1,7 @@
 //! Nothing that a server says makes a reader panic, and what is written is read back.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use genrex_proto::{
     AssetContent, AssetMetadata, AssetResponse, Balance, Content, ErrorBody, Escaped, Excerpt,
     GenerateRequest, Generation, Prompt, QueryId, RetrieveRequest, Seconds, Status, Timestamp,

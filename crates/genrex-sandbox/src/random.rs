@@ -1,4 +1,4 @@
-/// SplitMix64: small, seedable, and the same everywhere.
+/// `SplitMix64`: small, seedable, and the same everywhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

@@ -69,7 +69,7 @@ impl Service {
     pub fn handle_storage(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
         let link = Link::read(request.uri(), &self.secret, now);
         let response = match link {
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
             Ok(link) => match self.assets.get(&link.asset_id).cloned() {
                 Some(job) => serve(request, &self.audio(&job)),
                 None => Link::missing(),

@@ -41,9 +41,9 @@ impl Link {
         uri: &Uri,
         secret: &ApiSecret,
         now: UnixMillis,
-    ) -> Result<Self, Response<Bytes>> {
+    ) -> Result<Self, Box<Response<Bytes>>> {
         let path = uri.path();
-        let link = Self::of_path(path).ok_or_else(Self::missing)?;
+        let link = Self::of_path(path).ok_or_else(|| Box::new(Self::missing()))?;
         let query = uri.query().unwrap_or_default();
         let field = |name: &str| {
             query
@@ -53,13 +53,12 @@ impl Link {
         };
         let expires: u64 = field("Expires").parse().unwrap_or(0);
         if field("Signature") != sign(secret, path, expires) {
-            return Err(refusal(StatusCode::FORBIDDEN, "SignatureDoesNotMatch"));
+            let refused = refusal(StatusCode::FORBIDDEN, "SignatureDoesNotMatch");
+            return Err(Box::new(refused));
         }
         if expires < now.get() {
-            return Err(refusal(
-                StatusCode::FORBIDDEN,
-                "AccessDenied: the link has expired",
-            ));
+            let refused = refusal(StatusCode::FORBIDDEN, "AccessDenied: the link has expired");
+            return Err(Box::new(refused));
         }
         Ok(link)
     }

@@ -1,5 +1,7 @@
 //! The sandbox behind its sockets: who is answered, and how much is read.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::SocketAddr;
 
 use genrex_sandbox::{Options, Sandbox, StartError};

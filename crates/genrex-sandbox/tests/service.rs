@@ -1,5 +1,7 @@
 //! The sandbox as a function of requests and times.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -13,7 +13,7 @@ use crate::{ApiSecret, Payload, SignatureHeader, UnixMillis};
 /// call that takes the same body. `Debug` is redacted, and there is no `==`: comparing is
 /// [`Verifier`](crate::Verifier)'s, in constant time.
 #[derive(Clone, Copy)]
-pub struct Signature([u8; Signature::LENGTH]);
+pub struct Signature([u8; Self::LENGTH]);
 
 impl Signature {
     /// The number of bytes.

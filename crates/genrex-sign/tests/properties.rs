@@ -1,5 +1,7 @@
 //! The signature's properties, driven by the strategies that users get.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use genrex_sign::strategy::{Step, forgeries, signed_requests, times};
@@ -99,7 +101,7 @@ fn spellings_that_nobody_writes_are_refused() {
         assert!(text.parse::<SignatureHeader>().is_err(), "{text:?}");
     }
     for t in ["0", "18446744073709551615"] {
-        assert!(format!("t={t},v={mac}").parse::<SignatureHeader>().is_ok());
+        format!("t={t},v={mac}").parse::<SignatureHeader>().unwrap();
     }
 }
 

@@ -83,7 +83,7 @@ fn a_signature_kept_across_polls_is_caught() {
             Act::Write(json(200, r#"{"id":"QRY_1","status":"Failed"}"#)),
         ]);
         let client = client_over(planted(door, Bug::KeepsSignature), &server.url());
-        assert!(door.run(client.wait(&job())).is_err());
+        door.run(client.wait(&job())).unwrap_err();
         assert_eq!(server.received().len(), 3);
         let caught = check_signatures(&server.received()).unwrap_err();
         assert!(caught.contains(" after t="), "{caught}");

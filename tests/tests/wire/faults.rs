@@ -8,6 +8,8 @@ use crate::support::{
     fetch, job, outcome, ready_at, request, wav,
 };
 
+type Outcome = (&'static str, Option<ErrorKind>);
+
 /// What a paid submit met, and what it came to.
 #[test]
 fn a_paid_submit_is_what_the_table_says_over_both() {
@@ -19,7 +21,7 @@ fn a_paid_submit_is_what_the_table_says_over_both() {
     };
     let compressed = || answer(201, &[("Content-Encoding", "br")], b"\x0b\x02\x80");
     let ambiguous = ("ambiguous", Some(ErrorKind::Ambiguous));
-    let cases: Vec<(&str, Box<dyn Fn() -> Act>, (&str, Option<ErrorKind>))> = vec![
+    let cases: Vec<(&str, Box<dyn Fn() -> Act>, Outcome)> = vec![
         (
             "accepted",
             Box::new(|| Act::Write(json(201, ACCEPTED))),
@@ -244,8 +246,8 @@ fn a_redirect_of_a_signed_call_is_not_followed_to_anywhere() {
                 outcome(&submission),
                 ("refused", Some(ErrorKind::UnexpectedAnswer))
             );
-            assert!(door.run(client.balance()).is_err());
-            assert!(door.run(client.wait(&job())).is_err());
+            door.run(client.balance()).unwrap_err();
+            door.run(client.wait(&job())).unwrap_err();
             assert_eq!(other.connections(), 0, "{status} {door:?}");
             check_no_credentials(&other.received()).unwrap();
         }
@@ -310,7 +312,7 @@ fn polls_outlive_every_fault_and_each_is_signed_afresh() {
                 Act::Hang,
                 Act::Write(answer(429, &[("Retry-After", "30")], "")),
                 processing(),
-                ready_at("http://127.0.0.1:9/1.wav".into()),
+                ready_at("http://127.0.0.1:9/1.wav"),
             ]
         },
         |door, client, _| {
@@ -387,7 +389,7 @@ fn a_download_goes_on_where_it_broke_off_and_carries_no_credential() {
     for door in Door::BOTH {
         let store = FaultServer::start([cut_at(30_000), Act::ResetRead, Act::Hang, storage()]);
         let server =
-            FaultServer::start([ready_at(format!("{}/1.wav?Signature=s3cr3t", store.url()))]);
+            FaultServer::start([ready_at(&format!("{}/1.wav?Signature=s3cr3t", store.url()))]);
         let client = client(door, &server.url());
         let track = door.run(client.wait(&job())).unwrap();
         assert_eq!(
@@ -416,7 +418,7 @@ fn a_download_follows_redirects_itself_and_checks_each() {
             &[("Location", &format!("{}/2.wav", far.url()))],
             "",
         ))]);
-        let server = FaultServer::start([ready_at(format!("{}/1.wav", near.url()))]);
+        let server = FaultServer::start([ready_at(&format!("{}/1.wav", near.url()))]);
         let client = client(door, &server.url());
         let track = door.run(client.wait(&job())).unwrap();
         fetch(door, &client, &track).unwrap();
@@ -427,7 +429,7 @@ fn a_download_follows_redirects_itself_and_checks_each() {
             &[("Location", "file:///etc/passwd")],
             "",
         ))]);
-        let server = FaultServer::start([ready_at(format!("{}/1.wav", sly.url()))]);
+        let server = FaultServer::start([ready_at(&format!("{}/1.wav", sly.url()))]);
         let client = crate::support::client(door, &server.url());
         let track = door.run(client.wait(&job())).unwrap();
         assert_eq!(
@@ -441,7 +443,7 @@ fn a_download_follows_redirects_itself_and_checks_each() {
 fn an_expired_link_is_renewed_over_both() {
     for door in Door::BOTH {
         let store = FaultServer::start([Act::Write(answer(403, &[], "<Error>")), storage()]);
-        let link = || ready_at(format!("{}/1.wav", store.url()));
+        let link = || ready_at(&format!("{}/1.wav", store.url()));
         let server = FaultServer::start([link(), link()]);
         let client = client(door, &server.url());
         let track = door.run(client.wait(&job())).unwrap();

@@ -124,7 +124,7 @@ pub(crate) fn check_no_credentials(received: &[Received]) -> Result<(), String> 
 }
 
 /// Polls that find the job running, then ready at `url`.
-pub(crate) fn ready_at(url: String) -> Act {
+pub(crate) fn ready_at(url: &str) -> Act {
     Act::Write(json(
         200,
         &format!(

@@ -44,7 +44,7 @@ fn spans_have_the_standard_names_and_no_secret() {
             .finish();
         let store = FaultServer::start([Act::Write(answer(200, &[("ETag", "\"v1\"")], wav()))]);
         let link = format!("{}/1.wav?X-Amz-Signature=presigned-s3cr3t", store.url());
-        let server = FaultServer::start([Act::Write(json(503, "{}")), ready_at(link)]);
+        let server = FaultServer::start([Act::Write(json(503, "{}")), ready_at(&link)]);
         // The async door's work runs on this thread while it is waited for.
         tracing::subscriber::with_default(subscriber, || {
             let client = client(door, &server.url());

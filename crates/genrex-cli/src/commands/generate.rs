@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let delivery = &generate.delivery;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
     let display = Display::new(*output);
-    let mut interrupts = Interrupts::watch();
+    let mut interrupts = Interrupts::watch()?;
     let mut delivering = Delivering {
         connection: &connection,
         delivery,

@@ -11,7 +11,7 @@ use crate::output::Output;
 
 /// `genrex sandbox`: runs until it is interrupted, or until the pipe that is its standard input ends.
 pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), Failure> {
-    let mut interrupts = Interrupts::watch();
+    let mut interrupts = Interrupts::watch()?;
     let sandbox = Sandbox::start(options(&args)).await.map_err(|error| {
         Failure::new(Code::Usage, "invalidInput", "the sandbox cannot be started").because(&error)
     })?;

@@ -11,7 +11,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<
     let delivery = &wait.delivery;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
     let display = Display::new(*output);
-    let mut interrupts = Interrupts::watch();
+    let mut interrupts = Interrupts::watch()?;
     let job = connection.client.job(wait.query_id.clone());
     let mut delivering = Delivering {
         connection: &connection,

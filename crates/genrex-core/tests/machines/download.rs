@@ -327,7 +327,7 @@ fn a_storage_in_trouble_is_asked_eight_times() {
     }
     for kind in [Kind::Certificate, Kind::ForbiddenAddress] {
         let wire = ScriptedTransport::answering(move |_| Reply::fails(kind));
-        assert!(download(&wire).0.is_err());
+        download(&wire).0.unwrap_err();
         assert_eq!(wire.sent().len(), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! The machines, driven over a script on a virtual clock: hours of waiting in milliseconds.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod download;
 mod properties;
 mod submit;

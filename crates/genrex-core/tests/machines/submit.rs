@@ -8,6 +8,8 @@ use crate::support::{ACCEPTED, client, is_submit, ready, request, seconds_sent, 
 
 const DATE: &str = "Wed, 05 Jun 2024 08:06:25 GMT"; // the virtual clock's beginning
 
+type Answer = Box<dyn Fn() -> Reply + Send>;
+
 /// What the outcome is called, and the kind of its error.
 fn outcome(submission: Submission) -> (&'static str, Option<ErrorKind>) {
     match submission {
@@ -30,13 +32,7 @@ fn each_row_of_the_table_has_its_outcome_and_its_tries() {
     let credit = || Reply::json(403, r#"{"message":"Insufficient credits"}"#);
     let compressed = || Reply::json(201, &b"\x1f\x8b\x08"[..]).header("content-encoding", "gzip");
     let redirect = || Reply::new(307, "").header("location", "https://elsewhere.example/?k=1");
-    let cases: Vec<(
-        &str,
-        Box<dyn Fn() -> Reply + Send>,
-        &str,
-        Option<ErrorKind>,
-        usize,
-    )> = vec![
+    let cases: Vec<(&str, Answer, &str, Option<ErrorKind>, usize)> = vec![
         (
             "accepted",
             Box::new(|| Reply::json(201, ACCEPTED)),
@@ -414,7 +410,7 @@ fn later_means_the_whole_account_waits_as_long_as_asked() {
     let mut once = *client.settings();
     once.deadline = Some(Duration::from_secs(10));
     let job = crate::support::job();
-    assert!(run_ready(client.with_settings(once).wait(&job)).is_err());
+    run_ready(client.with_settings(once).wait(&job)).unwrap_err();
     run_ready(client.clone().balance()).unwrap();
     assert_eq!(seconds_sent(&wire), [0.0, 42.0, 42.0, 342.0]);
 }

@@ -1,0 +1,124 @@
+//! Ctrl-C: before, during and after the paid request.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::tempdir;
+
+use crate::support::Sandbox;
+
+fn interrupt(process: &Child) {
+    let kill = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+}
+
+/// Standard error, line by line, up to one that holds `word`.
+fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(word) {
+        let length = stderr.read_line(&mut text).unwrap();
+        assert!(length > 0, "it ended without {word:?}: {text}");
+    }
+    text
+}
+
+#[test]
+fn an_accepted_job_can_be_resumed_by_the_command_that_is_printed() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "3s"]);
+    let mut process = sandbox
+        .genrex(
+            folder.path(),
+            &["generate", "music", "-d", "5", "-o", "a.wav"],
+        )
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap());
+    read_until(&mut lines, "accepted QRY_");
+    interrupt(&process);
+    let text = read_until(&mut lines, "genrex wait QRY_");
+    assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
+    let command = text
+        .lines()
+        .find(|line| line.contains("genrex wait"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    assert!(command.ends_with("--output 'a.wav'"), "{command}");
+    let id = command.split(' ').nth(2).unwrap();
+    let resumed = sandbox.run(
+        folder.path(),
+        &["wait", id, "--output", "a.wav", "--poll-interval", "50ms"],
+    );
+    assert_eq!(resumed.status.code(), Some(0));
+    assert!(folder.path().join("a.wav").exists());
+}
+
+/// Plays the service by hand: reads the submit, lets the test act, then answers.
+#[test]
+fn a_submit_on_its_way_is_waited_for_so_that_the_job_is_not_lost() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    for (interrupts, expected) in [(1, 130), (2, 7)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut process = sandbox
+            .genrex(folder.path(), &["generate", "music", "--base-url", &url])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        interrupt(&process);
+        read_until(&mut lines, "Ctrl-C again");
+        if interrupts == 2 {
+            interrupt(&process);
+        } else {
+            let body = r#"{"id":"QRY_late","status":"Processing"}"#;
+            write!(
+                stream,
+                "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+        }
+        let mut text = String::new();
+        lines.read_to_string(&mut text).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(expected), "{text}");
+        let said = if interrupts == 1 {
+            "genrex wait QRY_late"
+        } else {
+            "may have been charged"
+        };
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn a_sandbox_ends_on_a_signal_and_with_its_standard_input() {
+    let folder = tempdir().unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let mut process = crate::support::genrex(folder.path())
+            .args(["sandbox", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.contains("\"url\""), "{line}");
+        Command::new("kill")
+            .args([signal, &process.id().to_string()])
+            .status()
+            .unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(0), "{signal}");
+    }
+    assert_eq!(Sandbox::start(folder.path(), &[]).end(), Some(0));
+}

@@ -1,0 +1,325 @@
+//! Generating, waiting, asking: against a sandbox inside the process and one outside.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{Sandbox, code, error, json, run, stderr, stdout};
+
+#[test]
+fn the_main_job_makes_a_file_of_music() {
+    let folder = tempdir().unwrap();
+    let made = run(
+        folder.path(),
+        &["generate", "intense EDM", "--duration", "10", "--sandbox"],
+    );
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let printed = stdout(&made);
+    let name = printed.trim_end();
+    assert!(
+        name.starts_with("intense-edm-QRY_") && name.ends_with(".wav"),
+        "{name}"
+    );
+    let wav = hound::WavReader::open(folder.path().join(name)).unwrap();
+    assert_eq!(wav.duration(), 10 * wav.spec().sample_rate);
+    let loud = wav
+        .into_samples::<i16>()
+        .filter(|sample| sample.as_ref().unwrap().unsigned_abs() > 3000)
+        .count();
+    assert!(loud > 10_000, "it is not silence");
+    assert!(
+        stderr(&made).contains('▇') || stderr(&made).contains('█'),
+        "{}",
+        stderr(&made)
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_json_document_is_as_documented() {
+    let folder = tempdir().unwrap();
+    let made = run(
+        folder.path(),
+        &[
+            "--json",
+            "generate",
+            "calm rain",
+            "-d",
+            "5",
+            "--sandbox",
+            "-o",
+            "rain.wav",
+        ],
+    );
+    assert_eq!((code(&made), stderr(&made)), (0, String::new()));
+    let document = json(&made);
+    let names: Vec<_> = document.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["assets", "elapsedMs", "polls", "queryId", "status"]);
+    assert_eq!(document["status"], "Completed");
+    let asset = &document["assets"][0];
+    assert_eq!(asset["path"], "rain.wav");
+    assert_eq!(
+        asset["bytes"],
+        fs::metadata(folder.path().join("rain.wav")).unwrap().len()
+    );
+    assert_eq!(asset["seconds"], 5.0);
+    assert_eq!(asset["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(asset["waveform"].as_array().unwrap().len(), 1000);
+}
+
+#[test]
+fn a_sandbox_of_its_own_keeps_jobs_between_commands() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(
+        folder.path(),
+        &["--render-time", "1ms", "--seed", "7", "--quota", "100"],
+    );
+    let left = sandbox.run(folder.path(), &["generate", "music", "--no-wait"]);
+    assert_eq!(code(&left), 0, "{}", stderr(&left));
+    let id = stdout(&left).trim().to_owned();
+    assert!(
+        stderr(&left).contains(&format!("genrex wait {id}")),
+        "{}",
+        stderr(&left)
+    );
+
+    let status = sandbox.run(folder.path(), &["status", &id, "--json"]);
+    let status = json(&status);
+    assert_eq!(
+        (status["id"].as_str(), status["status"].as_str()),
+        (Some(id.as_str()), Some("Completed"))
+    );
+    assert!(
+        status["response"][0]["content"][0]["url"].is_string(),
+        "in the reference's form"
+    );
+
+    let balance = json(&sandbox.run(folder.path(), &["balance", "--json"]));
+    for (name, value) in [
+        ("totalCreditQuota", 100),
+        ("creditsUsed", 10),
+        ("creditsLeft", 90),
+        ("maxDurationSeconds", 60),
+    ] {
+        assert_eq!(balance[name], value, "{name}");
+    }
+
+    let waited = sandbox.run(folder.path(), &["wait", &id, "--poll-interval", "10ms"]);
+    assert_eq!(code(&waited), 0, "{}", stderr(&waited));
+    assert_eq!(stdout(&waited), format!("music-{id}.wav\n"));
+    let again = sandbox.run(folder.path(), &["wait", &id]);
+    assert_eq!(code(&again), 1, "nothing is overwritten");
+    assert!(
+        stderr(&again).contains("there already"),
+        "{}",
+        stderr(&again)
+    );
+    assert_eq!(
+        code(&sandbox.run(folder.path(), &["wait", &id, "--force", "-q"])),
+        0
+    );
+
+    let links = sandbox.run(
+        folder.path(),
+        &[
+            "generate",
+            "music",
+            "--no-download",
+            "--poll-interval",
+            "5ms",
+        ],
+    );
+    assert!(
+        stdout(&links).starts_with("http://127.0.0.1:"),
+        "{}",
+        stdout(&links)
+    );
+    let piped = sandbox.run(folder.path(), &["wait", &id, "-o", "-"]);
+    assert!(piped.stdout.starts_with(b"RIFF") && piped.stdout.len() == 640_044);
+    assert_eq!(sandbox.end(), Some(0));
+}
+
+#[test]
+fn a_prompt_is_read_from_standard_input() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let mut process = sandbox
+        .genrex(folder.path(), &["generate", "-", "--no-wait", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(
+        &mut process.stdin.take().unwrap(),
+        "piped música\n".as_bytes(),
+    )
+    .unwrap();
+    let made: Value = serde_json::from_slice(&process.wait_with_output().unwrap().stdout).unwrap();
+    let id = made["queryId"].as_str().unwrap();
+    let status = json(&sandbox.run(folder.path(), &["status", id, "--json"]));
+    assert_eq!(status["content"]["text"], "piped música");
+}
+
+#[test]
+fn each_failure_has_its_code_and_says_what_to_do() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h", "--quota", "12"]);
+
+    let late = sandbox.run(
+        folder.path(),
+        &[
+            "generate",
+            "a",
+            "--timeout",
+            "300ms",
+            "--poll-interval",
+            "50ms",
+            "--json",
+        ],
+    );
+    assert_eq!(code(&late), 5, "{}", stderr(&late));
+    let late = error(&late);
+    let id = late["queryId"].as_str().unwrap().to_owned();
+    assert_eq!(late["kind"], "deadline");
+    assert_eq!(late["resume"], format!("genrex wait {id}"));
+
+    let broke = sandbox.run(folder.path(), &["generate", "a", "--json"]);
+    assert_eq!(
+        (code(&broke), error(&broke)["kind"].as_str().unwrap()),
+        (6, "outOfCredit")
+    );
+
+    let unknown = sandbox.run(folder.path(), &["status", "QRY_unknown"]);
+    assert_eq!(code(&unknown), 1);
+
+    let mut stranger = sandbox.genrex(folder.path(), &["balance", "--json"]);
+    let stranger = stranger.env("GENREX_API_SECRET", "wrong").output().unwrap();
+    assert_eq!(
+        (code(&stranger), error(&stranger)["kind"].as_str().unwrap()),
+        (3, "credentials")
+    );
+
+    let failing = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let failed = failing.run(
+        folder.path(),
+        &[
+            "generate",
+            "sandbox:fail",
+            "--json",
+            "--poll-interval",
+            "5ms",
+        ],
+    );
+    assert_eq!(
+        (code(&failed), error(&failed)["kind"].as_str().unwrap()),
+        (4, "generationFailed")
+    );
+
+    let gone = failing.url.clone();
+    drop(failing);
+    let mut unreachable =
+        sandbox.genrex(folder.path(), &["balance", "--json", "--base-url", &gone]);
+    let unreachable = unreachable.output().unwrap();
+    assert_eq!(
+        (
+            code(&unreachable),
+            error(&unreachable)["kind"].as_str().unwrap()
+        ),
+        (8, "unreachable")
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_is_found_out_before_anything_is_paid() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    fs::write(folder.path().join("song.wav"), "precious").unwrap();
+    let refused = sandbox.run(folder.path(), &["generate", "a", "-o", "song.wav"]);
+    assert_eq!(code(&refused), 2);
+    assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
+    let balance = json(&sandbox.run(folder.path(), &["balance", "--json"]));
+    assert_eq!(balance["creditsUsed"], 0);
+    assert_eq!(
+        fs::read(folder.path().join("song.wav")).unwrap(),
+        b"precious"
+    );
+    fs::create_dir(folder.path().join("out")).unwrap();
+    let placed = sandbox.run(
+        folder.path(),
+        &[
+            "generate",
+            "a b",
+            "-o",
+            "out",
+            "--poll-interval",
+            "5ms",
+            "-d",
+            "5",
+        ],
+    );
+    assert!(
+        stdout(&placed).starts_with("out/a-b-QRY_"),
+        "{} {}",
+        stdout(&placed),
+        stderr(&placed)
+    );
+}
+
+#[test]
+fn an_ambiguous_submit_is_7_and_says_how_to_find_out() {
+    use std::io::Read as _;
+    let folder = tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // The whole request is here; the answer is not.
+        let _ = stream.read(&mut [0; 4096]);
+        drop(stream);
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().is_err()
+    });
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let lost = sandbox.run(folder.path(), &["generate", "a", "--base-url", &url]);
+    assert_eq!(code(&lost), 7, "{}", stderr(&lost));
+    assert!(
+        stderr(&lost).contains("genrex balance") && stderr(&lost).contains("t="),
+        "{}",
+        stderr(&lost)
+    );
+    assert!(server.join().unwrap(), "it was sent a second time");
+}
+
+#[test]
+fn a_server_cannot_write_to_the_terminal() {
+    use std::io::{Read as _, Write as _};
+    let folder = tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let body = "{\"message\":\"\u{1b}]0;owned\u{7}\u{202e}evil\"}";
+        write!(
+            stream,
+            "HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+    });
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let refused = sandbox.run(
+        folder.path(),
+        &["balance", "--base-url", &url, "--color", "never"],
+    );
+    server.join().unwrap();
+    let shown = stderr(&refused);
+    assert!(
+        shown.contains(r"\u{1b}]0;owned")
+            && !shown.contains('\u{1b}')
+            && !shown.contains('\u{202e}'),
+        "{shown:?}"
+    );
+}
