@@ -9,3 +9,8 @@ mod recorder;
 pub use door::Door;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,1 +1,24 @@
-fn main() {}
+//! The project's own chores: `cargo xtask --help`.
+
+#![expect(clippy::print_stdout, reason = "chores say what they found")]
+
+mod dependencies;
+mod features;
+mod flags;
+mod quick_start;
+
+use std::path::PathBuf;
+
+use crate::flags::{QuickStart, Xtask, XtaskCmd};
+
+fn main() -> anyhow::Result<()> {
+    let shell = xshell::Shell::new()?;
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let from = shell.current_dir();
+    shell.change_dir(root.join(".."));
+    match Xtask::from_env_or_exit().subcommand {
+        XtaskCmd::Dependencies(_) => dependencies::check(&shell),
+        XtaskCmd::Features(_) => features::check(&shell),
+        XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
+    }
+}

@@ -10,7 +10,7 @@ use genrex_core::{
 };
 
 use crate::failure::{read_failure, send_failure};
-use crate::resolver::FilteringResolver;
+use crate::resolver::{FilteringResolver, Targets};
 
 /// A [`Transport`] over reqwest.
 ///
@@ -21,6 +21,9 @@ pub struct ReqwestTransport {
     paid: reqwest::Client,
     api: reqwest::Client,
     asset: reqwest::Client,
+    policy: AddressPolicy,
+    /// The hosts that assets are asked of now.
+    targets: Targets,
     began: Instant,
 }
 
@@ -36,14 +39,20 @@ impl ReqwestTransport {
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         check_provider()?;
-        let begin = || configure(with_backend(reqwest::Client::builder()));
+        let begin = || configure(with_proxy(with_backend(reqwest::Client::builder()), policy));
+        let targets = Targets::default();
         Ok(Self {
             paid: finish(begin().pool_max_idle_per_host(0))?,
             api: finish(begin())?,
             asset: finish(match policy {
                 AddressPolicy::Any => begin(),
-                _ => begin().dns_resolver(Arc::new(FilteringResolver::new(policy))),
+                _ => {
+                    let resolver = FilteringResolver::new(policy, targets.clone());
+                    begin().dns_resolver(Arc::new(resolver))
+                }
             })?,
+            policy,
+            targets,
             began: monotonic(),
         })
     }
@@ -68,6 +77,11 @@ impl Transport for ReqwestTransport {
             TransportError::with_source(TransportErrorKind::Request, error.without_url())
         })?;
         *request.timeout_mut() = Some(options.total_timeout);
+        // Held until the head is here; an address in place of a name is not resolved.
+        let _target = match (options.route, request.url().host_str()) {
+            (Route::Asset, Some(host)) => Some(self.targets.hold(host, self.policy)?),
+            _ => None,
+        };
         let sent = self.of(options.route).execute(request);
         let response = match tokio::time::timeout(options.idle_timeout, sent).await {
             Ok(response) => response.map_err(send_failure)?,
@@ -140,6 +154,15 @@ fn finish(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
             Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
                 .with_source(error)
         })
+}
+
+/// A call to this machine needs no proxy, and a proxy in the environment would be shown its signature,
+/// over plain http. One that the caller configures is the caller's wish.
+fn with_proxy(http: reqwest::ClientBuilder, policy: AddressPolicy) -> reqwest::ClientBuilder {
+    match policy {
+        AddressPolicy::Any => http.no_proxy(),
+        _ => http,
+    }
 }
 
 /// With two TLS libraries compiled in, reqwest would change over to the operating system's.

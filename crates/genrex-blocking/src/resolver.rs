@@ -34,6 +34,10 @@ impl Resolver for FilteringResolver {
             .inner
             .resolve(uri, config, timeout)
             .map_err(BeforeSend::mark_resolve)?;
+        // The proxy is the user's own choice, and may be private; behind it a target is not resolved here.
+        if config.proxy().is_some_and(|proxy| proxy.uri() == uri) {
+            return Ok(found);
+        }
         let mut allowed = self.empty();
         for address in &found {
             if self.policy.allows(address.ip()) {

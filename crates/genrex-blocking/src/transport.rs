@@ -44,7 +44,7 @@ impl UreqTransport {
         configure: impl Fn(HttpBuilder) -> HttpBuilder,
     ) -> Result<Self, Error> {
         check_provider()?;
-        let begin = || configure(with_backend(Config::builder()));
+        let begin = || configure(with_proxy(with_backend(Config::builder()), policy));
         Ok(Self {
             paid: finish(begin().max_idle_connections(0), AddressPolicy::Any),
             api: finish(begin(), AddressPolicy::Any),
@@ -182,6 +182,15 @@ fn limit<S: ureq::AsSendBody>(
         .timeout_per_call(Some(options.total_timeout))
         .timeout_per_read(Some(options.idle_timeout))
         .build()
+}
+
+/// A call to this machine needs no proxy, and a proxy in the environment would be shown its signature,
+/// over plain http. One that the caller configures is the caller's wish.
+fn with_proxy(http: HttpBuilder, policy: AddressPolicy) -> HttpBuilder {
+    match policy {
+        AddressPolicy::Any => http.proxy(None),
+        _ => http,
+    }
 }
 
 fn with_backend(http: HttpBuilder) -> HttpBuilder {

@@ -1,11 +1,14 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_sandbox::{Charge, Dialect};
+
+use crate::failure::Failure;
+use crate::output::Output;
 
 /// Music from a prompt, by the GenreX API.
 ///
@@ -124,6 +127,22 @@ pub(crate) struct Delivery {
     /// Ask always so often [default: often at first, every 10 s at last]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,
+}
+
+impl Delivery {
+    /// Whether the audio goes to standard output.
+    pub(crate) fn to_stdout(&self) -> bool {
+        self.output.as_deref() == Some(Path::new("-"))
+    }
+
+    /// Refuses what would put both the audio and the document into one stream.
+    pub(crate) fn check(&self, output: &Output) -> Result<(), Failure> {
+        if self.to_stdout() && output.is_json() {
+            let message = "--json and --output - both want standard output";
+            return Err(Failure::usage(message).hint("give --output a file"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -155,13 +155,15 @@ fn profile_of<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>,
             return Err(Failure::other(message).because(&error));
         }
     };
-    // The parser's own message would repeat the line, and with it a secret.
+    // The parser's own message repeats values, and with them a secret.
     let mut file: File<T> = toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        let message = format!("{}, line {line}: {}", path.display(), error.message());
-        Failure::new(Code::Usage, "configuration", message)
+        let start = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.get(..start).unwrap_or_default().matches('\n').count();
+        let message = format!("{}, line {line}, cannot be read", path.display());
+        Failure::new(Code::Usage, "configuration", message).hint(
+            "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
+             credentials.toml, each as NAME = \"VALUE\"",
+        )
     })?;
     Ok(file.profile.remove(name))
 }

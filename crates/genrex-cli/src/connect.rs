@@ -80,14 +80,23 @@ fn roots() -> impl Iterator<Item = Certificate> {
         .filter_map(|root| Certificate::from_der(root).ok())
 }
 
+/// A word as a shell takes it whole.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 fn flags(global: &Global) -> String {
     let profile = global
         .profile
         .as_ref()
-        .map(|name| format!(" --profile '{name}'"));
+        .map(|name| format!(" --profile {}", quoted(name)));
     let base_url = global
         .base_url
         .as_ref()
-        .map(|url| format!(" --base-url '{url}'"));
+        .map(|url| format!(" --base-url {}", quoted(url.as_str())));
     [profile, base_url].into_iter().flatten().collect()
 }

@@ -75,6 +75,17 @@ impl Failure {
         self
     }
 
+    /// The job was paid for by this very run, so no code and no hint may say that nothing was.
+    pub(crate) fn after_payment(mut self) -> Self {
+        if matches!(self.code, Code::Usage | Code::Unreachable) {
+            self.code = Code::Other;
+        }
+        if self.code == Code::Other && self.kind != "storage" {
+            self.hint = None;
+        }
+        self
+    }
+
     /// Says how the job is taken up again; `None` where it cannot be.
     pub(crate) fn resumable(mut self, id: &QueryId, command: Option<String>) -> Self {
         self.query_id = Some(id.clone());
@@ -110,7 +121,7 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
             Some("nothing was charged; `genrex balance` shows what is left"),
         ),
         ErrorKind::Refused => (
-            Code::Usage,
+            Code::Other,
             "refused",
             Some("nothing was charged; change the request"),
         ),

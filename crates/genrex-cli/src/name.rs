@@ -16,7 +16,7 @@ pub(crate) fn target(
     let own = || file_name(text, id);
     let path = match output {
         None => PathBuf::from(own()),
-        Some(path) if path.is_dir() || ends_with_slash(path) => path.join(own()),
+        Some(path) if is_folder(path) => path.join(own()),
         Some(path) => path.to_owned(),
     };
     if index == 0 {
@@ -53,8 +53,9 @@ fn file_name(text: Option<&str>, id: &QueryId) -> String {
     }
 }
 
-fn ends_with_slash(path: &Path) -> bool {
-    path.to_string_lossy().ends_with(std::path::is_separator)
+/// Whether a path is meant as a folder: it is one, or ends with a slash.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator)
 }
 
 #[cfg(test)]

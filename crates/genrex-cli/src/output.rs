@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use genrex_async::core::proto::Escaped;
 use serde::Serialize;
 use serde_json::json;
+use serde_json::ser::{Formatter, Serializer};
 
 use crate::args::{Color, Global};
 use crate::failure::{Code, Failure};
@@ -49,7 +50,7 @@ impl Output {
 
     /// The one JSON document.
     pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(document).map_err(|error| {
+        let text = to_safe_json(document).map_err(|error| {
             Failure::other("the result cannot be written as JSON").because(&error)
         })?;
         written(writeln!(anstream::stdout(), "{text}"))
@@ -94,7 +95,7 @@ impl Output {
                 "queryId": failure.query_id,
                 "resume": failure.resume,
             }});
-            say(format_args!("{error}"));
+            say(format_args!("{}", to_safe_json(&error).unwrap_or_default()));
         } else {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
             let dim = Style::new().dimmed();
@@ -109,6 +110,9 @@ impl Output {
             if let Some(hint) = &failure.hint {
                 say(format_args!(" {cyan}hint{cyan:#}: {hint}"));
             }
+            if let (Some(id), None) = (&failure.query_id, &failure.resume) {
+                say(format_args!("  {dim}job{dim:#}: {id}"));
+            }
             if let Some(resume) = &failure.resume {
                 say(format_args!(
                     " {cyan}hint{cyan:#}: the job is kept by the service; go on with\n\n    {resume}\n"
@@ -121,6 +125,15 @@ impl Output {
 
 /// Says what was wrong with the command line, or the help that was asked for.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && asked_for_json {
+        let message = error.render().to_string();
+        let (first, _) = message.split_once("\n\n").unwrap_or((&message, ""));
+        let message = first.trim().trim_start_matches("error: ");
+        let error = json!({"error": {"kind": "usage", "message": message}});
+        say(format_args!("{}", to_safe_json(&error).unwrap_or_default()));
+        return ExitCode::from(Code::Usage as u8);
+    }
     // The reader may have gone away, which is its right.
     let _ = error.print();
     if error.use_stderr() {
@@ -143,6 +156,35 @@ pub(crate) fn trace(global: &Global) {
         .with_writer(io::stderr)
         .with_ansi(false)
         .init();
+}
+
+/// JSON whose strings cannot act on a terminal: what [`Escaped`] escapes is written as `\uXXXX`, which
+/// every reader takes for the same text.
+fn to_safe_json(document: &impl Serialize) -> serde_json::Result<String> {
+    struct Safe;
+
+    impl Formatter for Safe {
+        fn write_string_fragment<W: io::Write + ?Sized>(
+            &mut self,
+            writer: &mut W,
+            fragment: &str,
+        ) -> io::Result<()> {
+            for character in fragment.chars() {
+                if Escaped::escapes(character) {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        write!(writer, "\\u{unit:04x}")?;
+                    }
+                } else {
+                    write!(writer, "{character}")?;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    let mut bytes = Vec::new();
+    document.serialize(&mut Serializer::with_formatter(&mut bytes, Safe))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn say(text: fmt::Arguments<'_>) {

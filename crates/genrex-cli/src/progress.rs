@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use genrex_async::Progress;
+use genrex_async::{Progress, QueryId};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::Notify;
 
 use crate::output::Output;
 
@@ -15,6 +16,10 @@ struct State {
     bar: Option<ProgressBar>,
     /// Whether a paid request is on its way, so that giving up may leave a charge behind.
     submitting: bool,
+    /// The job, as soon as anything is known of it.
+    job: Option<QueryId>,
+    /// Told when a submit is no longer on its way, though it is not over.
+    paused: Arc<Notify>,
 }
 
 impl Display {
@@ -23,6 +28,8 @@ impl Display {
             output,
             bar: output.draws().then(spinner),
             submitting: false,
+            job: None,
+            paused: Arc::default(),
         })))
     }
 
@@ -32,6 +39,17 @@ impl Display {
 
     pub(crate) fn is_submitting(&self) -> bool {
         self.with(|state| state.submitting)
+    }
+
+    /// The job that the submit came to, as far as it is known.
+    pub(crate) fn job(&self) -> Option<QueryId> {
+        self.with(|state| state.job.clone())
+    }
+
+    /// Waits until a submit is between two tries: nothing of it is on its way.
+    pub(crate) async fn paused(&self) {
+        let paused = self.with(|state| Arc::clone(&state.paused));
+        paused.notified().await;
     }
 
     /// Takes the bar away, so that what is said next stands alone.
@@ -51,11 +69,25 @@ impl Display {
 impl State {
     fn show(&mut self, progress: &Progress) {
         self.submitting = matches!(progress, Progress::Submitting { .. });
+        if let Progress::Accepted { id } | Progress::Salvaged { id } = progress {
+            self.job = Some(id.clone());
+        }
+        if matches!(
+            progress,
+            Progress::Retrying { .. } | Progress::Salvaged { .. }
+        ) {
+            self.paused.notify_one();
+        }
         match progress {
             Progress::Submitting { .. } => self.doing("submitting"),
             Progress::Accepted { id } => {
                 self.note(&format!("accepted {id}"));
                 self.doing("waiting for the service");
+            }
+            Progress::Salvaged { id } => {
+                self.note(&format!(
+                    "the answer broke off, but held {id}; asking after it"
+                ));
             }
             Progress::Polled {
                 status,
@@ -95,7 +127,7 @@ impl State {
                 ));
             }
             Progress::FreshLink { .. } => {
-                self.detail("the link has expired; asking for a fresh one");
+                self.detail("the link does not work; asking for a fresh one");
             }
             Progress::StartedOver => self.detail("the audio has changed; starting again from zero"),
             Progress::Downloading { received, total } => self.downloading(*received, *total),

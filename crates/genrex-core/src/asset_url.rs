@@ -32,6 +32,8 @@ impl AssetUrl {
         }
         let allowed = match address_of(host) {
             Some(address) => policy.allows(address),
+            // `2130706433`, `0x7f.1` and `127.1` are addresses to some and names to others.
+            None if ends_in_a_number(host) => false,
             None => policy == AddressPolicy::Any || !is_loopback(host),
         };
         if !allowed {
@@ -53,6 +55,17 @@ impl AssetUrl {
     pub(crate) const fn uri(&self) -> &Uri {
         &self.0
     }
+}
+
+/// Whether the URL standard would read a host as an IPv4 address in another spelling.
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host
+        .trim_end_matches('.')
+        .rsplit('.')
+        .next()
+        .unwrap_or_default();
+    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
+    digits || last.to_ascii_lowercase().starts_with("0x")
 }
 
 fn refused(why: &str) -> Error {
@@ -86,6 +99,12 @@ mod tests {
             "https:///x",
             "ftp://a.example/",
             "/1.wav",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://127.1/",
+            "https://127.0.0.1./",
+            "https://0xa9fea9fe/",
+            "https://localhost./",
             "https://169.254.169.254/latest",
             "https://[::ffff:10.0.0.1]/",
         ] {

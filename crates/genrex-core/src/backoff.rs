@@ -16,11 +16,14 @@ impl Backoff {
         Self { base, ceiling }
     }
 
+    /// No retry comes sooner, whatever chance or the service says: whoever watches can still step in.
+    pub(crate) const FLOOR: Duration = Duration::from_millis(10);
+
     /// The delay after so many failures, from 1.
     pub(crate) fn delay(&self, failures: u32, jitter: &mut Jitter) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let most = self.base.saturating_mul(doubled).min(self.ceiling);
-        most.mul_f64(jitter.fraction())
+        most.mul_f64(jitter.fraction()).max(Self::FLOOR)
     }
 }
 

@@ -113,7 +113,8 @@ impl fmt::Display for BaseUrl {
 
 /// Whether a URL's host, with its brackets if it has any, is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || address_of(host).is_some_and(|ip| ip.is_loopback())
+    host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+        || address_of(host).is_some_and(|ip| ip.is_loopback())
 }
 
 /// The address that a URL's host is, where it is one and no name.

@@ -7,6 +7,7 @@ use genrex_sign::{Payload, UnixMillis};
 use http::header::LOCATION;
 
 use crate::account::Account;
+use crate::clock::SigningClock;
 use crate::exchange::{Exchange, Seen};
 use crate::failure::{self, Call, Class, Verdict};
 use crate::machine::{Event, Machine, Outgoing, Step};
@@ -22,6 +23,8 @@ pub(crate) struct Spec {
     /// No sleep and no repeatable request crosses it.
     pub(crate) deadline: Option<Moment>,
     pub(crate) retry: Retry,
+    /// Until then a 404 is asked again: the service's own copies may lag behind a submit.
+    pub(crate) grace: Option<Moment>,
 }
 
 /// Whether a failed attempt is repeated here.
@@ -216,7 +219,9 @@ impl<T> SignedCall<T> {
         let Retry::Spaced(backoff) = self.spec.retry else {
             return None;
         };
+        let in_grace = self.spec.grace.is_some_and(|grace| now.moment < grace);
         let tries = match failure.verdict {
+            Verdict::Retry(..) if failure.class == Class::NotFound && in_grace => u32::MAX,
             Verdict::Retry(tries, _) => tries,
             Verdict::RetryToDeadline(_) => u32::MAX,
             _ => return None,
@@ -229,9 +234,10 @@ impl<T> SignedCall<T> {
         if self.attempts >= tries {
             return None;
         }
-        let delay = failure
-            .retry_after
-            .unwrap_or_else(|| self.account.backoff(backoff, self.attempts));
+        let delay = match failure.retry_after {
+            Some(asked) => asked.max(Backoff::FLOOR),
+            None => self.account.backoff(backoff, self.attempts),
+        };
         let at = now.moment + delay;
         if self.spec.deadline.is_some_and(|deadline| at >= deadline) {
             return None;
@@ -245,15 +251,22 @@ impl<T> SignedCall<T> {
         Some(at)
     }
 
+    /// At once, if the answer shows that the attempt was signed by a wrong clock; and only once.
     fn correct_clock(&mut self, failure: &Failure, now: Now) -> Option<Moment> {
         if self.corrected {
             return None;
         }
         let head = failure.seen.as_ref().and_then(Seen::head)?;
-        let offset_millis = self.account.correct_clock(date(&head.headers)?, now)?;
+        let date = date(&head.headers)?;
+        match self.account.correct_clock(date, now) {
+            Some(offset_millis) => self
+                .reports
+                .push_back(Progress::ClockCorrected { offset_millis }),
+            // Another operation has corrected it since this attempt was signed.
+            None if SigningClock::was_wrong(date, failure.signed_at?, failure.elapsed) => {}
+            None => return None,
+        }
         self.corrected = true;
-        self.reports
-            .push_back(Progress::ClockCorrected { offset_millis });
         Some(now.moment)
     }
 }

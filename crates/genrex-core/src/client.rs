@@ -227,6 +227,7 @@ impl<T: Transport> Client<T> {
             payload,
             deadline: self.deadline(),
             retry: Retry::Spaced(self.settings.backoff),
+            grace: None,
         };
         let machine = SignedCall::new(Arc::clone(&self.account), spec, decode);
         let result = self.run(machine, &mut NoSink).await;

@@ -32,19 +32,35 @@ impl SigningClock {
     /// Learns from the `Date` (in seconds since the Unix epoch) of an answer that refused a signature.
     /// Returns by how many milliseconds it put the clock forward; `None` when the clock was right.
     pub(crate) fn learn(&mut self, date: i64, now: Now) -> Option<i64> {
-        // The middle of the second that the date names.
-        let theirs = u64::try_from(date)
-            .ok()?
-            .checked_mul(1000)?
-            .checked_add(500)?;
+        let theirs = Self::millis(date)?;
         let ours = self.read(now);
-        let off = Duration::from_millis(theirs.abs_diff(ours));
-        if !(Self::THRESHOLD..=Self::CEILING).contains(&off) {
+        if !Self::shows_skew(theirs, ours) {
             return None;
         }
         self.anchor = Some((now.moment, theirs));
         self.last = self.last.filter(|last| *last < theirs);
         i64::try_from(theirs).ok()?.checked_sub_unsigned(ours)
+    }
+
+    /// Whether a refusal's `Date` shows that a signature made at `t`, so long before it, was made by a
+    /// wrong clock; another of the client's operations may have corrected it meanwhile.
+    pub(crate) fn was_wrong(date: i64, t: UnixMillis, elapsed: Duration) -> bool {
+        let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let ours = t.get().saturating_add(elapsed);
+        Self::millis(date).is_some_and(|theirs| Self::shows_skew(theirs, ours))
+    }
+
+    /// The middle of the second that a date names.
+    fn millis(date: i64) -> Option<u64> {
+        u64::try_from(date)
+            .ok()?
+            .checked_mul(1000)?
+            .checked_add(500)
+    }
+
+    fn shows_skew(theirs: u64, ours: u64) -> bool {
+        let off = Duration::from_millis(theirs.abs_diff(ours));
+        (Self::THRESHOLD..=Self::CEILING).contains(&off)
     }
 
     fn read(&self, now: Now) -> u64 {
@@ -92,6 +108,26 @@ mod tests {
         // The wall clock no longer counts.
         assert_eq!(clock.stamp(at(11, 3)).get(), 6_410_500);
         assert_eq!(clock.learn(6_411, at(11, 3)), None);
+    }
+
+    #[test]
+    fn a_signature_by_a_clock_that_was_corrected_meanwhile_is_known_to_be_wrong() {
+        let mut clock = SigningClock::default();
+        let (first, second) = (
+            clock.stamp(at(0, 10_000_000)),
+            clock.stamp(at(0, 10_000_000)),
+        );
+        assert!(clock.learn(6_400, at(1, 10_001_000)).is_some());
+        assert_eq!(clock.learn(6_400, at(1, 10_001_000)), None);
+        for t in [first, second] {
+            assert!(SigningClock::was_wrong(6_400, t, Duration::from_secs(1)));
+        }
+        let corrected = clock.stamp(at(1, 10_001_000));
+        assert!(!SigningClock::was_wrong(
+            6_401,
+            corrected,
+            Duration::from_secs(1)
+        ));
     }
 
     #[test]

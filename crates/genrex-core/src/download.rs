@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use genrex_proto::{Endpoint, Generation, RetrieveRequest};
+use genrex_proto::{Endpoint, Generation, RetrieveRequest, Status};
 use genrex_sign::Payload;
 use http::header::{
     ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE,
@@ -67,6 +67,7 @@ pub(crate) struct Download {
     hops: u32,
     fresh_links: u32,
     fresh_after_nonsense: u32,
+    last_cost: Option<u32>,
     reports: VecDeque<Progress>,
     state: State,
 }
@@ -89,13 +90,18 @@ enum State {
     AwaitingHead,
     Reading,
     Writing(Bytes),
-    /// Emptying the sink; then read on, or ask again.
-    Restarting {
-        read_on: bool,
-    },
+    /// Emptying the sink, and then as this says.
+    Restarting(Then),
     Renewing(Box<SignedCall<Generation>>),
     Committing,
     Done(Option<Box<Result<Downloaded, Error>>>),
+}
+
+/// What follows when the sink has been emptied.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    ReadOn,
+    AskAgain(Option<Moment>),
 }
 
 impl Download {
@@ -121,6 +127,7 @@ impl Download {
             hops: 0,
             fresh_links: 0,
             fresh_after_nonsense: 0,
+            last_cost: None,
             reports: VecDeque::new(),
             state: State::Due(None),
         };
@@ -193,12 +200,12 @@ impl Download {
         match head.status {
             StatusCode::PARTIAL_CONTENT => match self.continues(head) {
                 true => self.state = State::Reading,
-                false => self.start_over(false),
+                false => self.ask_from_zero(now),
             },
             StatusCode::OK => {
                 let version = (strong_etag(&head.headers), announced);
                 if self.received.bytes > 0 {
-                    self.start_over(true);
+                    self.read_from_zero();
                 } else {
                     self.state = State::Reading;
                 }
@@ -243,7 +250,7 @@ impl Download {
             Verdict::Follow(hops) => self.follow(hops, head),
             // Asked for more than there is: what is here is of another version.
             Verdict::FreshLink(..) if head.status == StatusCode::RANGE_NOT_SATISFIABLE => {
-                self.start_over(false);
+                self.ask_from_zero(now);
             }
             Verdict::FreshLink(links, kind) => {
                 let message = format!("the link to the audio no longer works: {}", head.status);
@@ -305,6 +312,13 @@ impl Download {
         self.state = State::Reading;
     }
 
+    fn is_whole(&self) -> bool {
+        let Received {
+            wav, bytes, total, ..
+        } = &self.received;
+        wav.is_whole(*bytes, total.is_some())
+    }
+
     fn body_ended(&mut self, now: Now) {
         let short = self
             .received
@@ -318,7 +332,7 @@ impl Download {
             .received
             .total
             .is_some_and(|total| self.received.bytes > total);
-        if long || !self.received.wav.is_whole(self.received.bytes) {
+        if long || !self.is_whole() {
             return self.not_audio("the file is not as long as it says");
         }
         self.state = State::Committing;
@@ -339,25 +353,44 @@ impl Download {
         let Verdict::Retry(tries, _) = verdict(Call::Download, class) else {
             return self.over(error);
         };
+        let Some(at) = self.again(tries, &error, asked, now) else {
+            return self.over(error);
+        };
+        // Without a strong validator nothing says that the rest would be of the same version.
+        if self.received.bytes > 0 && self.received.etag.is_none() {
+            self.forget(Then::AskAgain(Some(at)));
+        } else {
+            self.state = State::Due(Some(at));
+        }
+    }
+
+    /// When to try again, if there is a try, a token and time left.
+    fn again(
+        &mut self,
+        tries: u32,
+        error: &Error,
+        asked: Option<Duration>,
+        now: Now,
+    ) -> Option<Moment> {
         self.failures += 1;
         if self.failures >= tries {
-            return self.over(error);
+            return None;
         }
-        let delay = asked.unwrap_or_else(|| self.account.backoff(self.backoff, self.failures));
+        let delay = match asked {
+            Some(asked) => asked.max(Backoff::FLOOR),
+            None => self.account.backoff(self.backoff, self.failures),
+        };
         let at = now.moment + delay;
         if self.deadline.is_some_and(|deadline| at >= deadline) {
-            return self.over(error);
+            return None;
         }
+        self.last_cost = Some(self.account.take_retry(false)?);
         self.reports.push_back(Progress::Retrying {
             kind: error.kind(),
             delay,
             attempts: self.failures,
         });
-        self.state = State::Due(Some(at));
-        // Without a strong validator nothing says that the rest would be of the same version.
-        if self.received.bytes > 0 && self.received.etag.is_none() {
-            self.forget(State::Restarting { read_on: false });
-        }
+        Some(at)
     }
 
     fn not_audio(&mut self, message: &str) {
@@ -383,6 +416,7 @@ impl Download {
             payload: Payload::from(RetrieveRequest::new(id.clone()).to_json()),
             deadline: self.deadline,
             retry: Retry::Spaced(self.backoff),
+            grace: None,
         };
         let call = SignedCall::new(Arc::clone(&self.account), spec, Generation::from_json);
         self.reports.push_back(Progress::FreshLink { id });
@@ -391,6 +425,11 @@ impl Download {
 
     fn renewed(&mut self, generation: Generation) {
         let policy = self.account.base().address_policy();
+        if generation.id != *self.audio.job() || generation.status != Status::Completed {
+            let message =
+                "the answer with the fresh link is about another job, or one that is not completed";
+            return self.over(Error::new(ErrorKind::UnexpectedAnswer, message));
+        }
         let track = Track::new(generation, policy, Duration::ZERO, 1);
         let url = track.and_then(|track| {
             let asset = track.assets().get(self.audio.index()).ok_or_else(|| {
@@ -407,7 +446,7 @@ impl Download {
                 self.hops = 0;
                 // Another link may lead to another rendering: its validator decides.
                 if self.fresh_after_nonsense > 0 || self.received.etag.is_none() {
-                    self.forget(State::Restarting { read_on: false });
+                    self.forget(Then::AskAgain(None));
                 } else {
                     self.state = State::Due(None);
                 }
@@ -416,25 +455,33 @@ impl Download {
         }
     }
 
-    fn start_over(&mut self, read_on: bool) {
+    /// The whole came where the rest was asked for: it is read on from zero.
+    fn read_from_zero(&mut self) {
         self.reports.push_back(Progress::StartedOver);
-        if !read_on {
-            self.failures += 1;
-            if let Verdict::Retry(tries, kind) = verdict(Call::Download, Class::Unreadable)
-                && self.failures >= tries
-            {
-                return self.over(Error::new(
-                    kind,
-                    "the storage does not answer for the part that is missing",
-                ));
-            }
-        }
-        self.forget(State::Restarting { read_on });
+        self.forget(Then::ReadOn);
     }
 
-    fn forget(&mut self, then: State) {
+    /// What came does not go on from what is here: asked again from zero, as one try.
+    fn ask_from_zero(&mut self, now: Now) {
+        let Verdict::Retry(tries, kind) = verdict(Call::Download, Class::Unreadable) else {
+            return;
+        };
+        let error = Error::new(
+            kind,
+            "the storage does not answer for the part that is missing",
+        );
+        match self.again(tries, &error, None, now) {
+            Some(at) => {
+                self.reports.push_back(Progress::StartedOver);
+                self.forget(Then::AskAgain(Some(at)));
+            }
+            None => self.over(error),
+        }
+    }
+
+    fn forget(&mut self, then: Then) {
         self.received = Received::default();
-        self.state = then;
+        self.state = State::Restarting(then);
     }
 
     fn too_large(&mut self) {
@@ -451,6 +498,7 @@ impl Download {
 
     fn committed(&mut self) {
         let received = std::mem::take(&mut self.received);
+        self.account.give_back_retry(self.last_cost);
         self.state = State::Done(Some(Box::new(Ok(Downloaded {
             bytes: received.bytes,
             sha256: Sha256Digest(received.hash.finalize().into()),
@@ -481,7 +529,7 @@ impl Machine for Download {
                 State::Due(_) => return self.send(now),
                 State::AwaitingHead | State::Reading => return Step::Read,
                 State::Writing(bytes) => return Step::Write(bytes.clone()),
-                State::Restarting { .. } => return Step::Restart,
+                State::Restarting(_) => return Step::Restart,
                 State::Renewing(call) => match call.next(now).within() {
                     Ok(step) => return step,
                     Err(Ok(generation)) => self.renewed(generation),
@@ -510,10 +558,10 @@ impl Machine for Download {
                 let length_of_chunk = length(bytes);
                 self.kept(length_of_chunk);
             }
-            (State::Restarting { read_on }, Event::Stored) => {
-                self.state = match read_on {
-                    true => State::Reading,
-                    false => State::Due(None),
+            (State::Restarting(then), Event::Stored) => {
+                self.state = match *then {
+                    Then::ReadOn => State::Reading,
+                    Then::AskAgain(at) => State::Due(at),
                 };
             }
             (State::Committing, Event::Stored) => self.committed(),

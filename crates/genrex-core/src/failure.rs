@@ -382,6 +382,7 @@ impl fmt::Display for Verdict {
                 f.write_str("a whole id is salvaged, else **Ambiguous, never resent**")
             }
             Self::Follow(hops) => write!(f, "followed, {hops} hops, each checked"),
+            Self::FreshLink(1, kind) => write!(f, "a fresh link, once, then {kind:?}"),
             Self::FreshLink(links, kind) => write!(f, "a fresh link, {links} times, then {kind:?}"),
             Self::StartOver => f.write_str("started again from zero"),
             Self::Impossible => f.write_str("–"),

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use genrex_proto::{Generation, QueryId, Waveform};
@@ -43,7 +44,7 @@ impl Job {
 }
 
 /// A piece of music that is ready.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Track {
     generation: Generation,
     assets: Vec<Audio>,
@@ -121,8 +122,20 @@ impl Track {
     }
 }
 
+impl fmt::Debug for Track {
+    /// Without the answer, which holds links.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Track")
+            .field("id", self.id())
+            .field("assets", &self.assets)
+            .field("elapsed", &self.elapsed)
+            .field("polls", &self.polls)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Audio that can be downloaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Audio {
     job: QueryId,
     index: usize,
@@ -153,5 +166,17 @@ impl Audio {
     #[must_use]
     pub const fn waveform(&self) -> Option<&Waveform> {
         self.waveform.as_ref()
+    }
+}
+
+impl fmt::Debug for Audio {
+    /// Without the link's query, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("Audio")
+            .field("job", &self.job)
+            .field("index", &self.index)
+            .field("url", &bare)
+            .finish_non_exhaustive()
     }
 }

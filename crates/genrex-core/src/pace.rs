@@ -8,7 +8,7 @@ pub enum Pace {
     /// 30 s of music took 61 s: that is 15 polls, and the piece is found within 10 s of being ready.
     #[default]
     Growing,
-    /// Always so long after an answer. The quick start's own loop has 5 s.
+    /// Always so long after an answer, at least 10 ms. The quick start's own loop has 5 s.
     Fixed(Duration),
 }
 
@@ -17,9 +17,10 @@ impl Pace {
     pub(crate) fn delay(self, elapsed: Duration) -> Duration {
         const SHORTEST: Duration = Duration::from_secs(2);
         const LONGEST: Duration = Duration::from_secs(10);
+        const FLOOR: Duration = Duration::from_millis(10);
         match self {
             Self::Growing => (elapsed / 5).clamp(SHORTEST, LONGEST),
-            Self::Fixed(delay) => delay,
+            Self::Fixed(delay) => delay.max(FLOOR),
         }
     }
 }

@@ -19,6 +19,11 @@ pub enum Progress {
         /// The job.
         id: QueryId,
     },
+    /// A broken answer to a submit held a whole id: the service is asked whether it knows it.
+    Salvaged {
+        /// The job, if it is one.
+        id: QueryId,
+    },
     /// The job is being made.
     Polled {
         /// The job.
@@ -51,7 +56,7 @@ pub enum Progress {
         /// How far ahead of this machine's clock the service's is, in milliseconds.
         offset_millis: i64,
     },
-    /// The link to the audio had expired, and a fresh one was asked for.
+    /// The link to the audio had expired, or led to what is no audio, and a fresh one was asked for.
     FreshLink {
         /// The job.
         id: QueryId,

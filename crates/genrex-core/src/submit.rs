@@ -9,6 +9,7 @@ use crate::exchange::Seen;
 use crate::failure::{Class, Verdict};
 use crate::machine::{Event, Machine, Step};
 use crate::transport::{Moment, Now};
+use crate::wait::Wait;
 use crate::{Backoff, Error, ErrorKind, Evidence, Job, Progress};
 
 /// How a submit ended: one of four ways, and nothing else.
@@ -50,6 +51,7 @@ pub(crate) struct Submit {
     account: Arc<Account>,
     deadline: Option<Moment>,
     backoff: Backoff,
+    report: Option<Progress>,
     state: State,
 }
 
@@ -62,7 +64,6 @@ enum State {
         id: QueryId,
         failure: Box<Failure>,
     },
-    Reporting(Option<Box<Job>>),
     Done(Option<Submission>),
 }
 
@@ -78,26 +79,31 @@ impl Submit {
             payload: Payload::from(request.to_json()),
             deadline,
             retry: Retry::Spaced(backoff),
+            grace: None,
         };
         let call = SignedCall::new(Arc::clone(&account), spec, Generation::from_json);
         Self {
             account,
             deadline,
             backoff,
+            report: None,
             state: State::Submitting(Box::new(call)),
         }
     }
 
     fn submitted(&mut self, result: Result<Generation, Failure>, now: Now) -> State {
         let failure = match result {
-            Ok(generation) => return State::accepted(Job::accepted(generation.id, now.moment)),
+            Ok(generation) => return self.accepted(generation.id, now),
             Err(failure) => failure,
         };
         match failure.verdict {
             Verdict::Salvage => {
                 let body = failure.seen.as_ref().and_then(Seen::body);
                 match body.and_then(|body| QueryId::salvage(body)) {
-                    Some(id) => self.confirm(id, failure),
+                    Some(id) => {
+                        self.report = Some(Progress::Salvaged { id: id.clone() });
+                        self.confirm(id, failure, now)
+                    }
                     None => State::Done(Some(ambiguous(failure, None))),
                 }
             }
@@ -109,12 +115,34 @@ impl Submit {
         }
     }
 
-    fn confirm(&self, id: QueryId, failure: Failure) -> State {
+    fn accepted(&mut self, id: QueryId, now: Now) -> State {
+        self.report = Some(Progress::Accepted { id: id.clone() });
+        State::Done(Some(Submission::Accepted(Job::accepted(id, now.moment))))
+    }
+
+    /// An id that stood whole in a success is believed, unless the service does not know it.
+    fn confirmed(
+        &mut self,
+        result: Result<Generation, Failure>,
+        id: QueryId,
+        failure: Failure,
+        now: Now,
+    ) -> State {
+        match result {
+            Err(unknown) if unknown.class == Class::NotFound => {
+                State::Done(Some(ambiguous(failure, Some(id))))
+            }
+            _ => self.accepted(id, now),
+        }
+    }
+
+    fn confirm(&self, id: QueryId, failure: Failure, now: Now) -> State {
         let spec = Spec {
             endpoint: Endpoint::Retrieve,
             payload: Payload::from(RetrieveRequest::new(id.clone()).to_json()),
             deadline: self.deadline,
             retry: Retry::Spaced(self.backoff),
+            grace: Some(now.moment + Wait::GRACE),
         };
         State::Confirming {
             call: Box::new(SignedCall::new(
@@ -125,27 +153,6 @@ impl Submit {
             id,
             failure: Box::new(failure),
         }
-    }
-}
-
-impl State {
-    fn accepted(job: Job) -> Self {
-        Self::Reporting(Some(Box::new(job)))
-    }
-}
-
-/// An id that stood whole in a success is believed, unless the service does not know it.
-fn confirmed(
-    result: Result<Generation, Failure>,
-    id: QueryId,
-    failure: Failure,
-    now: Now,
-) -> State {
-    match result {
-        Err(unknown) if unknown.class == Class::NotFound => {
-            State::Done(Some(ambiguous(failure, Some(id))))
-        }
-        _ => State::accepted(Job::accepted(id, now.moment)),
     }
 }
 
@@ -162,12 +169,16 @@ fn ambiguous(failure: Failure, unconfirmed_id: Option<QueryId>) -> Submission {
         detail: seen.and_then(Seen::error).map(ToString::to_string),
     };
     let message = format!("the submit may have been charged, and was not sent again: {evidence}");
+    let id = evidence.unconfirmed_id.clone();
     let cause = failure.into_error();
     let error = Error::new(ErrorKind::Ambiguous, message)
         .with_status(cause.status())
         .with_evidence(evidence)
         .with_source(cause);
-    Submission::Ambiguous(error)
+    Submission::Ambiguous(match id {
+        Some(id) => error.with_query_id(&id),
+        None => error,
+    })
 }
 
 impl Machine for Submit {
@@ -175,6 +186,9 @@ impl Machine for Submit {
 
     fn next(&mut self, now: Now) -> Step<Submission> {
         loop {
+            if let Some(report) = self.report.take() {
+                return Step::Report(report);
+            }
             self.state = match &mut self.state {
                 State::Submitting(call) => match call.next(now).within() {
                     Ok(step) => return step,
@@ -186,23 +200,12 @@ impl Machine for Submit {
                         let id = id.clone();
                         match std::mem::replace(&mut self.state, State::Done(None)) {
                             State::Confirming { failure, .. } => {
-                                confirmed(result, id, *failure, now)
+                                self.confirmed(result, id, *failure, now)
                             }
                             other => other,
                         }
                     }
                 },
-                State::Reporting(job) => {
-                    let job = job.take().map(|job| *job);
-                    let report = job.as_ref().map(|job| Progress::Accepted {
-                        id: job.id().clone(),
-                    });
-                    self.state = State::Done(job.map(Submission::Accepted));
-                    if let Some(report) = report {
-                        return Step::Report(report);
-                    }
-                    continue;
-                }
                 State::Done(submission) => {
                     let over =
                         || Submission::NotSent(Error::new(ErrorKind::Cancelled, "already over"));
@@ -215,7 +218,7 @@ impl Machine for Submit {
     fn receive(&mut self, now: Now, event: Event) {
         match &mut self.state {
             State::Submitting(call) | State::Confirming { call, .. } => call.receive(now, event),
-            State::Reporting(_) | State::Done(_) => {}
+            State::Done(_) => {}
         }
     }
 }

@@ -48,7 +48,7 @@ impl Wait {
     /// How long before the deadline a last poll is sent, when the next one would come too late.
     const LAST_LOOK: Duration = Duration::from_secs(1);
     /// How long after its submit a job may be unknown: the service's own copies may lag.
-    const GRACE: Duration = Duration::from_secs(30);
+    pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
     /// `limit` is the time given in words, `deadline` the moment that it ends.
     pub(crate) fn new(
@@ -108,8 +108,9 @@ impl Wait {
         let planned = now.moment + self.pace.delay(self.elapsed(now)).max(asked);
         self.state = match self.deadline {
             Some(deadline) if planned >= deadline => {
-                let last_look = deadline - Self::LAST_LOOK;
-                if now.moment < last_look && asked.is_zero() {
+                let left = deadline.since(now.moment);
+                let last_look = deadline - Self::LAST_LOOK.min(left / 2);
+                if now.moment + asked <= last_look && !left.is_zero() {
                     State::Pausing(last_look, true)
                 } else {
                     self.out_of_time(now)
@@ -120,15 +121,25 @@ impl Wait {
     }
 
     fn poll(&mut self, now: Now, is_last: bool) {
-        if let Some(probe) = self.account.permit_poll(now.moment) {
-            self.pause(probe.since(now.moment), now);
-            return;
+        match self.account.permit_poll(now.moment) {
+            Some(probe) if !is_last => {
+                self.state = match self.deadline {
+                    Some(deadline) if probe >= deadline => {
+                        let left = deadline.since(now.moment);
+                        State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
+                    }
+                    _ => State::Pausing(probe, false),
+                };
+                return;
+            }
+            _ => {}
         }
         let spec = Spec {
             endpoint: Endpoint::Retrieve,
             payload: Payload::from(RetrieveRequest::new(self.job.id().clone()).to_json()),
             deadline: self.deadline,
             retry: Retry::ByCaller,
+            grace: None,
         };
         let call = SignedCall::new(Arc::clone(&self.account), spec, Generation::from_json);
         self.state = State::Polling(Box::new(call), is_last);
@@ -186,7 +197,10 @@ impl Wait {
             return;
         }
         self.polls += u32::from(!failure.class.never_left());
-        if matches!(failure.class, Class::NeverLeft | Class::Lost) {
+        if matches!(
+            failure.class,
+            Class::NeverLeft | Class::Lost | Class::Unsettled
+        ) {
             self.account.poll_failed(now.moment);
         }
         let asked = failure.retry_after.unwrap_or_default();

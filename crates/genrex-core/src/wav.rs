@@ -33,31 +33,51 @@ impl WavHeader {
     }
 
     /// Whether `length` bytes are all that the header promises: a file cut short is not audio.
-    pub(crate) fn is_whole(&self, length: u64) -> bool {
+    ///
+    /// A stream whose length was not known when its header was written promises 0 or all ones. Where
+    /// HTTP does not say either how long the file is (`is_delimited`), nothing shows a cut, and such a
+    /// file is refused.
+    pub(crate) fn is_whole(&self, length: u64, is_delimited: bool) -> bool {
         let Some(promised) = u32_at(&self.start, 4).filter(|_| self.start.len() >= 12) else {
             return false;
         };
-        // A stream whose length was not known when its header was written says 0 or all ones.
-        let unknown = promised == 0 || promised == u32::MAX;
-        self.is_plausible() && (unknown || u64::from(promised) + 8 <= length)
+        let data_end = self.chunks().and_then(|chunks| chunks.data_end);
+        let is_known = known(promised).is_some() || data_end.is_some();
+        self.is_plausible()
+            && (is_delimited || is_known)
+            && known(promised).is_none_or(|promised| promised + 8 <= length)
+            && data_end.is_none_or(|end| end <= length)
     }
 
     /// How long it sounds, where the header says so.
     pub(crate) fn duration(&self, length: u64) -> Option<Duration> {
+        let chunks = self.chunks()?;
+        let end = chunks.data_end.unwrap_or(length).min(length);
+        let bytes = end.checked_sub(chunks.data_start)?;
+        Some(Duration::from_millis(
+            bytes * 1000 / chunks.bytes_per_second?,
+        ))
+    }
+
+    /// Walks the chunks up to the samples.
+    fn chunks(&self) -> Option<Chunks> {
         let mut bytes_per_second = None;
         let mut at = 12;
         loop {
             let name = self.start.get(at..at + 4)?;
             let size = u32_at(&self.start, at + 4)?;
-            match (name, bytes_per_second) {
-                (b"fmt ", _) => {
-                    bytes_per_second = u32_at(&self.start, at + 16).filter(|rate| *rate > 0);
+            match name {
+                b"fmt " => {
+                    let rate = u32_at(&self.start, at + 16).map(u64::from);
+                    bytes_per_second = rate.filter(|rate| *rate > 0);
                 }
-                (b"data", Some(rate)) => {
+                b"data" => {
                     let data_start = u64::try_from(at).ok()? + 8;
-                    let bytes = u64::from(size).min(length.checked_sub(data_start)?);
-                    let millis = bytes * 1000 / u64::from(rate);
-                    return Some(Duration::from_millis(millis));
+                    return Some(Chunks {
+                        bytes_per_second,
+                        data_start,
+                        data_end: known(size).map(|size| data_start + size),
+                    });
                 }
                 _ => {}
             }
@@ -65,6 +85,17 @@ impl WavHeader {
             at += 8 + usize::try_from(size).ok()?.checked_next_multiple_of(2)?;
         }
     }
+}
+
+struct Chunks {
+    bytes_per_second: Option<u64>,
+    data_start: u64,
+    data_end: Option<u64>,
+}
+
+/// A size, unless it is one of those that say that it is not known.
+fn known(size: u32) -> Option<u64> {
+    (size != 0 && size != u32::MAX).then(|| u64::from(size))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -91,20 +122,29 @@ mod tests {
             assert!(wav.is_plausible());
             wav.feed(&[byte]);
         }
-        assert!(wav.is_whole(64_056) && wav.is_whole(64_057) && !wav.is_whole(64_055));
+        assert!(
+            wav.is_whole(64_056, false)
+                && wav.is_whole(64_057, true)
+                && !wav.is_whole(64_055, true)
+        );
         assert_eq!(wav.duration(64_056), Some(Duration::from_secs(1)));
         let mut streamed = WavHeader::default();
-        streamed.feed(&header(u32::MAX));
-        assert!(streamed.is_whole(100));
+        let unknown = [&header(u32::MAX)[..52], &[0xff; 4]].concat();
+        streamed.feed(&unknown);
+        assert!(streamed.is_whole(100, true));
+        assert!(!streamed.is_whole(100, false), "nothing says where it ends");
+        let mut lying = WavHeader::default();
+        lying.feed(&header(36));
+        assert!(!lying.is_whole(100, true), "the samples are not all there");
 
         for page in ["<html>", "RIFF1234AVI LIST", "RIFX"] {
             let mut wav = WavHeader::default();
             wav.feed(page.as_bytes());
-            assert!(!wav.is_plausible() && !wav.is_whole(1_000), "{page}");
+            assert!(!wav.is_plausible() && !wav.is_whole(1_000, true), "{page}");
         }
         let mut cut = WavHeader::default();
         cut.feed(b"RIFF\0\0\0\0");
-        assert!(cut.is_plausible() && !cut.is_whole(8));
+        assert!(cut.is_plausible() && !cut.is_whole(8, true));
         assert_eq!(cut.duration(8), None);
     }
 

@@ -114,11 +114,20 @@ impl PartFile {
             Existing::Replace => fs::rename(&self.part, &self.target)?,
             // A link, unlike a rename, never takes a name that another has.
             Existing::Keep => match fs::hard_link(&self.part, &self.target) {
-                Ok(()) => fs::remove_file(&self.part)?,
+                Ok(()) => {
+                    self.committed = true;
+                    // The file stands; a part that stays beside it does no harm.
+                    let _ = fs::remove_file(&self.part);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken()),
-                // Some file systems have no links.
-                Err(_) if self.target.symlink_metadata().is_ok() => return Err(taken()),
-                Err(_) => fs::rename(&self.part, &self.target)?,
+                // Some file systems have no links: the name is taken with an empty file first.
+                Err(_) => {
+                    OpenOptions::new()
+                        .write(true)
+                        .create_new(true)
+                        .open(&self.target)?;
+                    fs::rename(&self.part, &self.target)?;
+                }
             },
         }
         self.committed = true;
@@ -147,15 +156,19 @@ fn part_of(target: &Path) -> io::Result<PathBuf> {
     Ok(target.with_file_name(part))
 }
 
-/// Makes a name in a folder last; only Unix lets a folder be opened.
+/// Makes a name in a folder last; only Unix lets a folder be opened, and only its readers.
 fn sync_folder(target: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = target
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    if !cfg!(unix) {
+        return Ok(());
     }
-    Ok(())
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match File::open(folder.unwrap_or(Path::new("."))) {
+        Ok(folder) => folder.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn taken() -> io::Error {

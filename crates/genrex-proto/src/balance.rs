@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
-use crate::lenient::optional;
+use crate::lenient::{optional, whole};
 use crate::{Error, Timestamp};
 
 /// The body of `getBalance`: `{}` exactly. Free, reads only.
@@ -83,9 +83,13 @@ impl Balance {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
+    #[serde(default, deserialize_with = "whole")]
     total_credit_quota: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     credit_quota: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     credits_used: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
     used_credit: Option<u64>,
     #[serde(default, deserialize_with = "optional")]
     max_duration_seconds: Option<u64>,

@@ -29,6 +29,14 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+impl Escaped<'_> {
+    /// Whether a character is one that is shown as `\u{…}`, or as `\n`, `\t` or `\r`.
+    #[must_use]
+    pub fn escapes(character: char) -> bool {
+        is_deceptive(character)
+    }
+}
+
 /// The start of a body, escaped and bounded, to be kept in an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
-use crate::lenient::{one_or_many, optional};
+use crate::lenient::{one_or_many, optional, or_default};
 use crate::{Error, QueryId, Status, Timestamp, Waveform};
 
 /// A job, as `generateMusic` and `retrieve` answer: only a completed one has assets.
@@ -29,7 +29,7 @@ pub struct Generation {
     )]
     pub source: Option<String>,
     /// How it is doing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub status: Status,
     /// What `content` is: `Text`.
     #[serde(

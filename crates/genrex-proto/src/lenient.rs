@@ -17,6 +17,35 @@ where
     Ok(serde_json::from_value(value).ok())
 }
 
+/// A field of another type than expected counts as absent, and an absent one has a default.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    optional(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A whole number from 0 up, in any spelling of JSON's (`54`, `54.0`); `null` counts as absent.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    /// Past this, not every whole number is a `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let spelled_as_float = || {
+        let float = number.as_f64()?;
+        let is_whole = float.fract() == 0.0 && (0.0..=EXACT).contains(&float);
+        is_whole.then(|| format!("{float:.0}").parse().ok())?
+    };
+    match number.as_u64().or_else(spelled_as_float) {
+        Some(whole) => Ok(Some(whole)),
+        None => Err(serde::de::Error::custom(
+            "a whole number from 0 up is expected",
+        )),
+    }
+}
+
 /// An array, one object in its place, or `null`.
 pub(crate) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -98,6 +98,17 @@ fn balance_in_both_dialects_and_mixed() {
     assert_eq!(mixed.max_duration_seconds, Some(30));
     assert_eq!(mixed.extra["tier"], "gold");
 
+    let floats = Balance::from_json(br#"{"creditQuota":54.0,"usedCredit":4}"#).unwrap();
+    assert_eq!(floats.credits_left(), 50);
+    let half = Balance::from_json(br#"{"creditQuota":54.5,"usedCredit":4}"#).unwrap_err();
+    assert_eq!(half.path(), Some("creditQuota"));
+    let negative = Balance::from_json(br#"{"creditQuota":-1,"usedCredit":4}"#).unwrap_err();
+    assert_eq!(negative.path(), Some("creditQuota"));
+    for status in ["null", "3", "{}"] {
+        let odd = generation(&format!(r#"{{"id":"QRY_1","status":{status}}}"#));
+        assert_eq!(odd.status, Status::Other(String::new()));
+    }
+
     let both = br#"{"creditQuota":1,"totalCreditQuota":2,"usedCredit":0,"creditsUsed":1}"#;
     assert_eq!(Balance::from_json(both).unwrap().credits_left(), 1);
 
@@ -127,7 +138,6 @@ fn what_a_client_needs_is_named_with_its_path() {
         ("{}", None),
         (r#"{"id":7}"#, Some("id")),
         (r#"{"id":"../../etc/passwd"}"#, Some("id")),
-        (r#"{"id":"QRY_1","status":3}"#, Some("status")),
         (
             r#"{"id":"QRY_1","response":[{},{"content":["a"]}]}"#,
             Some("response[1].content[0]"),

@@ -101,7 +101,7 @@ impl Sandbox {
     /// How many credits are used: the truth that a client's claims can be held against.
     #[must_use]
     pub fn credits_used(&self) -> u64 {
-        locked(&self.service).credits_used()
+        locked(&self.service).credits_used(wall())
     }
 
     /// How many jobs were accepted: the truth that a client's claims can be held against.

@@ -78,9 +78,9 @@ impl Service {
         dated(response, now)
     }
 
-    /// How many credits are used: the truth that a client's claims can be held against.
-    #[must_use]
-    pub fn credits_used(&self) -> u64 {
+    /// How many credits are used at a time: the truth that a client's claims can be held against.
+    pub fn credits_used(&mut self, now: UnixMillis) -> u64 {
+        self.settle_all(now.get());
         self.account.used
     }
 

@@ -8,6 +8,7 @@ use crate::support::{
     fetch, job, outcome, ready_at, request, wav,
 };
 
+type MakeAct = Box<dyn Fn() -> Act>;
 type Outcome = (&'static str, Option<ErrorKind>);
 
 /// What a paid submit met, and what it came to.
@@ -21,7 +22,7 @@ fn a_paid_submit_is_what_the_table_says_over_both() {
     };
     let compressed = || answer(201, &[("Content-Encoding", "br")], b"\x0b\x02\x80");
     let ambiguous = ("ambiguous", Some(ErrorKind::Ambiguous));
-    let cases: Vec<(&str, Box<dyn Fn() -> Act>, Outcome)> = vec![
+    let cases: Vec<(&str, MakeAct, Outcome)> = vec![
         (
             "accepted",
             Box::new(|| Act::Write(json(201, ACCEPTED))),

@@ -1,12 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use genrex_async::core::proto::Escaped;
-use genrex_async::{Audio, Client, Downloaded, Error, Existing, Job, QueryId, Track, Waveform};
+use genrex_async::{
+    Audio, Client, Downloaded, Error, ErrorKind, Existing, Job, QueryId, Track, Waveform,
+};
 use serde::Serialize;
 
 use crate::args::Delivery;
-use crate::connect::Connection;
+use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
 use crate::name;
@@ -19,6 +21,8 @@ pub(crate) struct Delivering<'a> {
     pub(crate) delivery: &'a Delivery,
     pub(crate) display: &'a Display,
     pub(crate) interrupts: &'a mut Interrupts,
+    /// Whether this very run paid for the job.
+    pub(crate) paid: bool,
     pub(crate) output: &'a Output,
 }
 
@@ -60,7 +64,9 @@ impl Delivering<'_> {
         let work = async {
             let track = client.wait(job).await?;
             let mut delivered = Vec::new();
-            for audio in track.assets() {
+            // Standard output takes one piece.
+            let wanted = if delivery.to_stdout() { 1 } else { usize::MAX };
+            for audio in track.assets().iter().take(wanted) {
                 let path = match only_links {
                     true => None,
                     false => Some(download(&client, audio, &track, delivery).await?),
@@ -79,9 +85,22 @@ impl Delivering<'_> {
         self.display.clear();
         let (track, delivered) = outcome.map_err(|error| self.failed(error, job.id()))?;
         show(&track, delivered, output)
+            .map_err(|failure| failure.resumable(job.id(), self.resume(job.id())))
     }
 
-    fn interrupted(&self, id: &QueryId) -> Failure {
+    /// A submit was interrupted while nothing of it was on its way.
+    pub(crate) fn between_tries(&self) -> Failure {
+        self.display.clear();
+        match self.display.job() {
+            Some(id) => self.interrupted(&id),
+            None => {
+                let message = "interrupted; nothing was charged";
+                Failure::new(Code::Interrupted, "interrupted", message)
+            }
+        }
+    }
+
+    pub(crate) fn interrupted(&self, id: &QueryId) -> Failure {
         Failure::new(
             Code::Interrupted,
             "interrupted",
@@ -91,14 +110,23 @@ impl Delivering<'_> {
     }
 
     fn failed(&self, error: Error, id: &QueryId) -> Failure {
-        let resume = error.is_resumable().then(|| self.resume(id)).flatten();
-        Failure::from(error).resumable(id, resume)
+        let is_over = matches!(
+            error.kind(),
+            ErrorKind::GenerationFailed | ErrorKind::NotFound
+        );
+        let resume = (!is_over).then(|| self.resume(id)).flatten();
+        let failure = Failure::from(error).resumable(id, resume);
+        if self.paid {
+            failure.after_payment()
+        } else {
+            failure
+        }
     }
 
     fn resume(&self, id: &QueryId) -> Option<String> {
         let command = self.connection.resume(id)?;
         Some(match &self.delivery.output {
-            Some(path) => format!("{command} --output '{}'", path.display()),
+            Some(path) => format!("{command} --output {}", quoted(&path.display().to_string())),
             None => command,
         })
     }
@@ -113,7 +141,7 @@ async fn download(
     track: &Track,
     delivery: &Delivery,
 ) -> Result<Placed, Error> {
-    if delivery.output.as_deref() == Some(Path::new("-")) {
+    if delivery.to_stdout() {
         let done = client.download_to(audio, tokio::io::stdout()).await?;
         return Ok((None, done));
     }
@@ -130,7 +158,6 @@ async fn download(
 }
 
 fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), Failure> {
-    let to_stdout = matches!(placed.first(), Some(Some((None, _))));
     if output.is_json() {
         let assets = track.assets().iter().zip(placed).map(|(audio, placed)| {
             let (path, done) = placed.unzip();
@@ -152,11 +179,7 @@ fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(
             elapsed_ms: track.elapsed().as_millis(),
             polls: track.polls(),
         };
-        return if to_stdout {
-            Ok(())
-        } else {
-            output.document(&document)
-        };
+        return output.document(&document);
     }
     for (audio, placed) in track.assets().iter().zip(placed) {
         if let Some(waveform) = audio.waveform() {

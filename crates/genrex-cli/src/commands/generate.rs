@@ -1,13 +1,16 @@
 use std::io::{self, Read as _};
+use std::path::Path;
 
-use genrex_async::{GenerateRequest, Job, Prompt, Submission};
+use genrex_async::{Existing, GenerateRequest, Job, Prompt, Submission};
+use genrex_file::PartFile;
 use serde_json::json;
 
-use crate::args::{Generate, Global};
+use crate::args::{Delivery, Generate, Global};
 use crate::commands::deliver::Delivering;
-use crate::connect::Connection;
+use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
+use crate::name;
 use crate::output::Output;
 use crate::progress::Display;
 
@@ -18,7 +21,10 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let prompt = prompt(&generate.text)?;
-    refuse_taken_name(&generate)?;
+    generate.delivery.check(output)?;
+    if !generate.no_wait && !generate.no_download {
+        check_target(&generate.delivery)?;
+    }
     let request = GenerateRequest::new(prompt, generate.duration);
     let delivery = &generate.delivery;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
@@ -29,6 +35,7 @@ pub(crate) async fn run(
         delivery,
         display: &display,
         interrupts: &mut interrupts,
+        paid: true,
         output,
     };
     let job = submit(&mut delivering, &request).await?;
@@ -59,8 +66,7 @@ async fn submit(
             submission = &mut submission => break submission,
             () = delivering.interrupts.next() => {
                 if !display.is_submitting() {
-                    display.clear();
-                    return Err(interrupted_before());
+                    return Err(delivering.between_tries());
                 }
                 if interrupted {
                     display.clear();
@@ -68,10 +74,12 @@ async fn submit(
                 }
                 interrupted = true;
                 delivering.output.warning(
-                    "the submit is on its way and may be charged: waiting for its answer, so that the job is not lost. \
-                     Ctrl-C again gives it up",
+                    "the submit is on its way and may be charged: waiting for its answer, so that the job is not \
+                     lost. Ctrl-C again gives it up",
                 );
             }
+            // Whoever asked to stop does not want it tried again.
+            () = display.paused(), if interrupted => return Err(delivering.between_tries()),
         }
     };
     let job = match submission {
@@ -83,23 +91,9 @@ async fn submit(
     };
     if interrupted {
         display.clear();
-        let resume = delivering.connection.resume(job.id());
-        return Err(Failure::new(
-            Code::Interrupted,
-            "interrupted",
-            "interrupted; the job was accepted",
-        )
-        .resumable(job.id(), resume));
+        return Err(delivering.interrupted(job.id()));
     }
     Ok(job)
-}
-
-fn interrupted_before() -> Failure {
-    Failure::new(
-        Code::Interrupted,
-        "interrupted",
-        "interrupted; nothing was charged",
-    )
 }
 
 fn abandoned() -> Failure {
@@ -128,35 +122,56 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
     Ok(Prompt::new(line).map_err(genrex_async::Error::from)?)
 }
 
-/// A name that is taken is found out before anything is paid for.
-fn refuse_taken_name(generate: &Generate) -> Result<(), Failure> {
-    let delivery = &generate.delivery;
-    let Some(path) = delivery.output.as_deref().filter(|path| !path.is_dir()) else {
+/// What cannot be stored is found out before anything is paid for: a name that is taken, a folder that is
+/// missing or cannot be written to.
+fn check_target(delivery: &Delivery) -> Result<(), Failure> {
+    if delivery.to_stdout() {
         return Ok(());
-    };
-    if !delivery.force && path.as_os_str() != "-" && path.symlink_metadata().is_ok() {
+    }
+    let path = delivery.output.as_deref().unwrap_or(Path::new("."));
+    let is_folder = name::is_folder(path);
+    if !is_folder && !delivery.force && path.symlink_metadata().is_ok() {
         let message = format!("{} is there already; nothing was sent", path.display());
         return Err(Failure::usage(message).hint("--force replaces it"));
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() && path.as_os_str() != "-" => {
-            let message = format!("there is no folder {}; nothing was sent", folder.display());
-            Err(Failure::usage(message).hint(format!("mkdir -p '{}'", folder.display())))
+    let parent = || {
+        path.parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+    };
+    let folder = if is_folder {
+        path
+    } else {
+        parent().unwrap_or(Path::new("."))
+    };
+    if !folder.is_dir() {
+        let message = format!("there is no folder {}; nothing was sent", folder.display());
+        let make = format!("mkdir -p {}", quoted(&folder.display().to_string()));
+        return Err(Failure::usage(message).hint(make));
+    }
+    // Made and removed again.
+    match PartFile::create(&folder.join("genrex"), Existing::Replace) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let message = format!(
+                "{} cannot be written to; nothing was sent",
+                folder.display()
+            );
+            Err(Failure::usage(message)
+                .because(&error)
+                .hint("choose another place with --output"))
         }
-        _ => Ok(()),
     }
 }
 
 fn print_job(job: &Job, connection: &Connection, output: &Output) -> Result<(), Failure> {
     let resume = connection.resume(job.id());
-    if output.is_json() {
-        return output
-            .document(&json!({"queryId": job.id(), "status": "Processing", "resume": resume}));
-    }
-    output.line(job.id())?;
+    let printed = if output.is_json() {
+        output.document(&json!({"queryId": job.id(), "status": "Processing", "resume": resume}))
+    } else {
+        output.line(job.id())
+    };
+    // The id goes to standard error as a last resort.
+    printed.map_err(|failure| failure.resumable(job.id(), resume.clone()))?;
     if let Some(resume) = resume {
         output.note(format_args!("go on with: {resume}"));
     }

@@ -9,6 +9,7 @@ use crate::progress::Display;
 /// `genrex wait`: takes a job up by its id.
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), Failure> {
     let delivery = &wait.delivery;
+    delivery.check(output)?;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
     let display = Display::new(*output);
     let mut interrupts = Interrupts::watch()?;
@@ -18,6 +19,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<
         delivery,
         display: &display,
         interrupts: &mut interrupts,
+        paid: false,
         output,
     };
     delivering.wait_and_download(&job, false).await

@@ -323,3 +323,132 @@ fn a_server_cannot_write_to_the_terminal() {
         "{shown:?}"
     );
 }
+
+/// A service played by hand: answers each connection with the next of these, and then is gone.
+fn played(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle<()>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status} S\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    (url, server)
+}
+
+/// After the job was paid for, no exit code and no word may say that nothing was.
+#[test]
+fn a_paid_job_that_cannot_be_brought_home_is_1_with_the_command_to_resume() {
+    const ACCEPTED: (u16, &str) = (201, r#"{"id":"QRY_1","status":"Processing"}"#);
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    for then in [
+        (400, r#"{"message":"odd"}"#),
+        (401, "{}"),
+        (302, ""),
+        (
+            200,
+            r#"{"id":"QRY_1","status":"Completed","response":[{"content":{"url":"ftp://x"}}]}"#,
+        ),
+    ] {
+        let (url, server) = played(vec![ACCEPTED, then, then, then]);
+        let lost = sandbox.run(
+            folder.path(),
+            &[
+                "generate",
+                "a",
+                "--base-url",
+                &url,
+                "--poll-interval",
+                "10ms",
+                "--json",
+            ],
+        );
+        let said = error(&lost);
+        let expected = if then.0 == 401 { 3 } else { 1 };
+        assert_eq!(code(&lost), expected, "{then:?} {said}");
+        assert!(!said.to_string().contains("nothing was"), "{said}");
+        assert_eq!(
+            said["resume"],
+            format!("genrex wait QRY_1 --base-url {url}")
+        );
+        drop(server);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_id_that_cannot_be_printed_goes_to_standard_error() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let lost = sandbox
+        .genrex(folder.path(), &["generate", "a", "--no-wait", "--json"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(code(&lost), 1);
+    assert!(
+        error(&lost)["queryId"]
+            .as_str()
+            .unwrap()
+            .starts_with("QRY_")
+    );
+}
+
+#[test]
+fn what_cannot_be_stored_is_found_out_before_anything_is_paid() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    for output in ["missing/", "missing/a.wav", "/proc/"] {
+        let refused = sandbox.run(folder.path(), &["generate", "a", "-o", output]);
+        assert_eq!(code(&refused), 2, "{output} {}", stderr(&refused));
+        assert!(
+            stderr(&refused).contains("nothing was sent"),
+            "{}",
+            stderr(&refused)
+        );
+    }
+    let both = sandbox.run(folder.path(), &["generate", "a", "--json", "-o", "-"]);
+    assert_eq!(code(&both), 2);
+    let balance = json(&sandbox.run(folder.path(), &["balance", "--json"]));
+    assert_eq!(balance["creditsUsed"], 0);
+}
+
+#[test]
+fn a_server_cannot_write_to_the_terminal_through_json_either() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let status = "{\"id\":\"QRY_1\",\"status\":\"a\u{9b}31m\u{202e}\u{7f}b\"}";
+    let (url, server) = played(vec![(200, status)]);
+    let shown = sandbox.run(
+        folder.path(),
+        &["status", "QRY_1", "--json", "--base-url", &url],
+    );
+    server.join().unwrap();
+    let text = stdout(&shown);
+    assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{7f}']), "{text:?}");
+    assert_eq!(json(&shown)["status"], "a\u{9b}31m\u{202e}\u{7f}b");
+}
+
+#[test]
+fn bad_usage_is_json_too_when_json_is_asked_for() {
+    let folder = tempdir().unwrap();
+    let refused = run(folder.path(), &["--json", "generate"]);
+    assert_eq!((code(&refused), stdout(&refused)), (2, String::new()));
+    assert_eq!(error(&refused)["kind"], "usage");
+}

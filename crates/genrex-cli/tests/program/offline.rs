@@ -189,14 +189,22 @@ fn a_secret_that_others_can_read_is_refused() {
     assert_eq!(code(&unknown), 2);
     assert!(stderr(&unknown).contains("[profile.nobody]"));
 
-    fs::write(&credentials, "[profile.default]\napi_secret = \"unclosed\n").unwrap();
-    let broken = sign();
-    assert_eq!(code(&broken), 2);
-    assert!(
-        stderr(&broken).contains("line 2") && !stderr(&broken).contains("unclosed"),
-        "{}",
-        stderr(&broken)
-    );
+    for (text, line) in [
+        ("[profile.default]\napi_secret = \"s3cr3t\n", "line 2"),
+        ("[profile.default]\napi_secret = 53cr37\n", "line 2"),
+        ("[profile.default]\napi_secret = 537337\n", "line 2"),
+        ("[profile]\napi_secret = \"s3cr3t\"\n", "line 2"),
+        ("[profile.default]\ns3cr3t = \"x\"\n", "line 2"),
+    ] {
+        fs::write(&credentials, text).unwrap();
+        let broken = sign();
+        assert_eq!(code(&broken), 2, "{text}");
+        let said = stderr(&broken);
+        assert!(said.contains(line), "{text}: {said}");
+        for secret in ["s3cr3t", "53cr37", "537337"] {
+            assert!(!said.contains(secret), "{text}: {said}");
+        }
+    }
 
     let elsewhere = folder.path().join("elsewhere.toml");
     fs::rename(&credentials, &elsewhere).unwrap();

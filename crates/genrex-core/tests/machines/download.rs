@@ -205,6 +205,7 @@ fn without_a_strong_validator_nothing_is_resumed() {
             ScriptedTransport::answering(move |sent| first.take().unwrap_or_else(|| storage(sent)));
         let (result, sink) = download(&wire);
         assert_eq!((result, sink.restarts), (Ok(LENGTH as u64), 1));
+        assert_eq!(wire.slept().len(), 1, "and not at once");
         assert_eq!(wire.sent()[1].header("range"), "");
     }
 }
@@ -397,4 +398,53 @@ fn a_loopback_api_may_have_loopback_storage() {
     .unwrap();
     let track = run_ready(client.wait(&job())).unwrap();
     run_ready(client.download(track.audio(), &mut Memory::default())).unwrap();
+}
+
+#[test]
+fn a_storage_that_cuts_every_body_is_not_hammered() {
+    let cut = || Reply::new(200, wav()[..70_000].to_vec()).then_breaks(Kind::Closed);
+    let wire = ScriptedTransport::answering(move |_| cut());
+    assert_eq!(download(&wire).0, Err(ErrorKind::Unreachable));
+    assert_eq!((wire.sent().len(), wire.slept().len()), (8, 7));
+}
+
+#[test]
+fn a_stream_that_nothing_says_the_end_of_is_refused() {
+    let mut streamed = wav();
+    streamed[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    streamed[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    streamed.truncate(60_000);
+    let cut = streamed.clone();
+    let wire = ScriptedTransport::answering(move |sent| match sent.options.route {
+        Route::Api => completed(URL),
+        _ => Reply::new(200, cut.clone()),
+    });
+    assert_eq!(download(&wire).0, Err(ErrorKind::InvalidAudio));
+}
+
+#[test]
+fn a_fresh_link_of_another_job_is_not_taken() {
+    let other = r#"{"id":"QRY_2","status":"Completed","response":[{"content":{"url":"https://b.example/1"}}]}"#;
+    let running = r#"{"id":"QRY_1","status":"Processing"}"#;
+    for answer in [other, running] {
+        let wire = ScriptedTransport::answering(move |sent| match sent.options.route {
+            Route::Api => Reply::json(200, answer),
+            _ => Reply::new(403, ""),
+        });
+        assert_eq!(download(&wire).0, Err(ErrorKind::UnexpectedAnswer));
+    }
+}
+
+#[test]
+fn retries_of_downloads_draw_on_the_clients_budget() {
+    let wire = ScriptedTransport::answering(|_| Reply::new(503, ""));
+    let client = client(&wire);
+    let tries: Vec<_> = (0..20)
+        .map(|_| {
+            let before = wire.sent().len();
+            run_ready(client.download(&audio(URL), &mut Memory::default())).unwrap_err();
+            wire.sent().len() - before
+        })
+        .collect();
+    assert_eq!((tries[0], tries[19]), (8, 1), "{tries:?}");
 }

@@ -326,14 +326,11 @@ fn a_refusal_after_a_failed_connection_does_not_become_unsent() {
 #[test]
 fn a_whole_id_in_a_broken_success_is_salvaged_and_asked_after() {
     let broken = || Reply::json(201, r#"{"id":"QRY_1","status":"Proc"#).then_breaks(Kind::Closed);
-    for (confirmation, expected) in [
-        (Reply::json(200, ACCEPTED), "accepted"),
-        (Reply::json(400, ""), "accepted"),
-        (Reply::json(404, ""), "ambiguous"),
-    ] {
-        let not_found = Reply::json(404, "");
-        let again = Reply::json(404, "");
-        let wire = ScriptedTransport::new([broken(), confirmation, not_found, again]);
+    for (known, expected) in [(200, "accepted"), (400, "accepted"), (404, "ambiguous")] {
+        let wire = ScriptedTransport::answering(move |sent| match is_submit(sent) {
+            true => broken(),
+            false => Reply::json(known, if known == 200 { ACCEPTED } else { "" }),
+        });
         match run_ready(client(&wire).submit(&request())) {
             Submission::Accepted(job) => {
                 assert_eq!((job.id().as_str(), expected), ("QRY_1", "accepted"));
@@ -451,4 +448,25 @@ fn a_service_in_trouble_empties_the_retry_budget() {
     // 500 tokens: 25 calls of four retries at 5 each, then none.
     assert!(tries[..25].iter().all(|tries| *tries == 5), "{tries:?}");
     assert!(tries[25..].iter().all(|tries| *tries == 1), "{tries:?}");
+}
+
+#[test]
+fn a_salvaged_id_may_be_unknown_for_30_seconds() {
+    let wire = ScriptedTransport::answering(|sent| match sent.at.as_secs() {
+        _ if is_submit(sent) => {
+            Reply::json(201, r#"{"id":"QRY_1","status":"Proc"#).then_breaks(Kind::Closed)
+        }
+        0..20 => Reply::json(404, ""),
+        _ => Reply::json(200, ACCEPTED),
+    });
+    let (client, reports) = watched(&client(&wire));
+    let submission = run_ready(client.submit(&request()));
+    assert_eq!(outcome(submission).0, "accepted");
+    let reports = reports.lock().unwrap();
+    let salvaged =
+        |report: &Progress| matches!(report, Progress::Salvaged { id } if id.as_str() == "QRY_1");
+    assert!(
+        reports.iter().any(salvaged),
+        "the id is told before it is confirmed"
+    );
 }

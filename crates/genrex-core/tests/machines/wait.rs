@@ -214,3 +214,30 @@ fn a_cancelled_wait_keeps_the_id() {
     assert!(error.is_resumable());
     assert_eq!(wire.elapsed(), secs(100));
 }
+
+#[test]
+fn a_deadline_of_a_second_still_gets_a_look() {
+    let wire = ready_at(secs(0));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), Some(secs(1))));
+    run_ready(client.generate(&request())).unwrap();
+    assert_eq!(seconds_sent(&wire), [0.0, 0.5]);
+}
+
+#[test]
+fn an_open_breaker_still_allows_a_last_look() {
+    let wire = ScriptedTransport::answering(|_| Reply::fails(Kind::Connect));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(1)), Some(secs(20))));
+    assert_eq!(
+        run_ready(client.wait(&job())).unwrap_err().kind(),
+        ErrorKind::Deadline
+    );
+    assert_eq!(seconds_sent(&wire), [0.0, 1.0, 2.0, 3.0, 4.0, 19.0]);
+}
+
+#[test]
+fn a_pace_of_nothing_is_no_busy_loop() {
+    let wire = ready_at(secs(1));
+    let client = client(&wire).with_settings(settings(Pace::Fixed(Duration::ZERO), None));
+    run_ready(client.wait(&job())).unwrap();
+    assert_eq!(wire.sent().len(), 101);
+}

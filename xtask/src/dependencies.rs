@@ -1,0 +1,207 @@
+//! What the project claims of its dependency tree. Every check fails closed: it must find what is known
+//! to be there before it may say that something is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+/// The layers: each crate, and the crates of this workspace that it may use.
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("genrex-sign", &[]),
+    ("genrex-proto", &[]),
+    ("genrex-file", &[]),
+    ("genrex-core", &["genrex-proto", "genrex-sign"]),
+    ("genrex-async", &["genrex-core", "genrex-file"]),
+    ("genrex-blocking", &["genrex-core", "genrex-file"]),
+    ("genrex-sandbox", &["genrex-proto", "genrex-sign"]),
+    (
+        "genrex-cli",
+        &[
+            "genrex-async",
+            "genrex-file",
+            "genrex-sandbox",
+            "genrex-sign",
+        ],
+    ),
+];
+
+/// A crate, what is in its tree with all features on, and what must not be.
+struct Claim {
+    of: &'static str,
+    has: &'static str,
+    has_not: &'static [&'static str],
+}
+
+const RUNTIMES: &[&str] = &[
+    "tokio",
+    "async-std",
+    "smol",
+    "reqwest",
+    "hyper",
+    "h2",
+    "futures-util",
+];
+const NETWORK: &[&str] = &[
+    "tokio",
+    "reqwest",
+    "hyper",
+    "ureq",
+    "rustls",
+    "native-tls",
+    "socket2",
+    "mio",
+];
+
+const CLAIMS: [Claim; 4] = [
+    Claim {
+        of: "genrex-blocking",
+        has: "ureq",
+        has_not: RUNTIMES,
+    },
+    Claim {
+        of: "genrex-core",
+        has: "http",
+        has_not: NETWORK,
+    },
+    Claim {
+        of: "genrex-proto",
+        has: "serde_json",
+        has_not: NETWORK,
+    },
+    Claim {
+        of: "genrex-sign",
+        has: "hmac",
+        has_not: &["serde", "serde_core", "tokio", "ureq", "http"],
+    },
+];
+
+/// How many crates of others may be linked in, procedural macros not counted.
+const LIMITS: [(&str, usize); 3] = [
+    ("genrex-blocking", 45),
+    ("genrex-async", 105),
+    ("genrex-cli", 200),
+];
+
+pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
+    check_layers(shell)?;
+    for claim in &CLAIMS {
+        let tree = tree(shell, claim.of, &["--all-features"])?;
+        let found = claim.violations(&tree)?;
+        ensure!(found.is_empty(), "{} has {found:?} in its tree", claim.of);
+        println!("{}: none of {:?}", claim.of, claim.has_not);
+    }
+    check_control(shell)?;
+    for (name, most) in LIMITS {
+        let own = LAYERS.map(|(name, _)| name);
+        let others = tree(shell, name, &[])?
+            .into_iter()
+            .filter(|name| !own.contains(&name.as_str()))
+            .count();
+        ensure!(
+            others > 10,
+            "the tree of {name} is not credible: {others} crates"
+        );
+        ensure!(
+            others <= most,
+            "{name} has {others} crates of others; {most} are allowed"
+        );
+        println!("{name}: {others} crates of others, of {most} at most");
+    }
+    Ok(())
+}
+
+impl Claim {
+    fn violations(&self, tree: &BTreeSet<String>) -> anyhow::Result<Vec<&'static str>> {
+        ensure!(
+            tree.contains(self.has),
+            "the tree of {} lacks {}: it is not credible",
+            self.of,
+            self.has
+        );
+        Ok(self
+            .has_not
+            .iter()
+            .copied()
+            .filter(|name| tree.contains(*name))
+            .collect())
+    }
+}
+
+/// The same check must see a runtime where there is one.
+fn check_control(shell: &Shell) -> anyhow::Result<()> {
+    let control = Claim {
+        of: "genrex-async",
+        has: "reqwest",
+        has_not: RUNTIMES,
+    };
+    let found = control.violations(&tree(shell, control.of, &["--all-features"])?)?;
+    ensure!(
+        found.contains(&"tokio"),
+        "the check does not see tokio in genrex-async"
+    );
+    println!("genrex-async: the same check sees {found:?}, as it should");
+    Ok(())
+}
+
+/// Arrows point up only.
+fn check_layers(shell: &Shell) -> anyhow::Result<()> {
+    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
+        .quiet()
+        .read()?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().context("no packages")?;
+    let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for package in packages {
+        let name = package["name"]
+            .as_str()
+            .context("a package without a name")?;
+        let dependencies = package["dependencies"]
+            .as_array()
+            .context("no dependencies")?;
+        let linked = dependencies
+            .iter()
+            .filter(|dependency| dependency["kind"].is_null())
+            .filter_map(|dependency| dependency["name"].as_str())
+            .filter(|name| name.starts_with("genrex-"));
+        used.insert(name, linked.collect());
+    }
+    for (name, may_use) in LAYERS {
+        let uses = used
+            .remove(name)
+            .with_context(|| format!("there is no crate {name}"))?;
+        let expected: BTreeSet<_> = may_use.iter().copied().collect();
+        ensure!(
+            uses == expected,
+            "{name} uses {uses:?}; the layers say {expected:?}"
+        );
+    }
+    let unknown: Vec<_> = used
+        .keys()
+        .filter(|name| !matches!(**name, "genrex-tests" | "xtask"))
+        .collect();
+    ensure!(unknown.is_empty(), "{unknown:?} are in no layer");
+    println!("layers: {} crates, as documented", LAYERS.len());
+    Ok(())
+}
+
+/// The names of all crates that are linked into one, on any platform, itself included.
+fn tree(shell: &Shell, name: &str, flags: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let platform: &[&str] = if flags.is_empty() {
+        &[]
+    } else {
+        &["--target", "all"]
+    };
+    let tree = cmd!(
+        shell,
+        "cargo tree --package {name} --edges normal,no-proc-macro --prefix none {flags...} {platform...}"
+    )
+    .quiet()
+    .read()?;
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    Ok(names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
