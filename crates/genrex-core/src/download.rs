@@ -548,6 +548,7 @@ impl Machine for Download {
 
     fn receive(&mut self, now: Now, event: Event) {
         match (&mut self.state, event) {
+            (State::Done(_), _) => {}
             (State::Renewing(call), event) => call.receive(now, event),
             (State::AwaitingHead, Event::Head(head)) => self.head(&head, now),
             (State::Reading, Event::Chunk(bytes)) => self.chunk(bytes),

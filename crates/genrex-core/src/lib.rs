@@ -53,6 +53,8 @@ mod client;
 mod clock;
 mod download;
 mod driver;
+#[cfg(test)]
+mod endings;
 mod error;
 mod exchange;
 pub mod failure;
@@ -65,7 +67,7 @@ mod settings;
 mod setup;
 mod sink;
 mod submit;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", test))]
 pub mod testing;
 mod trace;
 mod transport;
