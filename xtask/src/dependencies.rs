@@ -8,13 +8,14 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 /// The layers: each crate, and the crates of this workspace that it may use.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("genrex-sign", &[]),
     ("genrex-proto", &[]),
     ("genrex-file", &[]),
     ("genrex-core", &["genrex-proto", "genrex-sign"]),
     ("genrex-async", &["genrex-core", "genrex-file"]),
     ("genrex-blocking", &["genrex-core", "genrex-file"]),
+    ("genrex-ledger", &["genrex-proto"]),
     ("genrex-sandbox", &["genrex-proto", "genrex-sign"]),
     (
         "genrex-cli",
