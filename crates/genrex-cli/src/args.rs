@@ -68,6 +68,8 @@ pub(crate) enum Command {
         #[arg(value_parser = query_id)]
         query_id: QueryId,
     },
+    /// The ledger: what was sent, paid for, finished, unclear
+    Jobs(Jobs),
     /// Show the account's credits
     Balance,
     /// Sign a body from standard input, and print the value of gx-signature
@@ -98,8 +100,38 @@ pub(crate) struct Generate {
     /// Print the links and download nothing
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) no_download: bool,
+    /// Buy it again, though the same was asked for before and is not here yet
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// Spend no more than this; what a piece costs is learned from the account's balance
+    #[arg(long, value_name = "CREDITS", conflicts_with = "no_ledger")]
+    pub(crate) max_credits: Option<u64>,
     #[command(flatten)]
     pub(crate) delivery: Delivery,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    pub(crate) action: Option<JobsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsAction {
+    /// List the jobs, newest first
+    List,
+    /// Show all that is known of one
+    Show {
+        /// Its number in the list, or its id at the service
+        id: String,
+    },
+    /// Find submits that ended without an outcome, and say how to go on with what is open
+    Recover,
+    /// Hold an ambiguous submit against the account's balance
+    Reconcile {
+        /// Its number in the list
+        id: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,6 +156,9 @@ pub(crate) struct Delivery {
     /// How long to wait; the job goes on after that
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// Keep nothing in the ledger: what is lost then is lost
+    #[arg(long)]
+    pub(crate) no_ledger: bool,
     /// Ask always so often [default: often at first, every 10 s at last]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl};
+use genrex_ledger::Limits;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) base_url: BaseUrl,
     key: Option<ApiKey>,
     secret: Option<ApiSecret>,
+    pub(crate) limits: Limits,
     folder: PathBuf,
 }
 
@@ -59,6 +61,7 @@ impl Config {
             base_url,
             key,
             secret,
+            limits: profile.limits,
             folder,
         })
     }
@@ -89,6 +92,7 @@ struct Profile {
     base_url: Option<BaseUrl>,
     key: Option<ApiKey>,
     secret: Option<ApiSecret>,
+    limits: Limits,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +100,17 @@ struct Profile {
 struct File<T> {
     #[serde(default = "BTreeMap::new")]
     profile: BTreeMap<String, T>,
+    /// In `config.toml` alone: in credits, over all that the ledger holds for the account.
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+#[derive(Default, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsTable {
+    day: Option<u64>,
+    month: Option<u64>,
+    total: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +134,7 @@ impl Profile {
         let name = asked.as_deref().unwrap_or(Self::DEFAULT);
         let config = folder.join("config.toml");
         let credentials = folder.join("credentials.toml");
-        let settings = profile_of::<Settings>(&config, name)?;
+        let (settings, limits) = profile_of::<Settings>(&config, name)?;
         if let (Some(name), None) = (&asked, &settings) {
             let message = format!("there is no profile {name:?} in {}", config.display());
             return Err(Failure::usage(message).hint(format!("add [profile.{name}] to it")));
@@ -130,7 +145,8 @@ impl Profile {
         });
         let secret = match read_private(&credentials)? {
             true => {
-                profile_of::<Credentials>(&credentials, name)?.and_then(|found| found.api_secret)
+                let (found, _) = profile_of::<Credentials>(&credentials, name)?;
+                found.and_then(|found| found.api_secret)
             }
             false => None,
         };
@@ -142,14 +158,20 @@ impl Profile {
             secret: secret
                 .map(|secret| checked(ApiSecret::new(secret), "api_secret", &credentials))
                 .transpose()?,
+            limits,
         })
     }
 }
 
-fn profile_of<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>, Failure> {
+fn profile_of<T: DeserializeOwned>(
+    path: &Path,
+    name: &str,
+) -> Result<(Option<T>, Limits), Failure> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((None, Limits::default()));
+        }
         Err(error) => {
             let message = format!("{} cannot be read", path.display());
             return Err(Failure::other(message).because(&error));
@@ -165,7 +187,10 @@ fn profile_of<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>,
              credentials.toml, each as NAME = \"VALUE\"",
         )
     })?;
-    Ok(file.profile.remove(name))
+    let mut limits = Limits::default();
+    (limits.day, limits.month, limits.total) =
+        (file.limits.day, file.limits.month, file.limits.total);
+    Ok((file.profile.remove(name), limits))
 }
 
 /// Whether the file is there; an error when others than its owner may read it, or it is a link.

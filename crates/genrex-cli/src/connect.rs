@@ -2,15 +2,20 @@ use std::time::Duration;
 
 use genrex_async::reqwest::Certificate;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Pace};
+use genrex_ledger::{Account, Limits};
 use genrex_sandbox::{Options, Sandbox};
 
 use crate::args::Global;
+use crate::books::Books;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// A client, and the sandbox in this process if it is to talk to one.
 pub(crate) struct Connection {
     pub(crate) client: Client,
+    account: Account,
+    limits: Limits,
     /// Stopped when this is dropped.
     _sandbox: Option<Sandbox>,
     command: Command,
@@ -28,7 +33,7 @@ impl Connection {
         timeout: Duration,
         poll_interval: Option<Duration>,
     ) -> Result<Self, Failure> {
-        let (sandbox, base_url, keys) = if global.sandbox {
+        let (sandbox, base_url, keys, limits) = if global.sandbox {
             let sandbox = Sandbox::start(Options::default())
                 .await
                 .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
@@ -38,13 +43,14 @@ impl Connection {
                 |error| Failure::credentials("the sandbox's keys are refused").because(&error);
             let keys = KeyPair::new(key.map_err(refused)?, secret.map_err(refused)?);
             let base_url = BaseUrl::new(sandbox.url())?;
-            (Some(sandbox), base_url, keys)
+            (Some(sandbox), base_url, keys, Limits::default())
         } else {
             let mut config = Config::read(global)?;
             let keys = KeyPair::new(config.take_key()?, config.take_secret()?);
-            (None, config.base_url, keys)
+            (None, config.base_url, keys, config.limits)
         };
         let is_loopback = base_url.is_loopback();
+        let account = Account::new(base_url.as_str(), keys.key().as_str());
         let client = Client::builder()
             .key_pair(keys)
             .base_url(base_url)
@@ -58,12 +64,23 @@ impl Connection {
             .build()?;
         Ok(Self {
             client,
+            account,
+            limits,
             command: Command {
                 is_sandbox: sandbox.is_some(),
                 flags: flags(global),
             },
             _sandbox: sandbox,
         })
+    }
+
+    /// The books of this account; none for a sandbox that ends with this process.
+    pub(crate) fn books(&self, wanted: bool, output: &Output) -> Result<Books, Failure> {
+        if wanted && !self.command.is_sandbox {
+            Books::open(self.account.clone(), self.limits, output)
+        } else {
+            Ok(Books::none(self.account.clone()))
+        }
     }
 
     /// The command that takes a job up again; a job of a sandbox in this process ends with it.

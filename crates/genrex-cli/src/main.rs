@@ -7,6 +7,8 @@
 //! client, and says what came of it.
 
 mod args;
+mod books;
+mod clock;
 mod commands;
 mod config;
 mod connect;
@@ -52,6 +54,7 @@ fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Status { query_id } => {
             on_runtime(commands::account::status(query_id, global, output))
         }
+        Command::Jobs(jobs) => on_runtime(commands::jobs::run(jobs, global, output)),
         Command::Balance => on_runtime(commands::account::balance(global, output)),
         Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),
     }

@@ -1,13 +1,15 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::{
     Audio, Client, Downloaded, Error, ErrorKind, Existing, Job, QueryId, Track, Waveform,
 };
+use genrex_ledger::Event;
 use serde::Serialize;
 
 use crate::args::Delivery;
+use crate::books::Books;
 use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
@@ -24,6 +26,7 @@ pub(crate) struct Delivering<'a> {
     /// Whether this very run paid for the job.
     pub(crate) paid: bool,
     pub(crate) output: &'a Output,
+    pub(crate) books: &'a Books,
 }
 
 /// What `--json` says of a job that is done.
@@ -61,15 +64,26 @@ impl Delivering<'_> {
             .on_progress(move |progress| display.show(progress));
         let output = self.output;
         let delivery = self.delivery;
+        // A ledger that cannot be read must not keep a paid job from coming home.
+        let entry = self.books.entry_of(job).unwrap_or_else(|failure| {
+            output.warning(failure.message);
+            None
+        });
+        let books = self.books;
         let work = async {
             let track = client.wait(job).await?;
+            note(books.record_late(entry, &Event::Completed), output);
             let mut delivered = Vec::new();
             // Standard output takes one piece.
             let wanted = if delivery.to_stdout() { 1 } else { usize::MAX };
             for audio in track.assets().iter().take(wanted) {
                 let path = match only_links {
                     true => None,
-                    false => Some(download(&client, audio, &track, delivery).await?),
+                    false => {
+                        let placed = download(&client, audio, &track, delivery).await?;
+                        note(books.record_late(entry, &arrived(&placed)), output);
+                        Some(placed)
+                    }
                 };
                 delivered.push(path);
             }
@@ -83,6 +97,11 @@ impl Delivering<'_> {
             }
         };
         self.display.clear();
+        if let Err(error) = &outcome
+            && error.kind() == ErrorKind::GenerationFailed
+        {
+            note(books.record_late(entry, &Event::Failed), output);
+        }
         let (track, delivered) = outcome.map_err(|error| self.failed(error, job.id()))?;
         show(&track, delivered, output)
             .map_err(|failure| failure.resumable(job.id(), self.resume(job.id())))
@@ -155,6 +174,29 @@ async fn download(
     };
     let done = client.download_over(audio, &path, existing).await?;
     Ok((Some(path), done))
+}
+
+/// That a job is ready or here is free to find out again, so a ledger that fails then is only said.
+fn note(kept: Result<(), Failure>, output: &Output) {
+    if let Err(failure) = kept {
+        output.warning(format_args!(
+            "{}; the job itself is not harmed",
+            failure.message
+        ));
+    }
+}
+
+/// What the ledger is told of a download.
+pub(crate) fn arrived((path, done): &Placed) -> Event {
+    let path = path
+        .as_deref()
+        .map_or_else(|| PathBuf::from("-"), Path::to_owned);
+    let absolute = std::path::absolute(&path).unwrap_or(path);
+    Event::Downloaded {
+        path: absolute.display().to_string(),
+        bytes: done.bytes,
+        sha256: done.sha256.to_string(),
+    }
 }
 
 fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), Failure> {

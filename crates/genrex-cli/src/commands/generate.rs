@@ -1,12 +1,15 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use genrex_async::{Existing, GenerateRequest, Job, Prompt, Submission};
+use genrex_async::{Existing, GenerateRequest, Job, Progress, Prompt, Submission};
 use genrex_file::PartFile;
+use genrex_ledger::{Event, Filter, Intent, LocalId, State, Verdict};
 use serde_json::json;
 
 use crate::args::{Delivery, Generate, Global};
+use crate::books::Books;
 use crate::commands::deliver::Delivering;
+use crate::commands::purchase::{Bounds, Purchase};
 use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
@@ -28,6 +31,11 @@ pub(crate) async fn run(
     let request = GenerateRequest::new(prompt, generate.duration);
     let delivery = &generate.delivery;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
+    let books = connection.books(!delivery.no_ledger, output)?;
+    let payload = request.to_json();
+    if !generate.new {
+        offer_to_resume(&books, &payload, &connection)?;
+    }
     let display = Display::new(*output);
     let mut interrupts = Interrupts::watch()?;
     let mut delivering = Delivering {
@@ -37,28 +45,95 @@ pub(crate) async fn run(
         interrupts: &mut interrupts,
         paid: true,
         output,
+        books: &books,
     };
-    let job = submit(&mut delivering, &request).await?;
+    let text = request.text().as_str();
+    let intent = Intent::new(
+        books.account.clone(),
+        text,
+        request.duration().get(),
+        &payload,
+    );
+    let bounds = Bounds {
+        limits: books.limits,
+        left_for_run: generate.max_credits,
+    };
+    let duration = request.duration().get();
+    let client = &connection.client;
+    let mut purchase = Purchase::prepare(client, &books, intent, duration, bounds, false).await?;
+    let job = submit(&mut delivering, &request, &purchase).await?;
+    purchase.learn(client, &books).await?;
     if generate.no_wait {
         display.clear();
         return print_job(&job, &connection, output);
     }
-    delivering
+    let delivered = delivering
         .wait_and_download(&job, generate.no_download)
-        .await
+        .await;
+    purchase.learn(client, &books).await?;
+    delivered
+}
+
+/// The very same that was asked for before and is not here yet is not bought again unasked.
+fn offer_to_resume(books: &Books, payload: &[u8], connection: &Connection) -> Result<(), Failure> {
+    let body_sha256 = Intent::new(books.account.clone(), "", 1, payload)
+        .body_sha256()
+        .to_owned();
+    let filter = Filter {
+        states: vec![
+            State::Intended,
+            State::Sent,
+            State::Ambiguous,
+            State::Accepted,
+            State::Completed,
+        ],
+        body_sha256: Some(body_sha256),
+        ..Filter::default()
+    };
+    let Some(entry) = books.newest(filter)? else {
+        return Ok(());
+    };
+    let refuse = |message: String| Failure::new(Code::Usage, "alreadyOpen", message);
+    Err(match (&entry.query_id, entry.state) {
+        (Some(id), _) => refuse(format!(
+            "the same was bought before and is not here yet: job {}, {id}; nothing was sent",
+            entry.id
+        ))
+        .hint("--new buys it again")
+        .resumable(id, connection.resume(id)),
+        (None, State::Ambiguous) if entry.verdict == Some(Verdict::NotCharged) => return Ok(()),
+        (None, State::Ambiguous) => refuse(format!(
+            "the same was sent before and may have been charged: job {}; nothing was sent",
+            entry.id
+        ))
+        .hint(format!(
+            "genrex jobs show {} says what is known; --new buys it again",
+            entry.id
+        )),
+        (None, _) => refuse(format!(
+            "the same is being sent by another genrex: job {}; nothing was sent",
+            entry.id
+        ))
+        .hint("--new buys it again"),
+    })
 }
 
 /// Submits, and does not give up while the paid request is on its way: its answer holds the id.
 async fn submit(
     delivering: &mut Delivering<'_>,
     request: &GenerateRequest,
+    purchase: &Purchase,
 ) -> Result<Job, Failure> {
+    let (books, entry) = (delivering.books.clone(), purchase.entry);
     let display = delivering.display.clone();
-    let watcher = display.clone();
-    let client = delivering
-        .connection
-        .client
-        .on_progress(move |progress| watcher.show(progress));
+    let (watcher, sending) = (display.clone(), books.clone());
+    let client = delivering.connection.client.on_progress(move |progress| {
+        if matches!(progress, Progress::Submitting { .. }) {
+            // The intent is synced already: that is what a crash is found by.
+            let _ = sending.record_late(entry, &Event::Sent);
+        }
+        watcher.show(progress);
+    });
     let mut submission = std::pin::pin!(client.submit(request));
     let mut interrupted = false;
     let submission = loop {
@@ -66,10 +141,12 @@ async fn submit(
             submission = &mut submission => break submission,
             () = delivering.interrupts.next() => {
                 if !display.is_submitting() {
-                    return Err(delivering.between_tries());
+                    return Err(stopped(delivering, entry));
                 }
                 if interrupted {
                     display.clear();
+                    let event = Event::Ambiguous(String::from("Cancelled: given up on its way by its user"));
+                    books.record(entry, &event)?;
                     return Err(abandoned());
                 }
                 interrupted = true;
@@ -79,9 +156,20 @@ async fn submit(
                 );
             }
             // Whoever asked to stop does not want it tried again.
-            () = display.paused(), if interrupted => return Err(delivering.between_tries()),
+            () = display.paused(), if interrupted => return Err(stopped(delivering, entry)),
         }
     };
+    // Kept before anything is said.
+    if let Err(failure) = books.concluded(entry, &submission) {
+        display.clear();
+        return Err(match submission {
+            Submission::Accepted(job) => {
+                let resume = delivering.connection.resume(job.id());
+                failure.resumable(job.id(), resume)
+            }
+            _ => failure,
+        });
+    }
     let job = match submission {
         Submission::Accepted(job) => job,
         Submission::Refused(error) | Submission::NotSent(error) | Submission::Ambiguous(error) => {
@@ -94,6 +182,18 @@ async fn submit(
         return Err(delivering.interrupted(job.id()));
     }
     Ok(job)
+}
+
+/// Interrupted while nothing was on its way: what is known is kept.
+fn stopped(delivering: &Delivering<'_>, entry: Option<LocalId>) -> Failure {
+    let event = match delivering.display.job() {
+        Some(id) => Event::Accepted(id),
+        None => Event::NotSent(String::from("Cancelled: interrupted between two tries")),
+    };
+    match delivering.books.record(entry, &event) {
+        Ok(()) => delivering.between_tries(),
+        Err(failure) => failure,
+    }
 }
 
 fn abandoned() -> Failure {

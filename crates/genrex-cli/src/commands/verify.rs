@@ -1,7 +1,8 @@
 use genrex_sign::{ErrorKind, SignatureHeader, UnixMillis, Verifier};
 
 use crate::args::{Global, Verify};
-use crate::commands::{body, sign};
+use crate::clock;
+use crate::commands::body;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -9,7 +10,7 @@ use crate::output::Output;
 /// `genrex verify`: a body in; the exit code says whether the signature is right.
 pub(crate) fn run(verify: &Verify, global: &Global, output: &Output) -> Result<(), Failure> {
     let secret = Config::read(global)?.take_secret()?;
-    let now = UnixMillis::new(verify.now.unwrap_or_else(sign::now));
+    let now = UnixMillis::new(verify.now.unwrap_or_else(clock::now));
     let body = body::read()?;
     let verdict = Verifier::new(verify.tolerance).verify(&secret, &verify.signature, &body, now);
     let t = verdict.map_err(|error| refused(error.kind(), verify, now).because(&error))?;

@@ -11,6 +11,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<
     let delivery = &wait.delivery;
     delivery.check(output)?;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
+    let books = connection.books(!delivery.no_ledger, output)?;
     let display = Display::new(*output);
     let mut interrupts = Interrupts::watch()?;
     let job = connection.client.job(wait.query_id.clone());
@@ -21,6 +22,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<
         interrupts: &mut interrupts,
         paid: false,
         output,
+        books: &books,
     };
     delivering.wait_and_download(&job, false).await
 }

@@ -185,7 +185,7 @@ fn each_failure_has_its_code_and_says_what_to_do() {
     assert_eq!(late["kind"], "deadline");
     assert_eq!(late["resume"], format!("genrex wait {id}"));
 
-    let broke = sandbox.run(folder.path(), &["generate", "a", "--json"]);
+    let broke = sandbox.run(folder.path(), &["generate", "a", "--new", "--json"]);
     assert_eq!(
         (code(&broke), error(&broke)["kind"].as_str().unwrap()),
         (6, "outOfCredit")

@@ -1,0 +1,16 @@
+/// Milliseconds since 1970, by this machine's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the program's own time comes from"
+)]
+pub(crate) fn now() -> u64 {
+    let now = jiff::Timestamp::now().as_millisecond();
+    u64::try_from(now).unwrap_or(0)
+}
+
+/// A time as people and the service write it: ISO 8601, UTC, milliseconds.
+pub(crate) fn iso8601(millis: u64) -> String {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    format!("{time:.3}")
+}

@@ -1,0 +1,76 @@
+use genrex_async::Client;
+use genrex_ledger::{Intent, Limits, LocalId};
+
+use crate::books::{Books, broken};
+use crate::failure::{Code, Failure};
+
+/// A submit that has been written down and may now be made, and what it is to teach of the price.
+#[derive(Debug)]
+pub(crate) struct Purchase {
+    pub(crate) entry: Option<LocalId>,
+    duration: u8,
+    /// The credits used before it, where its price is to be learned.
+    used_before: Option<u64>,
+}
+
+/// What bounds a purchase: the account's limits, and what this run may still spend.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) limits: Limits,
+    pub(crate) left_for_run: Option<u64>,
+}
+
+impl Bounds {
+    pub(crate) const fn are_none(&self) -> bool {
+        self.limits.is_none() && self.left_for_run.is_none()
+    }
+}
+
+impl Purchase {
+    /// Checks what bounds it, and writes the intent down. On an error nothing may be sent.
+    pub(crate) async fn prepare(
+        client: &Client,
+        books: &Books,
+        mut intent: Intent,
+        duration: u8,
+        bounds: Bounds,
+        with_balance: bool,
+    ) -> Result<Self, Failure> {
+        let price = books.price(duration)?;
+        let is_to_teach = !bounds.are_none() && price.is_none();
+        if let (Some(cost), Some(left)) = (price, bounds.left_for_run)
+            && cost > left
+        {
+            let message = format!(
+                "this would cost {cost} credits, and {left} are left of --max-credits; nothing was sent"
+            );
+            return Err(Failure::new(Code::OutOfCredit, "overLimit", message));
+        }
+        let mut used_before = None;
+        if is_to_teach || with_balance {
+            let balance = client.balance().await?;
+            used_before = is_to_teach.then_some(balance.credits_used);
+            let changed = balance.updated_at.map(|changed| changed.to_string());
+            intent = intent.after_balance(balance.credits_used, changed);
+        }
+        let entry = books.intend(&intent, &bounds.limits).map_err(broken)?;
+        Ok(Self {
+            entry,
+            duration,
+            used_before,
+        })
+    }
+
+    /// Learns what it cost, as soon as the balance shows it: at the submit, or when the job is done.
+    pub(crate) async fn learn(&mut self, client: &Client, books: &Books) -> Result<(), Failure> {
+        let Some(before) = self.used_before else {
+            return Ok(());
+        };
+        let used = client.balance().await?.credits_used;
+        if used > before {
+            books.learn(self.duration, used - before)?;
+            self.used_before = None;
+        }
+        Ok(())
+    }
+}
