@@ -60,6 +60,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Make music from a prompt: submit it, wait, download. Costs credits
     Generate(Box<Generate>),
+    /// Make music from a file of prompts; running it again continues it. Costs credits
+    Batch(Box<Batch>),
     /// Wait for a job that was submitted before, and download it
     Wait(Wait),
     /// Ask once how a job is doing
@@ -108,6 +110,47 @@ pub(crate) struct Generate {
     pub(crate) max_credits: Option<u64>,
     #[command(flatten)]
     pub(crate) delivery: Delivery,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Batch {
+    /// CSV with a header (text, duration, and output if wanted) or JSON Lines with those keys; `-` reads
+    /// standard input
+    pub(crate) file: PathBuf,
+    /// The folder for the audio: the batch is known by it, so that running it again continues it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: PathBuf,
+    /// How many jobs are waited for and downloaded at once; submits go one by one
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) concurrency: u16,
+    /// Spend no more than this in this run
+    #[arg(long, value_name = "CREDITS")]
+    pub(crate) max_credits: Option<u64>,
+    /// Buy those again whose generation failed
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// What to do about a submit that may have been charged
+    #[arg(long, value_name = "POLICY", default_value = "skip")]
+    pub(crate) on_ambiguous: OnAmbiguous,
+    /// How long to wait for each job; it goes on after that
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Ask always so often [default: often at first, every 10 s at last]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) poll_interval: Option<Duration>,
+}
+
+/// There is no plain resubmit: that would buy twice in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnAmbiguous {
+    /// Leave it and go on with the next
+    Skip,
+    /// Send nothing more
+    Stop,
+    /// Hold it against the balance, and ask on a terminal before buying again what was not charged
+    Ask,
+    /// Hold it against the balance, and buy again what was not charged
+    ResubmitIfUncharged,
 }
 
 #[derive(Debug, clap::Args)]

@@ -177,6 +177,7 @@ pub(crate) fn broken(error: genrex_ledger::Error) -> Failure {
             Failure::new(Code::OutOfCredit, "priceUnknown", error.to_string())
                 .hint("wait until the earlier job is done: its charge shows the price")
         }
+        ErrorKind::RowTaken => Failure::new(Code::Other, "rowTaken", error.to_string()),
         ErrorKind::Newer => Failure::new(Code::Other, "ledger", error.to_string()),
         _ => Failure::new(Code::Other, "ledger", error.to_string()).hint(
             "make room or give another path by GENREX_LEDGER; --no-ledger goes on without one",

@@ -1,6 +1,7 @@
 //! One file a command, or a few that share what they do.
 
 pub(crate) mod account;
+pub(crate) mod batch;
 mod body;
 pub(crate) mod deliver;
 pub(crate) mod generate;

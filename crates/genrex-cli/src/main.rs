@@ -34,6 +34,10 @@ fn main() -> ExitCode {
     let output = Output::new(&args.global);
     match run(args, &output) {
         Ok(()) => ExitCode::SUCCESS,
+        // Who has read enough need not be told; but an id that could not be given out must be.
+        Err(failure) if failure.kind == output::BROKEN_PIPE && failure.query_id.is_none() => {
+            ExitCode::SUCCESS
+        }
         Err(failure) => output.failure(&failure),
     }
 }
@@ -50,6 +54,7 @@ fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Generate(generate) => {
             on_runtime(commands::generate::run(*generate, global, output))
         }
+        Command::Batch(batch) => on_runtime(commands::batch::run(*batch, global, output)),
         Command::Wait(wait) => on_runtime(commands::wait::run(wait, global, output)),
         Command::Status { query_id } => {
             on_runtime(commands::account::status(query_id, global, output))

@@ -11,6 +11,9 @@ use serde_json::ser::{Formatter, Serializer};
 use crate::args::{Color, Global};
 use crate::failure::{Code, Failure};
 
+/// The kind of the failure that the reader of the result has gone away, as `head` does.
+pub(crate) const BROKEN_PIPE: &str = "brokenPipe";
+
 /// The two streams: results on one, everything else on the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -54,6 +57,17 @@ impl Output {
             Failure::other("the result cannot be written as JSON").because(&error)
         })?;
         written(writeln!(anstream::stdout(), "{text}"))
+    }
+
+    /// A JSON document beside the result, with `--json`.
+    pub(crate) fn aside(&self, document: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            let text = to_safe_json(document).map_err(|error| {
+                Failure::other("the report cannot be written as JSON").because(&error)
+            })?;
+            say(format_args!("{text}"));
+        }
+        Ok(())
     }
 
     /// Bytes of the result as they are.
@@ -193,5 +207,11 @@ fn say(text: fmt::Arguments<'_>) {
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
-    result.map_err(|error| Failure::other("standard output cannot be written to").because(&error))
+    result.map_err(|error| {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => BROKEN_PIPE,
+            _ => "other",
+        };
+        Failure::new(Code::Other, kind, "standard output cannot be written to").because(&error)
+    })
 }

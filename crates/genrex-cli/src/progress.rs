@@ -183,6 +183,15 @@ fn spinner() -> ProgressBar {
     bar
 }
 
+/// Counts the rows of a batch.
+pub(crate) fn counter() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {pos} rows {elapsed:.dim}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 fn download_style() -> ProgressStyle {
     ProgressStyle::with_template("{msg} {bar:32.cyan} {bytes}/{total_bytes}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -61,6 +61,11 @@ impl Purchase {
         })
     }
 
+    /// Whether its price has not shown yet.
+    pub(crate) const fn is_teaching(&self) -> bool {
+        self.used_before.is_some()
+    }
+
     /// Learns what it cost, as soon as the balance shows it: at the submit, or when the job is done.
     pub(crate) async fn learn(&mut self, client: &Client, books: &Books) -> Result<(), Failure> {
         let Some(before) = self.used_before else {
