@@ -19,5 +19,24 @@ xflags::xflags! {
             /// The quick start's page, as text.
             required file: PathBuf
         }
+        /// Attack what must never lose or double a paid job, and print how many cases ran. Needs strace for
+        /// `syscalls`, `disk` and `power`.
+        cmd campaign {
+            /// kill, syscalls, disk, power, wire, cap, or all
+            required which: String
+            /// How many cases; without it, the short form
+            optional --cases cases: u64
+            /// Run the planted bug instead, and succeed only if it is caught
+            optional --control
+            /// Repeat what an earlier run printed
+            optional --seed seed: u64
+        }
+        /// A worker of the campaigns, with a bug planted on purpose: not for use.
+        cmd planted {
+            required bug: String
+            required folder: PathBuf
+            required url: String
+            required rows: u64
+        }
     }
 }

@@ -54,13 +54,11 @@ impl Books {
         &self,
         intent: &Intent,
         limits: &Limits,
-    ) -> Result<Option<LocalId>, genrex_ledger::Error> {
+    ) -> Result<Option<Entry>, genrex_ledger::Error> {
         let Some(mut ledger) = self.locked() else {
             return Ok(None);
         };
-        ledger
-            .intend(intent, limits, clock::now())
-            .map(|entry| Some(entry.id))
+        ledger.intend(intent, limits, clock::now()).map(Some)
     }
 
     /// Writes down what happened to a job.
@@ -134,6 +132,17 @@ impl Books {
                 .map_err(broken),
             None => Ok(()),
         }
+    }
+
+    /// Whether nothing else of this ledger can have moved the account's balance since a job was intended.
+    pub(crate) fn is_alone(&self, id: LocalId, since: u64) -> Result<bool, Failure> {
+        let others = self.entries(Filter::default())?;
+        Ok(!others.iter().any(|other| {
+            let may_charge = other.state.counts_as_spent();
+            other.id != id
+                && may_charge
+                && (other.updated_at >= since || other.state.is_in_flight())
+        }))
     }
 
     /// The entry of a job that is waited for by its name at the service.

@@ -302,10 +302,11 @@ fn check(
                          AND NOT (state = 'ambiguous' AND verdict IS 'notCharged')";
     let account = intent.account.as_str();
     let Some(cost) = cost else {
-        // The first goes alone, and teaches what it costs.
+        // One goes alone, and teaches what it costs: it was held against the balance before it.
         let teaching: i64 = transaction.query_row(
-            &format!("SELECT count(*) FROM job WHERE {SPENT}"),
-            params![account, -1],
+            "SELECT count(*) FROM job WHERE account = ?1 AND state IN ('intended', 'sent', 'accepted') \
+             AND expected_cost IS NULL AND used_before IS NOT NULL",
+            [account],
             |row| row.get(0),
         )?;
         return match teaching {

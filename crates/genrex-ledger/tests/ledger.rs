@@ -306,7 +306,8 @@ fn limits(total: u64) -> Limits {
 fn the_first_submit_under_a_limit_goes_alone_and_teaches_the_price() {
     let (_folder, path) = place();
     let mut ledger = SqliteLedger::open(&path).unwrap();
-    let first = ledger.intend(&intent("one"), &limits(25), NOW).unwrap();
+    let teaching = intent("one").after_balance(0, None);
+    let first = ledger.intend(&teaching, &limits(25), NOW).unwrap();
     assert_eq!(first.expected_cost, None);
     let early = ledger.intend(&intent("two"), &limits(25), NOW).unwrap_err();
     assert_eq!(early.kind(), ErrorKind::PriceUnknown);

@@ -104,6 +104,15 @@ impl Sandbox {
         locked(&self.service).credits_used(wall())
     }
 
+    /// The jobs that were accepted, by id and prompt: the truth that a client's claims can be held against.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<(String, String)> {
+        let service = locked(&self.service);
+        let jobs = service.jobs();
+        jobs.map(|(id, text)| (id.to_owned(), text.to_owned()))
+            .collect()
+    }
+
     /// How many jobs were accepted: the truth that a client's claims can be held against.
     #[must_use]
     pub fn accepted(&self) -> usize {

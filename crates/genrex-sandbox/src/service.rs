@@ -84,6 +84,12 @@ impl Service {
         self.account.used
     }
 
+    /// The jobs that were accepted, by id and prompt: the truth that a client's claims can be held against.
+    pub fn jobs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let jobs = self.jobs.values();
+        jobs.map(|job| (job.id.as_str(), job.text.as_str()))
+    }
+
     /// How many jobs were accepted: the truth that a client's claims can be held against.
     #[must_use]
     pub fn accepted(&self) -> usize {

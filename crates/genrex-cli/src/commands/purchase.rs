@@ -9,8 +9,8 @@ use crate::failure::{Code, Failure};
 pub(crate) struct Purchase {
     pub(crate) entry: Option<LocalId>,
     duration: u8,
-    /// The credits used before it, where its price is to be learned.
-    used_before: Option<u64>,
+    /// The credits used before it and when it was intended, where its price is to be learned.
+    teaches: Option<(u64, u64)>,
 }
 
 /// What bounds a purchase: the account's limits, and what this run may still spend.
@@ -49,32 +49,40 @@ impl Purchase {
         let mut used_before = None;
         if is_to_teach || with_balance {
             let balance = client.balance().await?;
-            used_before = is_to_teach.then_some(balance.credits_used);
+            used_before = Some(balance.credits_used);
             let changed = balance.updated_at.map(|changed| changed.to_string());
             intent = intent.after_balance(balance.credits_used, changed);
         }
         let entry = books.intend(&intent, &bounds.limits).map_err(broken)?;
+        // Another may have found the price out since it was looked up.
+        let teaches = entry
+            .as_ref()
+            .filter(|entry| is_to_teach && entry.expected_cost.is_none())
+            .and_then(|entry| Some((used_before?, entry.created_at)));
         Ok(Self {
-            entry,
+            entry: entry.map(|entry| entry.id),
             duration,
-            used_before,
+            teaches,
         })
     }
 
     /// Whether its price has not shown yet.
     pub(crate) const fn is_teaching(&self) -> bool {
-        self.used_before.is_some()
+        self.teaches.is_some()
     }
 
     /// Learns what it cost, as soon as the balance shows it: at the submit, or when the job is done.
     pub(crate) async fn learn(&mut self, client: &Client, books: &Books) -> Result<(), Failure> {
-        let Some(before) = self.used_before else {
+        let (Some((before, since)), Some(entry)) = (self.teaches, self.entry) else {
             return Ok(());
         };
         let used = client.balance().await?.credits_used;
-        if used > before {
+        if !books.is_alone(entry, since)? {
+            // What others have bought meanwhile is in the balance too: a later one teaches.
+            self.teaches = None;
+        } else if used > before {
             books.learn(self.duration, used - before)?;
-            self.used_before = None;
+            self.teaches = None;
         }
         Ok(())
     }

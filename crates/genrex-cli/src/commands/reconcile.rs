@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use genrex_async::{Balance, Client};
-use genrex_ledger::{Entry, Event, Filter, Verdict};
+use genrex_ledger::{Entry, Event, Verdict};
 
 use crate::books::Books;
 use crate::clock;
@@ -26,7 +26,7 @@ pub(crate) async fn reconcile(
         wait(look.saturating_sub(age)).await;
         let after = client.balance().await?;
         let cost = books.price(entry.duration)?;
-        let alone = is_alone(books, entry)?;
+        let alone = books.is_alone(entry.id, entry.created_at)?;
         verdict = judge(entry, &after, cost, alone);
         if verdict == Verdict::Charged {
             break;
@@ -47,17 +47,6 @@ fn judge(entry: &Entry, after: &Balance, cost: Option<u64>, alone: bool) -> Verd
         Some(moved) if moved > 0 && Some(moved) == cost => Verdict::Charged,
         _ => Verdict::Inconclusive,
     }
-}
-
-/// Whether nothing else of this ledger can have moved the balance since.
-fn is_alone(books: &Books, entry: &Entry) -> Result<bool, Failure> {
-    let others = books.entries(Filter::default())?;
-    Ok(!others.iter().any(|other| {
-        let may_charge = other.state.counts_as_spent();
-        other.id != entry.id
-            && may_charge
-            && (other.updated_at >= entry.created_at || other.state.is_in_flight())
-    }))
 }
 
 #[expect(

@@ -1,0 +1,73 @@
+//! Running a command under strace: to count its system calls, and to make one of them fail or kill.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use super::Setting;
+use super::truth::Scene;
+
+/// How often each system call is made by the thread that makes it most often.
+pub(crate) fn counts(scene: &Scene, setting: &Setting) -> anyhow::Result<BTreeMap<String, u64>> {
+    let log = scene.folder.path().join("strace.log");
+    let plain = scene.command(setting, None)?;
+    let flags = ["-f", "-qq", "-o", &log.to_string_lossy()].map(str::to_owned);
+    let ended = under(&plain, &flags)
+        .status()
+        .context("strace cannot be run: is it installed?")?;
+    ensure!(ended.success(), "the run to count in ended with {ended}");
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for line in std::fs::read_to_string(&log)?.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(thread), Some(call)) = (words.next(), words.next()) else {
+            continue;
+        };
+        if let Some((name, _)) = call.split_once('(') {
+            *counts
+                .entry((name.to_owned(), thread.to_owned()))
+                .or_default() += 1;
+        }
+    }
+    let mut most: BTreeMap<String, u64> = BTreeMap::new();
+    for ((name, _), count) in counts {
+        let so_far = most.entry(name).or_default();
+        *so_far = count.max(*so_far);
+    }
+    ensure!(
+        most.contains_key("fdatasync"),
+        "no sync was seen: the count is not credible"
+    );
+    Ok(most)
+}
+
+/// The same command with a fault at the `nth` call of this name.
+pub(crate) fn injected(plain: &Command, call: &str, fault: &str, nth: u64) -> Command {
+    let inject = format!("inject={call}:{fault}:when={nth}");
+    let trace = format!("trace={call}");
+    under(
+        plain,
+        &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject].map(str::to_owned),
+    )
+}
+
+fn under(plain: &Command, flags: &[String]) -> Command {
+    let mut command = Command::new("strace");
+    command
+        .args(flags)
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    if let Some(folder) = plain.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    command
+}
