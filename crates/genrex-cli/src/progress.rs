@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use genrex_async::core::proto::Escaped;
 use genrex_async::{Progress, QueryId};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::Notify;
 
 use crate::output::Output;
@@ -183,13 +184,74 @@ fn spinner() -> ProgressBar {
     bar
 }
 
-/// Counts the rows of a batch.
-pub(crate) fn counter() -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {pos} rows {elapsed:.dim}") {
-        bar.set_style(style);
+/// A batch on a terminal: a bar for all rows, and a line for each that is being worked on.
+#[derive(Clone)]
+pub(crate) struct Bars {
+    all: MultiProgress,
+    rows: ProgressBar,
+}
+
+impl Bars {
+    pub(crate) fn new(rows: u64) -> Self {
+        let all = MultiProgress::new();
+        let bar = ProgressBar::new(rows);
+        if let Ok(style) =
+            ProgressStyle::with_template("{pos}/{len} rows {bar:32.cyan} {elapsed:.dim}")
+        {
+            bar.set_style(style);
+        }
+        let rows = all.add(bar);
+        Self { all, rows }
     }
-    bar
+
+    /// A line for a row, above the bar; gone when it is dropped.
+    pub(crate) fn row(&self, text: &str) -> RowBar {
+        const LONGEST: usize = 40;
+        let shown: String = Escaped(text).to_string().chars().take(LONGEST).collect();
+        let bar = self
+            .all
+            .insert_before(&self.rows, ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("  {prefix} {msg:.dim}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(shown);
+        RowBar(bar)
+    }
+
+    /// Says a line above all of them; the row that it is about is done.
+    pub(crate) fn done<T>(&self, say: impl FnOnce() -> T) -> T {
+        self.rows.inc(1);
+        self.all.suspend(say)
+    }
+
+    pub(crate) fn clear(&self) {
+        // A terminal that is gone need not be cleared.
+        let _ = self.all.clear();
+    }
+}
+
+/// The line of one row.
+pub(crate) struct RowBar(ProgressBar);
+
+impl RowBar {
+    pub(crate) fn show(&self, progress: &Progress) {
+        match progress {
+            Progress::Polled { status, .. } => self.doing(status.to_string()),
+            Progress::Retrying { kind, .. } => self.doing(format!("{kind:?}, trying again")),
+            Progress::Downloading { .. } => self.doing("downloading"),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn doing(&self, what: impl Into<std::borrow::Cow<'static, str>>) {
+        self.0.set_message(what);
+    }
+}
+
+impl Drop for RowBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 fn download_style() -> ProgressStyle {

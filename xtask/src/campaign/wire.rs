@@ -24,10 +24,12 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
     let mut random = fastrand::Rng::with_seed(setting.seed);
     let mut findings = Findings::default();
     let mut outcomes = [0_u64; 4];
+    let transports = Door::BOTH.map(|door| Shared(Arc::from(door.transport(AddressPolicy::Any))));
     for submit in 0..submits {
-        let door = Door::BOTH[usize::try_from(submit % 2)?];
+        let which = usize::try_from(submit % 2)?;
+        let wire = (Door::BOTH[which], transports[which].clone());
         one(
-            door,
+            wire,
             setting.control,
             &mut random,
             &mut findings,
@@ -44,7 +46,7 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
 }
 
 fn one(
-    door: Door,
+    (door, inner): (Door, Shared),
     planted: bool,
     random: &mut fastrand::Rng,
     findings: &mut Findings,
@@ -59,11 +61,10 @@ fn one(
         server.url()
     };
     let keys = KeyPair::new(ApiKey::new("key")?, ApiSecret::new("secret")?);
-    let inner = door.transport(AddressPolicy::Any);
     let inner: Box<dyn Transport> = if planted {
         Box::new(Resending(inner))
     } else {
-        inner
+        Box::new(inner)
     };
     let client = Client::seeded(
         Recorder::new(inner),
@@ -159,6 +160,29 @@ impl<T: Transport> Transport for Resending<T> {
             Err(_) => self.0.send(request, options).await,
             response => response,
         }
+    }
+
+    async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+        self.0.sleep(duration).await
+    }
+
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+}
+
+/// One transport for all submits of a door: what is expensive is to build it.
+#[derive(Clone)]
+struct Shared(Arc<dyn Transport>);
+
+#[async_trait]
+impl Transport for Shared {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        options: SendOptions,
+    ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
+        self.0.send(request, options).await
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {

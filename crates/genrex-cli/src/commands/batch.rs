@@ -45,9 +45,13 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
         &batch,
         &folder,
         &balance,
+        checked.rows,
         *output,
     );
     let runner = Arc::new(runner);
+    if batch.retry_failed {
+        say_what_failed_ones_cost(&source, &books, runner.batch_name(), output)?;
+    }
     let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
     let report = Report::of(&source, &books, runner.batch_name())?;
     let moved = connection.client.balance().await.ok();
@@ -55,6 +59,36 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
     report.show(moved, output)?;
     all?;
     report.verdict(runner.stopped())
+}
+
+/// Buying again what failed costs again: how much, before it is done.
+fn say_what_failed_ones_cost(
+    source: &Source,
+    books: &Books,
+    batch: &str,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (mut failed, mut credits, mut is_known) = (0_u64, 0_u64, true);
+    for row in source.rows()? {
+        let row = row?;
+        let entry = newest(books, batch, &row.name)?;
+        if entry.is_some_and(|entry| entry.state == genrex_ledger::State::Failed) {
+            failed += 1;
+            match books.price(row.duration.get())? {
+                Some(cost) => credits += cost,
+                None => is_known = false,
+            }
+        }
+    }
+    let cost = if is_known {
+        format!("{credits} credits")
+    } else {
+        String::from("credits that are not known yet")
+    };
+    output.note(format_args!(
+        "buying {failed} failed rows again, for {cost}"
+    ));
+    Ok(())
 }
 
 /// Starts rows, so many at a time, until there are no more or something says to stop.

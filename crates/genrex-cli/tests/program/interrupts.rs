@@ -182,3 +182,51 @@ fn a_salvaged_id_survives_an_interrupt() {
     assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
     assert!(text.contains("genrex wait QRY_cut"), "{text}");
 }
+
+/// Once finishes what is in flight and says how to go on; the next run goes on, and nothing is bought twice.
+#[test]
+fn an_interrupted_batch_finishes_what_is_in_flight_and_is_continued() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "300ms"]);
+    let rows: String = (0..40).map(|row| format!("piece {row},5\n")).collect();
+    std::fs::write(
+        folder.path().join("batch.csv"),
+        format!("text,duration\n{rows}"),
+    )
+    .unwrap();
+    let args = [
+        "batch",
+        "batch.csv",
+        "--out-dir",
+        "out",
+        "--poll-interval",
+        "20ms",
+        "--concurrency",
+        "4",
+    ];
+    let mut process = sandbox
+        .genrex(folder.path(), &args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap());
+    read_until(&mut lines, ".wav");
+    interrupt(&process);
+    let ended = process.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("run the same command") && said.contains("0 paid for and still to fetch"),
+        "{said}"
+    );
+    let rest = sandbox.run(folder.path(), &args);
+    assert_eq!(
+        rest.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&rest.stderr)
+    );
+    let balance = crate::support::json(&sandbox.run(folder.path(), &["balance", "--json"]));
+    assert_eq!(balance["creditsUsed"], 200);
+}

@@ -33,6 +33,7 @@ pub(crate) struct Source {
 /// What reading the whole of a batch has shown.
 #[derive(Debug)]
 pub(crate) struct Checked {
+    pub(crate) rows: u64,
     /// The longest piece and the line that it is on.
     longest: Option<(Seconds, u64)>,
 }
@@ -73,8 +74,10 @@ impl Source {
         let mut bad = Vec::new();
         let mut count = 0_usize;
         let mut longest = None;
+        let mut rows = 0;
         let mut outputs = HashSet::new();
         for row in self.rows()? {
+            rows += 1;
             match row {
                 Ok(row) => {
                     longest = longest.max(Some((row.duration, row.line)));
@@ -98,7 +101,7 @@ impl Source {
             bad.truncate(SHOWN);
         }
         if count == 0 {
-            return Ok(Checked { longest });
+            return Ok(Checked { rows, longest });
         }
         let message = format!("{count} rows are bad; nothing was sent\n{}", bad.join("\n"));
         Err(Failure::usage(message).hint("mend them and run the same command again"))

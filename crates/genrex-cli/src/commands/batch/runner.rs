@@ -9,7 +9,6 @@ use genrex_async::{
     Submission, Track,
 };
 use genrex_ledger::{Entry, Event, Intent, LocalId, State, Verdict};
-use indicatif::ProgressBar;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -23,7 +22,7 @@ use crate::commands::reconcile::reconcile;
 use crate::failure::Failure;
 use crate::name;
 use crate::output::Output;
-use crate::progress;
+use crate::progress::{Bars, RowBar};
 
 /// Why no further row is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub(crate) struct Runner {
     on_ambiguous: OnAmbiguous,
     retry_failed: bool,
     output: Output,
-    bar: Option<ProgressBar>,
+    bars: Option<Bars>,
     /// One submit at a time: the next sees what the last has learned.
     turn: tokio::sync::Mutex<Spending>,
     stop: Mutex<Option<Stop>>,
@@ -75,6 +74,7 @@ impl Runner {
         batch: &Batch,
         folder: &Path,
         balance: &Balance,
+        rows: u64,
         output: Output,
     ) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Runner {
             batch_name: folder.display().to_string(),
             on_ambiguous: batch.on_ambiguous,
             retry_failed: batch.retry_failed,
-            bar: output.draws().then(progress::counter),
+            bars: output.draws().then(|| Bars::new(rows)),
             output,
             turn: tokio::sync::Mutex::new(Spending {
                 left_for_run: batch.max_credits,
@@ -124,7 +124,10 @@ impl Runner {
                 Standing::Buy => {}
             }
         }
-        match self.buy(&row).await? {
+        let line = self.line_of(&row, "to be submitted");
+        let bought = self.buy(&row).await?;
+        drop(line);
+        match bought {
             Bought::Nothing(why) => self.say(&row, Some(&why)),
             Bought::Job(job, entry, mut purchase) => {
                 let fetched = self.fetch(&row, &job, entry, false).await;
@@ -334,9 +337,13 @@ impl Runner {
         resumed: bool,
     ) -> Result<(), Failure> {
         let fetched = async {
-            let track = self.client.wait(job).await?;
+            let client = match self.line_of(row, "waiting for the service") {
+                Some(line) => self.client.on_progress(move |progress| line.show(progress)),
+                None => self.client.clone(),
+            };
+            let track = client.wait(job).await?;
             self.keep(entry, &Event::Completed);
-            self.download(row, &track, entry, resumed).await
+            self.download(&client, row, &track, entry, resumed).await
         };
         let why = match fetched.await {
             Ok(()) => None,
@@ -352,6 +359,7 @@ impl Runner {
 
     async fn download(
         &self,
+        client: &Client,
         row: &Row,
         track: &Track,
         entry: Option<LocalId>,
@@ -374,7 +382,7 @@ impl Runner {
         }
         let done = if resumed && existing == Existing::Keep && path.exists() {
             // An earlier run may have put it there, and ended before it was kept.
-            let done = self.client.download_to(audio, tokio::io::sink()).await?;
+            let done = client.download_to(audio, tokio::io::sink()).await?;
             let same =
                 std::fs::read(&path).is_ok_and(|bytes| Sha256::digest(bytes)[..] == done.sha256.0);
             if !same {
@@ -383,7 +391,7 @@ impl Runner {
             }
             done
         } else {
-            self.client.download_over(audio, &path, existing).await?
+            client.download_over(audio, &path, existing).await?
         };
         self.keep(entry, &arrived(&(Some(path), done)));
         Ok(())
@@ -396,15 +404,19 @@ impl Runner {
         }
     }
 
+    /// What a person sees of a row while it is worked on.
+    fn line_of(&self, row: &Row, doing: &'static str) -> Option<RowBar> {
+        let line = self.bars.as_ref()?.row(row.text.as_str());
+        line.doing(doing);
+        Some(line)
+    }
+
     /// A line for a row that is as far as it comes in this run.
     fn say(&self, row: &Row, why: Option<&str>) -> Result<(), Failure> {
         let entry = newest(&self.books, &self.batch_name, &row.name)?;
         let state = entry
             .as_ref()
             .map_or("notStarted", |entry| entry.state.as_str());
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
-        }
         if self.output.is_json() {
             return self.output.document(&json!({
                 "line": row.line,
@@ -427,8 +439,8 @@ impl Runner {
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (_, None) => format!("line {}: {state}", row.line),
         };
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.output.line(&line)),
+        match &self.bars {
+            Some(bars) => bars.done(|| self.output.line(&line)),
             None => self.output.line(&line),
         }
     }
@@ -440,8 +452,8 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Some(bars) = &self.bars {
+            bars.clear();
         }
     }
 }
