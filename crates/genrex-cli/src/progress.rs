@@ -201,6 +201,7 @@ impl Bars {
             bar.set_style(style);
         }
         let rows = all.add(bar);
+        rows.tick();
         Self { all, rows }
     }
 

@@ -330,7 +330,7 @@ fn check(
         if spent.saturating_add(cost) > most {
             let message = format!(
                 "this would cost {cost} credits, and {spent} of the {most} that are allowed ({name}) are spent or \
-                 promised; nothing was sent"
+                 promised; it was not sent"
             );
             return Err(Refusal::Limit(Error::new(ErrorKind::OverLimit, message)));
         }

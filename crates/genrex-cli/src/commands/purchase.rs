@@ -42,7 +42,7 @@ impl Purchase {
             && cost > left
         {
             let message = format!(
-                "this would cost {cost} credits, and {left} are left of --max-credits; nothing was sent"
+                "this would cost {cost} credits, and {left} are left of --max-credits; it was not sent"
             );
             return Err(Failure::new(Code::OutOfCredit, "overLimit", message));
         }

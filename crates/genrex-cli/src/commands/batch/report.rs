@@ -126,7 +126,10 @@ impl Report {
             _ if self.failed > 0 => Err(Failure::new(
                 Code::GenerationFailed,
                 "generationFailed",
-                format!("the service says that {} generations failed", self.failed),
+                format!(
+                    "{} of {} generations failed, the service says",
+                    self.failed, self.planned
+                ),
             )
             .hint("--retry-failed buys them again")),
             _ if self.downloaded < self.planned => {

@@ -103,8 +103,9 @@ impl Source {
         if count == 0 {
             return Ok(Checked { rows, longest });
         }
-        let message = format!("{count} rows are bad; nothing was sent\n{}", bad.join("\n"));
-        Err(Failure::usage(message).hint("mend them and run the same command again"))
+        let mut failure = Failure::usage(format!("{count} rows are bad; nothing was sent"));
+        failure.causes = bad;
+        Err(failure.hint("mend them and run the same command again"))
     }
 
     /// The rows, one at a time; CSV and JSON Lines are told apart by how the file begins.
