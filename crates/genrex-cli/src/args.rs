@@ -8,7 +8,6 @@ use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_sandbox::{Charge, Dialect};
 
 use crate::failure::Failure;
-use crate::output::Output;
 
 /// Music from a prompt, by the GenreX API.
 ///
@@ -214,8 +213,8 @@ impl Delivery {
     }
 
     /// Refuses what would put both the audio and the document into one stream.
-    pub(crate) fn check(&self, output: &Output) -> Result<(), Failure> {
-        if self.to_stdout() && output.is_json() {
+    pub(crate) fn check(&self, is_json: bool) -> Result<(), Failure> {
+        if self.to_stdout() && is_json {
             let message = "--json and --output - both want standard output";
             return Err(Failure::usage(message).hint("give --output a file"));
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context as _, ensure};
 
-use super::Setting;
 use super::truth::Scene;
+use super::{Findings, Setting};
 
 /// How often each system call is made by the thread that makes it most often.
 pub(crate) fn counts(scene: &Scene, setting: &Setting) -> anyhow::Result<BTreeMap<String, u64>> {
@@ -41,8 +42,49 @@ pub(crate) fn counts(scene: &Scene, setting: &Setting) -> anyhow::Result<BTreeMa
     Ok(most)
 }
 
+/// A place for a fault: the system call, what happens at it, and which of its like it is.
+pub(crate) type Point = (String, String, u64);
+
+/// Puts a batch of its own through a fault at each of so many of these places, two at a time.
+pub(crate) fn attack(
+    setting: &Setting,
+    rows: u64,
+    mut points: Vec<Point>,
+) -> anyhow::Result<Findings> {
+    // The short form takes a few from everywhere.
+    const SHORT: u64 = 40;
+    fastrand::Rng::with_seed(setting.seed).shuffle(&mut points);
+    points.truncate(usize::try_from(setting.cases.unwrap_or(SHORT))?);
+    let at = |points: &[Point]| {
+        let mut findings = Findings::default();
+        for (call, fault, nth) in points {
+            let scene = Scene::new(rows)?;
+            let plain = scene.command(setting, None)?;
+            injected(&plain, call, fault, *nth).status()?;
+            let mut found = scene.settle_and_check(setting, None)?;
+            found.cases = 1;
+            for what in &mut found.wrong {
+                *what = format!("{what} ({fault} at {call} {nth})");
+            }
+            findings.add(found);
+        }
+        anyhow::Ok(findings)
+    };
+    let (one, two) = points.split_at(points.len() / 2);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| at(two));
+        let mut findings = at(one)?;
+        findings.add(
+            other
+                .join()
+                .map_err(|_| anyhow::anyhow!("a worker panicked"))??,
+        );
+        Ok(findings)
+    })
+}
+
 /// The same command with a fault at the `nth` call of this name.
-pub(crate) fn injected(plain: &Command, call: &str, fault: &str, nth: u64) -> Command {
+fn injected(plain: &Command, call: &str, fault: &str, nth: u64) -> Command {
     let inject = format!("inject={call}:{fault}:when={nth}");
     let trace = format!("trace={call}");
     under(

@@ -24,7 +24,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let prompt = prompt(&generate.text)?;
-    generate.delivery.check(output)?;
+    generate.delivery.check(output.is_json())?;
     if !generate.no_wait && !generate.no_download {
         check_target(&generate.delivery)?;
     }

@@ -9,7 +9,7 @@ use crate::progress::Display;
 /// `genrex wait`: takes a job up by its id.
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), Failure> {
     let delivery = &wait.delivery;
-    delivery.check(output)?;
+    delivery.check(output.is_json())?;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
     let books = connection.books(!delivery.no_ledger, output)?;
     let display = Display::new(*output);
