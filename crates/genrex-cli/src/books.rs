@@ -5,7 +5,7 @@ use etcetera::BaseStrategy as _;
 use genrex_async::{Error, Job, Submission};
 use genrex_ledger::{
     Account, Entry, ErrorKind, Event, Filter, Intent, Ledger as _, Limits, LocalId, Observation,
-    SqliteLedger,
+    SqliteLedger, State,
 };
 
 use crate::clock;
@@ -112,6 +112,17 @@ impl Books {
         }
     }
 
+    /// Whether the account is charged at the submit, as far as it was seen.
+    pub(crate) fn is_charged_at_submit(&self) -> Result<bool, Failure> {
+        match self.locked() {
+            Some(ledger) => Ok(ledger
+                .price(&self.account)
+                .map_err(broken)?
+                .is_charged_at_submit()),
+            None => Ok(false),
+        }
+    }
+
     /// What a piece of this duration costs, if it is known.
     pub(crate) fn price(&self, duration: u8) -> Result<Option<u64>, Failure> {
         match self.locked() {
@@ -121,12 +132,16 @@ impl Books {
     }
 
     /// Keeps what a balance before and after a submit has shown.
-    pub(crate) fn learn(&self, duration: u8, credits: u64) -> Result<(), Failure> {
+    pub(crate) fn learn(&self, duration: u8, credits: u64, at_submit: bool) -> Result<(), Failure> {
         match self.locked() {
             Some(mut ledger) => ledger
                 .learn(
                     &self.account,
-                    Observation { duration, credits },
+                    Observation {
+                        duration,
+                        credits,
+                        at_submit,
+                    },
                     clock::now(),
                 )
                 .map_err(broken),
@@ -139,9 +154,8 @@ impl Books {
         let others = self.entries(Filter::default())?;
         Ok(!others.iter().any(|other| {
             let may_charge = other.state.counts_as_spent();
-            other.id != id
-                && may_charge
-                && (other.updated_at >= since || other.state.is_in_flight())
+            let is_open = other.state.is_in_flight() || other.state == State::Accepted;
+            other.id != id && may_charge && (other.updated_at >= since || is_open)
         }))
     }
 

@@ -83,6 +83,16 @@ impl Connection {
         }
     }
 
+    /// A limit that is set is not to be passed by leaving the ledger away.
+    pub(crate) fn refuse_limits_without_ledger(&self) -> Result<(), Failure> {
+        if self.limits.is_none() {
+            return Ok(());
+        }
+        let message =
+            "[limits] are set in config.toml, and only the ledger can keep them; nothing was sent";
+        Err(Failure::usage(message).hint("leave --no-ledger away, or take the limits out"))
+    }
+
     /// The command that takes a job up again; a job of a sandbox in this process ends with it.
     pub(crate) fn resume(&self, id: &genrex_async::QueryId) -> Option<String> {
         let Command { is_sandbox, flags } = &self.command;

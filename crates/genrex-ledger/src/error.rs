@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Transition,
     /// It would spend more than is allowed.
     OverLimit,
-    /// The row of the batch has been bought, or is being bought, by another.
+    /// The row of the batch, or the very same prompt, has been bought or is being bought by another.
     RowTaken,
     /// A limit is in force and the price is not known yet: another submit is finding it out.
     PriceUnknown,

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::LocalId;
+
 /// An account at a service: all that spends the same credits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(String);
@@ -36,7 +38,8 @@ pub struct Intent {
     pub(crate) text: String,
     pub(crate) duration: u8,
     pub(crate) body_sha256: String,
-    pub(crate) row: Option<(String, String)>,
+    pub(crate) row: Option<(String, String, Option<LocalId>)>,
+    pub(crate) unless_open: bool,
     pub(crate) before: Option<(u64, Option<String>)>,
 }
 
@@ -50,14 +53,28 @@ impl Intent {
             duration,
             body_sha256: hex::encode(Sha256::digest(body)),
             row: None,
+            unless_open: false,
             before: None,
         }
     }
 
-    /// As a row of a batch: each row is bought once, whoever intends it.
+    /// As a row of a batch, which is bought once, whoever intends it: `last` is the row's newest job as it
+    /// was seen, and another that came since is not bought over.
     #[must_use]
-    pub fn in_batch(mut self, batch: impl Into<String>, row: impl Into<String>) -> Self {
-        self.row = Some((batch.into(), row.into()));
+    pub fn in_batch(
+        mut self,
+        batch: impl Into<String>,
+        row: impl Into<String>,
+        last: Option<LocalId>,
+    ) -> Self {
+        self.row = Some((batch.into(), row.into(), last));
+        self
+    }
+
+    /// Not while a job with the same body is on its way, unclear, or not here yet.
+    #[must_use]
+    pub const fn unless_open(mut self) -> Self {
+        self.unless_open = true;
         self
     }
 

@@ -5,6 +5,8 @@ pub struct Observation {
     pub duration: u8,
     /// How many credits it took.
     pub credits: u64,
+    /// Whether they were gone right after the submit, and not only when the job was done.
+    pub at_submit: bool,
 }
 
 /// What is known of an account's prices: what was seen, and what follows for other durations.
@@ -18,6 +20,12 @@ impl Price {
     #[must_use]
     pub const fn new(seen: Vec<Observation>) -> Self {
         Self { seen }
+    }
+
+    /// Whether this account is charged at the submit, as far as it was seen.
+    #[must_use]
+    pub fn is_charged_at_submit(&self) -> bool {
+        !self.seen.is_empty() && self.seen.iter().all(|seen| seen.at_submit)
     }
 
     /// What a piece of this duration (in seconds) costs; `None` while nothing is known.
@@ -53,7 +61,11 @@ mod tests {
 
     #[test]
     fn the_dearest_second_counts_for_what_was_not_seen() {
-        let seen = |duration, credits| Observation { duration, credits };
+        let seen = |duration, credits| Observation {
+            duration,
+            credits,
+            at_submit: true,
+        };
         assert_eq!(Price::default().of(10), None);
         let price = Price::new(vec![seen(10, 10), seen(30, 25), seen(10, 12)]);
         assert_eq!(price.of(10), Some(12));

@@ -50,6 +50,7 @@ CREATE TABLE price (
     account  TEXT    NOT NULL,
     duration INTEGER NOT NULL,
     credits  INTEGER NOT NULL CHECK (credits >= 0),
+    at_submit INTEGER NOT NULL,               -- 1 if they were gone right after the submit
     seen_at  INTEGER NOT NULL
 ) STRICT;
 

@@ -48,7 +48,7 @@ impl SqliteLedger {
             .map_err(|error| unusable(path, "cannot be opened").because(error))?;
         let set_up = |connection: &Connection| {
             connection.busy_timeout(PATIENCE)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
+            use_wal(connection)?;
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", true)
         };
@@ -83,11 +83,15 @@ impl Ledger for SqliteLedger {
     fn intend(&mut self, intent: &Intent, limits: &Limits, now: u64) -> Result<Entry, Error> {
         let (path, owner) = (self.path.clone(), self.owner.name().to_owned());
         let transaction = self.begin()?;
-        let cost = price_of(&transaction, &intent.account)
-            .map_err(|error| failed(&path, error))?
-            .of(intent.duration);
+        let is_taken = is_taken(&transaction, intent).map_err(|error| failed(&path, error))?;
+        if is_taken {
+            return Err(taken());
+        }
+        let price =
+            price_of(&transaction, &intent.account).map_err(|error| failed(&path, error))?;
+        let cost = price.of(intent.duration);
         if !limits.is_none() {
-            check(&transaction, intent, limits, cost, now).map_err(|refusal| match refusal {
+            check(&transaction, intent, limits, &price, now).map_err(|refusal| match refusal {
                 Refusal::Limit(error) => error,
                 Refusal::Sqlite(error) => failed(&path, error),
             })?;
@@ -105,8 +109,8 @@ impl Ledger for SqliteLedger {
                     cost.map(to_sql),
                     owner,
                     to_sql(now),
-                    intent.row.as_ref().map(|(batch, _)| batch),
-                    intent.row.as_ref().map(|(_, row)| row),
+                    intent.row.as_ref().map(|(batch, ..)| batch),
+                    intent.row.as_ref().map(|(_, row, _)| row),
                     intent.before.as_ref().map(|(used, _)| to_sql(*used)),
                     intent.before.as_ref().and_then(|(_, changed)| changed.as_ref()),
                 ],
@@ -117,10 +121,7 @@ impl Ledger for SqliteLedger {
         };
         let entry = insert(&transaction).map_err(|error| match error.sqlite_error() {
             Some(sqlite) if sqlite.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE => {
-                Error::new(
-                    ErrorKind::RowTaken,
-                    "this row has been bought, or is being bought, already",
-                )
+                taken()
             }
             _ => failed(&path, error),
         })?;
@@ -234,16 +235,30 @@ impl Ledger for SqliteLedger {
 
     fn learn(&mut self, account: &Account, seen: Observation, now: u64) -> Result<(), Error> {
         let learn = self.connection.execute(
-            "INSERT INTO price (account, duration, credits, seen_at) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                account.as_str(),
-                seen.duration,
-                to_sql(seen.credits),
-                to_sql(now)
-            ],
+            "INSERT INTO price (account, duration, credits, at_submit, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![account.as_str(), seen.duration, to_sql(seen.credits), seen.at_submit, to_sql(now)],
         );
         learn.map(drop).map_err(|error| self.failed(error))
     }
+}
+
+/// Turns the log on. Where several begin at once on a new file, SQLite does not wait by itself here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process is given its turn, once in a file's life"
+)]
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    const TRIES: u32 = 500;
+    const TURN: Duration = Duration::from_millis(10);
+    for _ in 0..TRIES {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(TURN);
+            }
+            result => return result,
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "wal")
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
@@ -294,19 +309,22 @@ fn check(
     transaction: &Transaction<'_>,
     intent: &Intent,
     limits: &Limits,
-    cost: Option<u64>,
+    price: &Price,
     now: u64,
 ) -> Result<(), Refusal> {
     /// What counts as spent.
     const SPENT: &str = "account = ?1 AND created_at > ?2 AND state NOT IN ('notSent', 'refused') \
                          AND NOT (state = 'ambiguous' AND verdict IS 'notCharged')";
     let account = intent.account.as_str();
-    let Some(cost) = cost else {
+    if let Some((name, ..)) = limits.each().find(|(_, _, most)| *most == 0) {
+        let message = format!("nothing may be spent ({name} = 0); it was not sent");
+        return Err(Refusal::Limit(Error::new(ErrorKind::OverLimit, message)));
+    }
+    let Some(cost) = price.of(intent.duration) else {
         // One goes alone, and teaches what it costs: it was held against the balance before it.
         let teaching: i64 = transaction.query_row(
-            "SELECT count(*) FROM job WHERE account = ?1 AND state IN ('intended', 'sent', 'accepted') \
-             AND expected_cost IS NULL AND used_before IS NOT NULL",
-            [account],
+            &format!("SELECT count(*) FROM job WHERE {SPENT} AND expected_cost IS NULL AND used_before IS NOT NULL"),
+            params![account, -1],
             |row| row.get(0),
         )?;
         return match teaching {
@@ -320,13 +338,7 @@ fn check(
     for (name, window, most) in limits.each() {
         let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         let since = window.map_or(-1, |window| to_sql(now.saturating_sub(window)));
-        let spent: i64 = transaction.query_row(
-            // What was bought before its price was known counts as what such a piece is known to cost now.
-            &format!("SELECT coalesce(sum(coalesce(expected_cost, ?3)), 0) FROM job WHERE {SPENT}"),
-            params![account, since, to_sql(cost)],
-            |row| row.get(0),
-        )?;
-        let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+        let spent = spent(transaction, SPENT, account, since, price)?;
         if spent.saturating_add(cost) > most {
             let message = format!(
                 "this would cost {cost} credits, and {spent} of the {most} that are allowed ({name}) are spent or \
@@ -336,6 +348,59 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// What counts as spent since a time. What was bought before its price was known counts as what such a
+/// piece is known to cost now.
+fn spent(
+    transaction: &Transaction<'_>,
+    which: &str,
+    account: &str,
+    since: i64,
+    price: &Price,
+) -> rusqlite::Result<u64> {
+    let mut query = transaction.prepare(&format!(
+        "SELECT duration, expected_cost, count(*) FROM job WHERE {which} GROUP BY duration, expected_cost"
+    ))?;
+    let rows = query.query_map(params![account, since], |row| {
+        let (duration, cost): (u8, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let each = cost
+            .map(from_sql)
+            .or_else(|| price.of(duration))
+            .unwrap_or(0);
+        Ok(each.saturating_mul(from_sql(row.get(2)?)))
+    })?;
+    rows.sum()
+}
+
+/// Whether another came first: to the row of a batch, or to the very same prompt.
+fn is_taken(transaction: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<bool> {
+    let account = intent.account.as_str();
+    if let Some((batch, row, last)) = &intent.row {
+        let newest: Option<i64> = transaction.query_row(
+            "SELECT max(id) FROM job WHERE account = ?1 AND batch = ?2 AND row = ?3",
+            params![account, batch, row],
+            |row| row.get(0),
+        )?;
+        return Ok(newest != last.map(|last| last.0));
+    }
+    if !intent.unless_open {
+        return Ok(false);
+    }
+    transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM job WHERE account = ?1 AND body_sha256 = ?2 \
+         AND state IN ('intended', 'sent', 'ambiguous', 'accepted', 'completed') \
+         AND NOT (state = 'ambiguous' AND verdict IS 'notCharged'))",
+        params![account, intent.body_sha256],
+        |row| row.get(0),
+    )
+}
+
+fn taken() -> Error {
+    Error::new(
+        ErrorKind::RowTaken,
+        "the same has been bought, or is being bought, already; it was not sent",
+    )
 }
 
 fn apply(
@@ -403,12 +468,13 @@ fn read(connection: &Connection, id: LocalId) -> rusqlite::Result<Option<Entry>>
 
 fn price_of(connection: &Connection, account: &Account) -> rusqlite::Result<Price> {
     let mut query = connection.prepare(
-        "SELECT duration, credits FROM price WHERE account = ?1 ORDER BY seen_at, rowid",
+        "SELECT duration, credits, at_submit FROM price WHERE account = ?1 ORDER BY seen_at, rowid",
     )?;
     let rows = query.query_map([account.as_str()], |row| {
         Ok(Observation {
             duration: row.get(0)?,
             credits: from_sql(row.get(1)?),
+            at_submit: row.get(2)?,
         })
     })?;
     rows.collect::<rusqlite::Result<Vec<_>>>().map(Price::new)

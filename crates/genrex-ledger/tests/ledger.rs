@@ -318,6 +318,7 @@ fn the_first_submit_under_a_limit_goes_alone_and_teaches_the_price() {
             Observation {
                 duration: 10,
                 credits: 10,
+                at_submit: true,
             },
             NOW,
         )
@@ -346,6 +347,7 @@ fn what_was_not_charged_is_given_back_and_what_may_have_been_is_not() {
             Observation {
                 duration: 10,
                 credits: 10,
+                at_submit: true,
             },
             NOW,
         )
@@ -377,6 +379,7 @@ fn what_was_not_charged_is_given_back_and_what_may_have_been_is_not() {
                 Observation {
                     duration: 10,
                     credits: 10,
+                    at_submit: true,
                 },
                 NOW,
             )
@@ -405,6 +408,7 @@ fn a_day_and_a_month_look_back_and_no_further() {
             Observation {
                 duration: 10,
                 credits: 10,
+                at_submit: true,
             },
             NOW,
         )
@@ -434,6 +438,7 @@ fn many_at_once_never_pass_one_limit() {
             Observation {
                 duration: 10,
                 credits: 10,
+                at_submit: true,
             },
             NOW,
         )
@@ -532,19 +537,22 @@ fn a_row_of_a_batch_is_bought_once() {
         SqliteLedger::open(&path).unwrap(),
         SqliteLedger::open(&path).unwrap(),
     );
-    let row = |name: &str| {
+    let row = |name: &str, last: Option<LocalId>| {
         intent("music")
-            .in_batch("songs", name)
+            .in_batch("songs", name, last)
             .after_balance(7, Some("then".into()))
     };
     let none = Limits::default();
-    let first = ours.intend(&row("1"), &none, NOW).unwrap();
+    let first = ours.intend(&row("1", None), &none, NOW).unwrap();
     assert_eq!(first.balance_before, Some((7, Some("then".into()))));
     assert_eq!(
-        theirs.intend(&row("1"), &none, NOW).unwrap_err().kind(),
+        theirs
+            .intend(&row("1", None), &none, NOW)
+            .unwrap_err()
+            .kind(),
         ErrorKind::RowTaken
     );
-    theirs.intend(&row("2"), &none, NOW).unwrap();
+    theirs.intend(&row("2", None), &none, NOW).unwrap();
     let taken = [
         (vec![Event::Refused("later".into())], true),
         (vec![Event::NotSent("no".into())], true),
@@ -566,13 +574,13 @@ fn a_row_of_a_batch_is_bought_once() {
         (vec![accepted("QRY_a")], false),
     ];
     for (index, (outcome, again)) in taken.into_iter().enumerate() {
-        let row = row(&format!("outcome {index}"));
-        let id = ours.intend(&row, &none, NOW).unwrap().id;
+        let name = format!("outcome {index}");
+        let id = ours.intend(&row(&name, None), &none, NOW).unwrap().id;
         for event in &outcome {
             ours.record(id, event, NOW).unwrap();
         }
         assert_eq!(
-            theirs.intend(&row, &none, NOW).is_ok(),
+            theirs.intend(&row(&name, Some(id)), &none, NOW).is_ok(),
             again,
             "{outcome:?}"
         );

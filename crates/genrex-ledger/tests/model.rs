@@ -149,6 +149,7 @@ impl StateMachineTest for Tested {
                 Observation {
                     duration: 10,
                     credits: COST,
+                    at_submit: true,
                 },
                 NOW,
             )

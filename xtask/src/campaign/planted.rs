@@ -68,6 +68,7 @@ pub(crate) fn run(bug: &str, folder: &Path, url: &str, rows: u64) -> anyhow::Res
                     Observation {
                         duration: seconds.get(),
                         credits: Scene::SECONDS,
+                        at_submit: true,
                     },
                     1,
                 )?;

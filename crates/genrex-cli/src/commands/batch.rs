@@ -53,12 +53,15 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
         say_what_failed_ones_cost(&source, &books, runner.batch_name(), output)?;
     }
     let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
-    let report = Report::of(&source, &books, runner.batch_name())?;
+    let report = Report::of(&source, &books, runner.batch_name());
     let moved = connection.client.balance().await.ok();
     let moved = moved.map(|after| after.credits_used.saturating_sub(balance.credits_used));
-    report.show(moved, output)?;
+    if let Ok(report) = &report {
+        report.show(moved, output)?;
+    }
+    // What a row could not keep comes before all: it may hold an id that stands nowhere else.
     all?;
-    report.verdict(runner.stopped())
+    report?.verdict(runner.stopped())
 }
 
 /// Buying again what failed costs again: how much, before it is done.
@@ -103,11 +106,22 @@ async fn drive(
     let mut running = JoinSet::new();
     let mut first_failure = None;
     loop {
-        while running.len() < usize::from(batch.concurrency) && runner.stopped().is_none() {
-            let Some(row) = rows.next() else { break };
-            let runner = Arc::clone(runner);
-            let row = row?;
-            running.spawn(async move { runner.bring_home(row).await });
+        // What is paid for is still fetched when nothing more may be bought.
+        while running.len() < usize::from(batch.concurrency)
+            && runner.stopped() != Some(Stop::Interrupted)
+        {
+            match rows.next() {
+                None => break,
+                Some(Ok(row)) => {
+                    let runner = Arc::clone(runner);
+                    running.spawn(async move { runner.bring_home(row).await });
+                }
+                Some(Err(failure)) => {
+                    runner.stop(Stop::Ledger(failure.message.clone()));
+                    keep_worst(&mut first_failure, failure);
+                    break;
+                }
+            }
         }
         if running.is_empty() {
             return first_failure.map_or(Ok(()), Err);
@@ -118,12 +132,12 @@ async fn drive(
                 Some(Ok(Err(failure))) => {
                     // What is in flight is brought to its end; nothing more is started.
                     runner.stop(Stop::Ledger(failure.message.clone()));
-                    first_failure.get_or_insert(failure);
+                    keep_worst(&mut first_failure, failure);
                 }
                 Some(Err(panicked)) => {
                     let failure = Failure::other("a row could not be worked on").because(&panicked);
                     runner.stop(Stop::Ledger(failure.message.clone()));
-                    first_failure.get_or_insert(failure);
+                    keep_worst(&mut first_failure, failure);
                 }
             },
             () = interrupts.next() => {
@@ -139,6 +153,17 @@ async fn drive(
                 );
             }
         }
+    }
+}
+
+/// The first failure counts, but one that holds an id before all.
+fn keep_worst(kept: &mut Option<Failure>, failure: Failure) {
+    let holds_id = |failure: &Failure| failure.query_id.is_some();
+    if kept
+        .as_ref()
+        .is_none_or(|kept| holds_id(&failure) && !holds_id(kept))
+    {
+        *kept = Some(failure);
     }
 }
 

@@ -1,9 +1,9 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use genrex_async::{Existing, GenerateRequest, Job, Progress, Prompt, Submission};
+use genrex_async::{Client, Existing, GenerateRequest, Job, Progress, Prompt, Submission};
 use genrex_file::PartFile;
-use genrex_ledger::{Event, Filter, Intent, LocalId, State, Verdict};
+use genrex_ledger::{Entry, Event, Filter, Intent, LocalId, State, Verdict};
 use serde_json::json;
 
 use crate::args::{Delivery, Generate, Global};
@@ -31,6 +31,9 @@ pub(crate) async fn run(
     let request = GenerateRequest::new(prompt, generate.duration);
     let delivery = &generate.delivery;
     let connection = Connection::open(global, delivery.timeout, delivery.poll_interval).await?;
+    if delivery.no_ledger {
+        connection.refuse_limits_without_ledger()?;
+    }
     let books = connection.books(!delivery.no_ledger, output)?;
     let payload = request.to_json();
     if !generate.new {
@@ -48,12 +51,15 @@ pub(crate) async fn run(
         books: &books,
     };
     let text = request.text().as_str();
-    let intent = Intent::new(
+    let mut intent = Intent::new(
         books.account.clone(),
         text,
         request.duration().get(),
         &payload,
     );
+    if !generate.new {
+        intent = intent.unless_open();
+    }
     let bounds = Bounds {
         limits: books.limits,
         left_for_run: generate.max_credits,
@@ -62,7 +68,7 @@ pub(crate) async fn run(
     let client = &connection.client;
     let mut purchase = Purchase::prepare(client, &books, intent, duration, bounds, false).await?;
     let job = submit(&mut delivering, &request, &purchase).await?;
-    purchase.learn(client, &books).await?;
+    teach(&mut purchase, client, &books, output).await;
     if generate.no_wait {
         display.clear();
         return print_job(&job, &connection, output);
@@ -70,8 +76,16 @@ pub(crate) async fn run(
     let delivered = delivering
         .wait_and_download(&job, generate.no_download)
         .await;
-    purchase.learn(client, &books).await?;
+    teach(&mut purchase, client, &books, output).await;
     delivered
+}
+
+/// What cannot be learned of the price now is learned from a later job: this one is paid for, and must come
+/// home.
+async fn teach(purchase: &mut Purchase, client: &Client, books: &Books, output: &Output) {
+    if let Err(failure) = purchase.learn(client, books).await {
+        output.detail(failure.message);
+    }
 }
 
 /// The very same that was asked for before and is not here yet is not bought again unasked.
@@ -90,7 +104,14 @@ fn offer_to_resume(books: &Books, payload: &[u8], connection: &Connection) -> Re
         body_sha256: Some(body_sha256),
         ..Filter::default()
     };
-    let Some(entry) = books.newest(filter)? else {
+    let is_known_free = |entry: &Entry| {
+        entry.verdict == Some(Verdict::NotCharged) && entry.state == State::Ambiguous
+    };
+    let open = books
+        .entries(filter)?
+        .into_iter()
+        .find(|entry| !is_known_free(entry));
+    let Some(entry) = open else {
         return Ok(());
     };
     let refuse = |message: String| Failure::new(Code::Usage, "alreadyOpen", message);
@@ -101,7 +122,6 @@ fn offer_to_resume(books: &Books, payload: &[u8], connection: &Connection) -> Re
         ))
         .hint("--new buys it again")
         .resumable(id, connection.resume(id)),
-        (None, State::Ambiguous) if entry.verdict == Some(Verdict::NotCharged) => return Ok(()),
         (None, State::Ambiguous) => refuse(format!(
             "the same was sent before and may have been charged: job {}; nothing was sent",
             entry.id
@@ -156,7 +176,12 @@ async fn submit(
                 );
             }
             // Whoever asked to stop does not want it tried again.
-            () = display.paused(), if interrupted => return Err(stopped(delivering, entry)),
+            () = display.paused(), if interrupted => {
+                // It may be on its way again by now.
+                if !display.is_submitting() {
+                    return Err(stopped(delivering, entry));
+                }
+            }
         }
     };
     // Kept before anything is said.

@@ -9,8 +9,10 @@ use crate::failure::{Code, Failure};
 pub(crate) struct Purchase {
     pub(crate) entry: Option<LocalId>,
     duration: u8,
-    /// The credits used before it and when it was intended, where its price is to be learned.
-    teaches: Option<(u64, u64)>,
+    /// The credits used before it, where its price is to be learned.
+    teaches: Option<u64>,
+    /// How often the balance was looked at since.
+    looks: u32,
 }
 
 /// What bounds a purchase: the account's limits, and what this run may still spend.
@@ -58,11 +60,12 @@ impl Purchase {
         let teaches = entry
             .as_ref()
             .filter(|entry| is_to_teach && entry.expected_cost.is_none())
-            .and_then(|entry| Some((used_before?, entry.created_at)));
+            .and(used_before);
         Ok(Self {
             entry: entry.map(|entry| entry.id),
             duration,
             teaches,
+            looks: 0,
         })
     }
 
@@ -73,17 +76,16 @@ impl Purchase {
 
     /// Learns what it cost, as soon as the balance shows it: at the submit, or when the job is done.
     pub(crate) async fn learn(&mut self, client: &Client, books: &Books) -> Result<(), Failure> {
-        let (Some((before, since)), Some(entry)) = (self.teaches, self.entry) else {
+        let Some(before) = self.teaches else {
             return Ok(());
         };
         let used = client.balance().await?.credits_used;
-        if !books.is_alone(entry, since)? {
-            // What others have bought meanwhile is in the balance too: a later one teaches.
-            self.teaches = None;
-        } else if used > before {
-            books.learn(self.duration, used - before)?;
+        if used > before {
+            // If others have bought meanwhile it is more than this one cost: a bound that keeps every limit.
+            books.learn(self.duration, used - before, self.looks == 0)?;
             self.teaches = None;
         }
+        self.looks += 1;
         Ok(())
     }
 }

@@ -26,8 +26,9 @@ pub(crate) async fn reconcile(
         wait(look.saturating_sub(age)).await;
         let after = client.balance().await?;
         let cost = books.price(entry.duration)?;
+        let at_submit = books.is_charged_at_submit()?;
         let alone = books.is_alone(entry.id, entry.created_at)?;
-        verdict = judge(entry, &after, cost, alone);
+        verdict = judge(entry, &after, cost, alone, at_submit);
         if verdict == Verdict::Charged {
             break;
         }
@@ -37,13 +38,22 @@ pub(crate) async fn reconcile(
 }
 
 /// Claims no more than the balance shows.
-fn judge(entry: &Entry, after: &Balance, cost: Option<u64>, alone: bool) -> Verdict {
+fn judge(
+    entry: &Entry,
+    after: &Balance,
+    cost: Option<u64>,
+    alone: bool,
+    at_submit: bool,
+) -> Verdict {
     let (Some((used_before, changed_before)), true) = (&entry.balance_before, alone) else {
         return Verdict::Inconclusive;
     };
     let changed_after = after.updated_at.as_ref().map(ToString::to_string);
     match after.credits_used.checked_sub(*used_before) {
-        Some(0) if changed_after == *changed_before => Verdict::NotCharged,
+        // A service that charges when the job is done may yet charge.
+        Some(0) if at_submit && changed_after.is_some() && changed_after == *changed_before => {
+            Verdict::NotCharged
+        }
         Some(moved) if moved > 0 && Some(moved) == cost => Verdict::Charged,
         _ => Verdict::Inconclusive,
     }
@@ -80,6 +90,10 @@ mod tests {
             );
             Balance::from_json(json.as_bytes()).unwrap()
         };
+        assert_eq!(
+            judge(&with, &after(40, "then"), Some(10), true, false),
+            Verdict::Inconclusive
+        );
         for (entry, after, cost, alone, expected) in [
             (&with, after(50, "now"), Some(10), true, Verdict::Charged),
             (
@@ -128,7 +142,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                judge(entry, &after, cost, alone),
+                judge(entry, &after, cost, alone, true),
                 expected,
                 "{after:?} {cost:?} {alone}"
             );

@@ -230,3 +230,40 @@ fn an_interrupted_batch_finishes_what_is_in_flight_and_is_continued() {
     let balance = crate::support::json(&sandbox.run(folder.path(), &["balance", "--json"]));
     assert_eq!(balance["creditsUsed"], 200);
 }
+
+/// An earlier try that was refused for now does not make one that is on its way count as unsent.
+#[test]
+fn an_interrupt_after_a_retry_still_waits_for_what_is_on_its_way() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut process = sandbox
+        .genrex(folder.path(), &["generate", "music", "--base-url", &url])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut first, _) = listener.accept().unwrap();
+    assert!(first.read(&mut [0; 4096]).unwrap() > 0);
+    write!(
+        first,
+        "HTTP/1.1 429 Later\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+    )
+    .unwrap();
+    let (mut second, _) = listener.accept().unwrap();
+    assert!(second.read(&mut [0; 4096]).unwrap() > 0);
+    let mut lines = BufReader::new(process.stderr.take().unwrap());
+    interrupt(&process);
+    read_until(&mut lines, "Ctrl-C again");
+    let body = r#"{"id":"QRY_late","status":"Processing"}"#;
+    write!(
+        second,
+        "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut text = String::new();
+    lines.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("genrex wait QRY_late"), "{text}");
+}

@@ -23,11 +23,12 @@ pub(crate) struct Row {
     pub(crate) name: String,
 }
 
-/// A batch file that can be read more than once: standard input is kept in a file without a name.
+/// A batch as it was when it was given: kept in a file without a name, so that it can be read more than
+/// once, and what is written to the file meanwhile does not matter.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
-    spooled: Option<File>,
+    spooled: File,
 }
 
 /// What reading the whole of a batch has shown.
@@ -53,14 +54,13 @@ impl Source {
         let unreadable = |error: io::Error| {
             Failure::usage(format!("{} cannot be read", path.display())).because(&error)
         };
-        let spooled = if path == Path::new("-") {
-            let mut file = tempfile::tempfile().map_err(unreadable)?;
-            io::copy(&mut io::stdin().lock(), &mut file).map_err(unreadable)?;
-            Some(file)
+        let mut spooled = tempfile::tempfile().map_err(unreadable)?;
+        if path == Path::new("-") {
+            io::copy(&mut io::stdin().lock(), &mut spooled).map_err(unreadable)?;
         } else {
-            File::open(path).map_err(unreadable)?;
-            None
-        };
+            io::copy(&mut File::open(path).map_err(unreadable)?, &mut spooled)
+                .map_err(unreadable)?;
+        }
         Ok(Self {
             path: path.to_owned(),
             spooled,
@@ -113,10 +113,7 @@ impl Source {
         let unreadable = |error: io::Error| {
             Failure::usage(format!("{} cannot be read", self.path.display())).because(&error)
         };
-        let mut file = match &self.spooled {
-            Some(file) => file.try_clone().map_err(unreadable)?,
-            None => File::open(&self.path).map_err(unreadable)?,
-        };
+        let mut file = self.spooled.try_clone().map_err(unreadable)?;
         file.rewind().map_err(unreadable)?;
         let mut reader = BufReader::new(file);
         let start = reader.fill_buf().map_err(unreadable)?;
@@ -125,10 +122,14 @@ impl Source {
         let format = if is_json {
             Format::Json(reader, 0)
         } else {
-            let reader = csv::ReaderBuilder::new()
+            let mut reader = csv::ReaderBuilder::new()
                 .trim(csv::Trim::Headers)
                 .from_reader(reader);
-            Format::Csv(Box::new(reader.into_deserialize()))
+            let header = reader
+                .headers()
+                .cloned()
+                .map_err(|error| Failure::usage(csv_message(&error)))?;
+            Format::Csv(Box::new((header, reader.into_records())))
         };
         Ok(Rows {
             format,
@@ -160,7 +161,12 @@ pub(crate) struct Rows {
 }
 
 enum Format {
-    Csv(Box<csv::DeserializeRecordsIntoIter<BufReader<File>, Written>>),
+    Csv(
+        Box<(
+            csv::StringRecord,
+            csv::StringRecordsIntoIter<BufReader<File>>,
+        )>,
+    ),
     Json(BufReader<File>, u64),
 }
 
@@ -169,12 +175,20 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (line, written) = match &mut self.format {
-            Format::Csv(rows) => {
-                let line = rows.reader().position().line();
-                let written = rows.next()?;
-                // The header is the first.
-                let line = line.max(2);
-                (line, written.map_err(|error| csv_message(&error)))
+            Format::Csv(both) => {
+                let (header, records) = &mut **both;
+                let before = records.reader().position().line();
+                let read = records.next()?;
+                let own = read
+                    .as_ref()
+                    .ok()
+                    .and_then(csv::StringRecord::position)
+                    .map(csv::Position::line);
+                let written = read.and_then(|record| record.deserialize(Some(header)));
+                (
+                    own.unwrap_or(before),
+                    written.map_err(|error| csv_message(&error)),
+                )
             }
             Format::Json(reader, line) => loop {
                 let text = match next_line(reader)? {

@@ -21,7 +21,7 @@ use crate::commands::purchase::{Bounds, Purchase};
 use crate::commands::reconcile::reconcile;
 use crate::failure::Failure;
 use crate::name;
-use crate::output::Output;
+use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{Bars, RowBar};
 
 /// Why no further row is started.
@@ -34,6 +34,9 @@ pub(crate) enum Stop {
     Ledger(String),
     Ambiguous,
 }
+
+/// Why a run under a cap ends when its first submit has not shown what it costs.
+const UNLEARNED: &str = "what a piece costs has not shown in the balance, so the cap cannot be kept; nothing more was sent";
 
 /// Brings rows home: buys what has not been bought, waits, downloads, and says so.
 pub(crate) struct Runner {
@@ -58,6 +61,8 @@ struct Spending {
     left_on_account: u64,
     /// Whether a job under way is still to show what a piece costs: until then it goes alone.
     is_learning: bool,
+    /// How often another process's price was waited for.
+    waited: u32,
 }
 
 /// What came of trying to buy a row.
@@ -65,6 +70,8 @@ enum Bought {
     Job(Job, Option<LocalId>, Box<Purchase>),
     /// Nothing to fetch; what is to be said of it.
     Nothing(String),
+    /// It was not tried, since nothing more may be bought: the report counts it.
+    NotStarted,
 }
 
 impl Runner {
@@ -90,6 +97,7 @@ impl Runner {
                 left_for_run: batch.max_credits,
                 left_on_account: balance.credits_left(),
                 is_learning: false,
+                waited: 0,
             }),
             stop: Mutex::new(None),
         }
@@ -124,10 +132,17 @@ impl Runner {
                 Standing::Buy => {}
             }
         }
+        // What could not be stored is not bought.
+        if let Some(output) = &row.output
+            && self.folder.join(output).symlink_metadata().is_ok()
+        {
+            return self.say(&row, Some("its output is there already; it was not sent"));
+        }
         let line = self.line_of(&row, "to be submitted");
         let bought = self.buy(&row).await?;
         drop(line);
         match bought {
+            Bought::NotStarted => Ok(()),
             Bought::Nothing(why) => self.say(&row, Some(&why)),
             Bought::Job(job, entry, mut purchase) => {
                 let fetched = self.fetch(&row, &job, entry, false).await;
@@ -138,6 +153,9 @@ impl Runner {
                     let mut spending = self.turn.lock().await;
                     spending.spend(cost.unwrap_or(0));
                     spending.is_learning = false;
+                    if cost.is_none() {
+                        self.stop(Stop::OverLimit(String::from(UNLEARNED)));
+                    }
                 }
                 fetched
             }
@@ -174,7 +192,22 @@ impl Runner {
         loop {
             let mut spending = self.turn.lock().await;
             if self.stopped().is_some() {
-                return Ok(Bought::Nothing(String::from("not started")));
+                return Ok(Bought::NotStarted);
+            }
+            // Another may have had its turn since: what stands now decides.
+            let last = newest(&self.books, &self.batch_name, &row.name)?;
+            if let Some(entry) = &last {
+                if !matches!(self.standing(entry), Standing::Buy) {
+                    return Ok(Bought::Nothing(String::from("another genrex has it")));
+                }
+                // An old verdict may not hold any more.
+                if entry.state == State::Ambiguous
+                    && reconcile(&self.client, &self.books, entry).await? != Verdict::NotCharged
+                {
+                    return Ok(Bought::Nothing(String::from(
+                        "it may have been charged after all",
+                    )));
+                }
             }
             let request = GenerateRequest::new(row.text.clone(), row.duration);
             let duration = row.duration.get();
@@ -184,7 +217,11 @@ impl Runner {
                 duration,
                 &request.to_json(),
             )
-            .in_batch(self.batch_name.clone(), row.name.clone());
+            .in_batch(
+                self.batch_name.clone(),
+                row.name.clone(),
+                last.map(|entry| entry.id),
+            );
             let price = self.books.price(duration)?;
             if price.is_some_and(|cost| cost > spending.left_on_account) {
                 self.stop(Stop::OutOfCredit);
@@ -215,8 +252,12 @@ impl Runner {
             let mut purchase = match prepared {
                 Ok(purchase) => purchase,
                 Err(failure) => match failure.kind {
-                    // The first of them is finding it out.
+                    // Another process is finding it out; if it never does, this one cannot keep the limit.
                     "priceUnknown" => {
+                        spending.waited += 1;
+                        if spending.waited > Spending::PATIENCE {
+                            self.stop(Stop::OverLimit(failure.message));
+                        }
                         drop(spending);
                         breathe().await;
                         continue;
@@ -252,8 +293,13 @@ impl Runner {
                     return Ok(Bought::Nothing(error.to_string()));
                 }
                 Submission::Ambiguous(error) => {
-                    spending.spend(self.books.price(duration)?.unwrap_or(0));
+                    let cost = self.books.price(duration)?;
+                    spending.spend(cost.unwrap_or(0));
+                    if cost.is_none() && !bounds.are_none() {
+                        self.stop(Stop::OverLimit(String::from(UNLEARNED)));
+                    }
                     if self.is_to_be_bought_again(row, &error).await? {
+                        spending.refund(cost.unwrap_or(0));
                         continue;
                     }
                     return Ok(Bought::Nothing(error.to_string()));
@@ -418,14 +464,14 @@ impl Runner {
             .as_ref()
             .map_or("notStarted", |entry| entry.state.as_str());
         if self.output.is_json() {
-            return self.output.document(&json!({
+            return unless_gone(self.output.document(&json!({
                 "line": row.line,
                 "localId": entry.as_ref().map(|entry| entry.id.0),
                 "queryId": entry.as_ref().and_then(|entry| entry.query_id.clone()),
                 "state": state,
                 "path": entry.as_ref().and_then(|entry| entry.path.clone()),
                 "error": why,
-            }));
+            })));
         }
         let line = match (&entry, &why) {
             (
@@ -439,10 +485,11 @@ impl Runner {
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (_, None) => format!("line {}: {state}", row.line),
         };
-        match &self.bars {
+        let said = match &self.bars {
             Some(bars) => bars.done(|| self.output.line(&line)),
             None => self.output.line(&line),
-        }
+        };
+        unless_gone(said)
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<Stop>> {
@@ -459,6 +506,14 @@ impl Drop for Runner {
 }
 
 impl Spending {
+    /// How often a price that another process is to show is waited for: a minute, at a quarter of a second.
+    const PATIENCE: u32 = 240;
+
+    fn refund(&mut self, cost: u64) {
+        self.left_for_run = self.left_for_run.map(|left| left.saturating_add(cost));
+        self.left_on_account = self.left_on_account.saturating_add(cost);
+    }
+
     fn spend(&mut self, cost: u64) {
         self.left_for_run = self.left_for_run.map(|left| left.saturating_sub(cost));
         self.left_on_account = self.left_on_account.saturating_sub(cost);
@@ -471,6 +526,14 @@ enum Standing {
     Fetch(QueryId),
     Here,
     Leave,
+}
+
+/// A reader that has gone away does not end a batch.
+fn unless_gone(said: Result<(), Failure>) -> Result<(), Failure> {
+    match said {
+        Err(failure) if failure.kind == BROKEN_PIPE => Ok(()),
+        said => said,
+    }
 }
 
 /// Whether a person says yes; nobody asks a pipe.
@@ -491,6 +554,6 @@ fn confirmed(row: &Row) -> bool {
     reason = "a row waits until another has found the price out"
 )]
 async fn breathe() {
-    const A_WHILE: Duration = Duration::from_millis(50);
+    const A_WHILE: Duration = Duration::from_millis(250);
     tokio::time::sleep(A_WHILE).await;
 }
