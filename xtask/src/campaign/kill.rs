@@ -12,15 +12,22 @@ const ROWS: u64 = 3;
 
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
     const SHORT: u64 = 40;
-    let kills = setting.cases.unwrap_or(SHORT);
+    const UNTIL_CAUGHT: u64 = 4000;
+    let kills = setting
+        .cases
+        .unwrap_or(if setting.control { UNTIL_CAUGHT } else { SHORT });
     if setting.control {
         let mut findings = Findings::default();
         for bug in ["journal-after-submit", "resubmit-on-intent"] {
-            let caught = workers(setting, kills, Some(bug))?;
-            anyhow::ensure!(
-                caught.lost + caught.doubled > 0,
-                "{bug} was not caught in {kills} kills"
-            );
+            let mut caught = Findings::default();
+            let mut random = fastrand::Rng::with_seed(setting.seed);
+            while caught.lost + caught.doubled == 0 {
+                anyhow::ensure!(
+                    caught.cases < kills,
+                    "{bug} was not caught in {kills} kills"
+                );
+                caught.add(round(setting, &mut random, Some(bug))?);
+            }
             println!(
                 "  {bug}: {} lost, {} doubled in {} kills",
                 caught.lost, caught.doubled, caught.cases
@@ -29,16 +36,16 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
         }
         return Ok(findings);
     }
-    workers(setting, kills, None)
+    workers(setting, kills)
 }
 
 /// Two at a time.
-fn workers(setting: &Setting, kills: u64, bug: Option<&str>) -> anyhow::Result<Findings> {
+fn workers(setting: &Setting, kills: u64) -> anyhow::Result<Findings> {
     let worker = |seed: u64| {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut findings = Findings::default();
         while findings.cases < kills / 2 {
-            findings.add(round(setting, &mut random, bug)?);
+            findings.add(round(setting, &mut random, None)?);
         }
         anyhow::Ok(findings)
     };

@@ -13,6 +13,10 @@ use genrex_ledger::{
 
 use super::truth::Scene;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a planted bug waits where a slow machine would"
+)]
 pub(crate) fn run(bug: &str, folder: &Path, url: &str, rows: u64) -> anyhow::Result<()> {
     if bug == "none" {
         return super::power::promise(folder, rows);
@@ -81,6 +85,8 @@ pub(crate) fn run(bug: &str, folder: &Path, url: &str, rows: u64) -> anyhow::Res
                 if spent + Scene::SECONDS > limit {
                     return Ok(());
                 }
+                // Another has time to look: on a slow disk or a busy machine it has as much.
+                std::thread::sleep(Duration::from_millis(3));
                 let entry = ledger.intend(&intent, &Limits::default(), 1)?;
                 let submission = client.submit(&request);
                 conclude(&mut ledger, entry.id, &submission)?;
