@@ -7,6 +7,7 @@ use genrex_ledger::{
     Account, Entry, ErrorKind, Event, Filter, Intent, Ledger as _, Limits, LocalId, Observation,
     SqliteLedger, State,
 };
+use tempfile::TempDir;
 
 use crate::clock;
 use crate::failure::{Code, Failure};
@@ -18,6 +19,8 @@ pub(crate) struct Books {
     ledger: Option<Arc<Mutex<SqliteLedger>>>,
     pub(crate) account: Account,
     pub(crate) limits: Limits,
+    /// Where a ledger that ends with this process is.
+    _temporary: Option<Arc<TempDir>>,
 }
 
 impl Books {
@@ -29,7 +32,22 @@ impl Books {
             ledger: None,
             account,
             limits: Limits::default(),
+            _temporary: None,
         }
+    }
+
+    /// A ledger that ends with this process, for a batch against a sandbox that does too.
+    pub(crate) fn temporary(account: Account) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::other("a folder for the ledger cannot be made").because(&error)
+        })?;
+        let ledger = SqliteLedger::open(&folder.path().join("ledger.db")).map_err(broken)?;
+        Ok(Self {
+            ledger: Some(Arc::new(Mutex::new(ledger))),
+            account,
+            limits: Limits::default(),
+            _temporary: Some(Arc::new(folder)),
+        })
     }
 
     /// Opens the ledger, and says what a process that is gone has left unclear in it.
@@ -46,6 +64,7 @@ impl Books {
             ledger: Some(Arc::new(Mutex::new(ledger))),
             account,
             limits,
+            _temporary: None,
         })
     }
 

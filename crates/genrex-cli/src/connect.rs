@@ -83,6 +83,15 @@ impl Connection {
         }
     }
 
+    /// The books that a batch cannot do without.
+    pub(crate) fn books_of_batch(&self, output: &Output) -> Result<Books, Failure> {
+        if self.command.is_sandbox {
+            Books::temporary(self.account.clone())
+        } else {
+            self.books(true, output)
+        }
+    }
+
     /// A limit that is set is not to be passed by leaving the ledger away.
     pub(crate) fn refuse_limits_without_ledger(&self) -> Result<(), Failure> {
         if self.limits.is_none() {

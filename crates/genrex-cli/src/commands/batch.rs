@@ -34,7 +34,7 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
         .canonicalize()
         .map_err(|error| Failure::usage("the folder cannot be found").because(&error))?;
     let connection = Connection::open(global, batch.timeout, batch.poll_interval).await?;
-    let books = connection.books(true, output)?;
+    let books = connection.books_of_batch(output)?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
 

@@ -396,3 +396,21 @@ fn the_reader_of_a_list_may_go_away() {
     let ended = process.wait_with_output().unwrap();
     assert_eq!((code(&ended), stderr(&ended)), (0, String::new()));
 }
+
+#[test]
+fn a_batch_can_be_tried_without_a_key() {
+    let folder = tempdir().unwrap();
+    write_rows(folder.path(), 2);
+    let args = [
+        "batch",
+        "batch.csv",
+        "--out-dir",
+        "out",
+        "--sandbox",
+        "--json",
+    ];
+    let tried = crate::support::run(folder.path(), &args);
+    assert_eq!(code(&tried), 0, "{}", stderr(&tried));
+    assert_eq!(report(&tried)["downloaded"], 2);
+    assert_eq!(fs::read_dir(folder.path().join("out")).unwrap().count(), 2);
+}
