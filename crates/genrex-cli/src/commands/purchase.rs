@@ -39,7 +39,8 @@ impl Purchase {
         with_balance: bool,
     ) -> Result<Self, Failure> {
         let price = books.price(duration)?;
-        let is_to_teach = !bounds.are_none() && price.is_none();
+        // A verdict on an ambiguous one needs the price too.
+        let is_to_teach = (!bounds.are_none() || with_balance) && price.is_none();
         if let (Some(cost), Some(left)) = (price, bounds.left_for_run)
             && cost > left
         {

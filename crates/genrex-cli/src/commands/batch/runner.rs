@@ -153,7 +153,8 @@ impl Runner {
                     let mut spending = self.turn.lock().await;
                     spending.spend(cost.unwrap_or(0));
                     spending.is_learning = false;
-                    if cost.is_none() {
+                    let is_bound = spending.left_for_run.is_some() || !self.books.limits.is_none();
+                    if cost.is_none() && is_bound {
                         self.stop(Stop::OverLimit(String::from(UNLEARNED)));
                     }
                 }
