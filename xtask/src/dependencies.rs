@@ -22,6 +22,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         &[
             "genrex-async",
             "genrex-file",
+            "genrex-ledger",
             "genrex-sandbox",
             "genrex-sign",
         ],

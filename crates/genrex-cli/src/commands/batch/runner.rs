@@ -190,6 +190,7 @@ impl Runner {
 
     /// Buys a row, in turn; tried again once if it is shown not to have been charged.
     async fn buy(&self, row: &Row) -> Result<Bought, Failure> {
+        let mut is_judged_now = false;
         loop {
             let mut spending = self.turn.lock().await;
             if self.stopped().is_some() {
@@ -203,6 +204,7 @@ impl Runner {
                 }
                 // An old verdict may not hold any more.
                 if entry.state == State::Ambiguous
+                    && !is_judged_now
                     && reconcile(&self.client, &self.books, entry).await? != Verdict::NotCharged
                 {
                     return Ok(Bought::Nothing(String::from(
@@ -301,6 +303,7 @@ impl Runner {
                     }
                     if self.is_to_be_bought_again(row, &error).await? {
                         spending.refund(cost.unwrap_or(0));
+                        is_judged_now = true;
                         continue;
                     }
                     return Ok(Bought::Nothing(error.to_string()));
