@@ -172,7 +172,7 @@ pub(crate) fn trace(global: &Global) {
         .init();
 }
 
-/// JSON whose strings cannot act on a terminal: what [`Escaped`] escapes is written as `\uXXXX`, which
+/// JSON whose strings cannot act on a terminal: what [`Escaped`] escapes is written as `\u` and four digits, which
 /// every reader takes for the same text.
 fn to_safe_json(document: &impl Serialize) -> serde_json::Result<String> {
     struct Safe;
