@@ -2,6 +2,7 @@ use genrex_async::Client;
 use genrex_ledger::{Intent, Limits, LocalId};
 
 use crate::books::{Books, broken};
+use crate::clock;
 use crate::failure::{Code, Failure};
 
 /// A submit that has been written down and may now be made, and what it is to teach of the price.
@@ -13,6 +14,8 @@ pub(crate) struct Purchase {
     teaches: Option<u64>,
     /// How often the balance was looked at since.
     looks: u32,
+    /// When the balance before it was asked for.
+    since: u64,
 }
 
 /// What bounds a purchase: the account's limits, and what this run may still spend.
@@ -49,6 +52,7 @@ impl Purchase {
             );
             return Err(Failure::new(Code::OutOfCredit, "overLimit", message));
         }
+        let since = clock::now();
         let mut used_before = None;
         if is_to_teach || with_balance {
             let balance = client.balance().await?;
@@ -67,6 +71,7 @@ impl Purchase {
             duration,
             teaches,
             looks: 0,
+            since,
         })
     }
 
@@ -82,8 +87,13 @@ impl Purchase {
         };
         let used = client.balance().await?.credits_used;
         if used > before {
-            // If others have bought meanwhile it is more than this one cost: a bound that keeps every limit.
-            books.learn(self.duration, used - before, self.looks == 0)?;
+            // If others have bought meanwhile it is more than this one cost: a bound that keeps every limit. But
+            // when this one was charged is then not known.
+            let is_alone = match self.entry {
+                Some(entry) => books.is_alone(entry, self.since)?,
+                None => false,
+            };
+            books.learn(self.duration, used - before, self.looks == 0 && is_alone)?;
             self.teaches = None;
         }
         self.looks += 1;
