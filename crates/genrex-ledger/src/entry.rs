@@ -1,11 +1,16 @@
 use std::fmt;
+use std::str::FromStr;
 
 use genrex_proto::QueryId;
+use serde::{Deserialize, Serialize};
 
-use crate::{State, Verdict};
+use crate::error::ErrorKind;
+use crate::state::Transition;
+use crate::{Account, Error, Event, Intent, Look, Reconciliation, Refusal, Resolution, Row, State};
 
 /// A job's name in the ledger: it has one before the service gives it another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LocalId(pub i64);
 
 impl fmt::Display for LocalId {
@@ -14,40 +19,215 @@ impl fmt::Display for LocalId {
     }
 }
 
+impl FromStr for LocalId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Self).ok_or_else(|| {
+            Error::new(ErrorKind::Unreadable, format!("{text:?} is no job number"))
+        })
+    }
+}
+
+impl From<LocalId> for i64 {
+    fn from(id: LocalId) -> Self {
+        id.0
+    }
+}
+
 /// A job, as the ledger knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Entry {
     /// Its name here.
     pub id: LocalId,
     /// Whose account it is on.
-    pub account: String,
+    pub account: Account,
     /// The prompt.
     pub text: String,
     /// The duration, in seconds.
     pub duration: u8,
     /// The SHA-256 of the body that was signed, in hexadecimal.
     pub body_sha256: String,
+    /// The batch that it is a row of, and the row's name in it.
+    pub batch: Option<String>,
+    /// The row's name in its batch.
+    pub row: Option<String>,
     /// Where it stands.
     pub state: State,
     /// Its name at the service.
     pub query_id: Option<QueryId>,
-    /// What it was expected to cost when it was intended, in credits, if the price was known.
+    /// An id that stood whole in a broken answer to its submit, and is not confirmed.
+    pub unconfirmed_id: Option<QueryId>,
+    /// Why the service refused it.
+    pub refusal: Option<Refusal>,
+    /// What it is expected to cost, in credits; `None` while the price is not known.
     pub expected_cost: Option<u64>,
-    /// The account's used credits before the submit, and when it had last changed, if that was asked.
-    pub balance_before: Option<(u64, Option<String>)>,
+    /// The balance before the submit.
+    pub look_before: Option<Look>,
+    /// Whether nothing else of the account was on its way or unsettled when it was intended.
+    pub alone: bool,
+    /// The run that it is of.
+    pub run: Option<String>,
     /// What is known of it beside its state: a refusal's reason, an ambiguity's evidence.
     pub detail: Option<String>,
-    /// What a reconciliation found.
-    pub verdict: Option<Verdict>,
+    /// What a reconciliation or a person found.
+    pub reconciliation: Option<Reconciliation>,
+    /// Whether a person found it.
+    pub resolved_by_hand: bool,
+    /// The job that was bought in its place, after it was found not to be charged.
+    pub superseded_by: Option<LocalId>,
     /// Where its audio is.
     pub path: Option<String>,
-    /// How long that file is.
+    /// How long that file is, in bytes.
     pub bytes: Option<u64>,
     /// Its SHA-256, in hexadecimal.
     pub sha256: Option<String>,
-    /// When it was intended, in milliseconds since 1970.
+    /// When it was intended, in milliseconds since 1970, by this machine's clock.
     pub created_at: u64,
-    /// When it last changed.
+    /// When it last changed, likewise.
     pub updated_at: u64,
+    /// When its state last changed, by the service's clock as far as it is known.
+    pub service_at: u64,
+}
+
+impl Entry {
+    /// The entry that an intent begins.
+    pub(crate) fn begin(id: LocalId, intent: &Intent, reserved: Reserved, now: u64) -> Self {
+        Self {
+            id,
+            account: intent.account.clone(),
+            text: intent.text.clone(),
+            duration: intent.duration,
+            body_sha256: intent.body_sha256.clone(),
+            batch: intent.row().map(|row| row.batch.clone()),
+            row: intent.row().map(|row| row.name.clone()),
+            state: State::Intended,
+            query_id: None,
+            unconfirmed_id: None,
+            refusal: None,
+            expected_cost: reserved.expected,
+            look_before: intent.look.clone(),
+            alone: reserved.alone,
+            run: intent.run.as_ref().map(|run| run.id.clone()),
+            detail: None,
+            reconciliation: None,
+            resolved_by_hand: false,
+            superseded_by: None,
+            path: None,
+            bytes: None,
+            sha256: None,
+            created_at: now,
+            updated_at: now,
+            service_at: reserved.service_at,
+        }
+    }
+
+    /// What an event makes of it; `None` when it has happened before.
+    pub(crate) fn after(
+        &self,
+        event: &Event,
+        now: u64,
+        service_at: u64,
+    ) -> Result<Option<Self>, Error> {
+        let state = match self.state.after(event.kind()) {
+            Transition::To(state) => state,
+            Transition::Already => return self.already(event),
+            Transition::Impossible => return Err(self.impossible(event)),
+        };
+        let mut next = self.clone();
+        next.state = state;
+        next.updated_at = now;
+        next.service_at = service_at;
+        next.detail = event.detail().or(next.detail);
+        match event {
+            Event::Sent | Event::NotSent(_) | Event::Crashed | Event::Completed | Event::Failed => {}
+            Event::Ambiguous(_) => {}
+            Event::Refused(refusal, _) => next.refusal = Some(*refusal),
+            Event::Unconfirmed(id) => next.unconfirmed_id = Some(id.clone()),
+            Event::Accepted(id) => next.query_id = Some(id.clone()),
+            Event::Reconciled(found) => {
+                next.reconciliation = Some(*found);
+                next.resolved_by_hand = false;
+            }
+            Event::Resolved(resolution, _) => {
+                next.resolved_by_hand = true;
+                match resolution {
+                    Resolution::Accepted(id) => next.query_id = Some(id.clone()),
+                    Resolution::Charged => next.reconciliation = Some(Reconciliation::Charged),
+                    Resolution::NotCharged => {
+                        next.reconciliation = Some(Reconciliation::NotCharged);
+                    }
+                }
+            }
+            Event::Downloaded {
+                path,
+                bytes,
+                sha256,
+            } => {
+                next.path = Some(path.clone());
+                next.bytes = Some(*bytes);
+                next.sha256 = Some(sha256.clone());
+            }
+        }
+        Ok(Some(next))
+    }
+
+    /// A repeated event is no error, unless it says another id.
+    fn already(&self, event: &Event) -> Result<Option<Self>, Error> {
+        match event {
+            Event::Accepted(id) | Event::Resolved(Resolution::Accepted(id), _)
+                if self.query_id.as_ref() != Some(id) =>
+            {
+                Err(self.impossible(event))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn impossible(&self, event: &Event) -> Error {
+        let message = format!(
+            "job {} is {}: {:?} cannot happen to it",
+            self.id,
+            self.state,
+            event.kind()
+        );
+        Error::new(ErrorKind::Transition, message).about(self.id)
+    }
+
+    /// Whether it may have been charged, nobody knows more, and nothing has been bought in its place.
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
+        self.state == State::Ambiguous
+            && self.superseded_by.is_none()
+            && match self.reconciliation {
+                None | Some(Reconciliation::Inconclusive(_)) => true,
+                Some(Reconciliation::Charged | Reconciliation::NotCharged) => false,
+            }
+    }
+
+    /// Whether the balance or a person says that it was not charged.
+    #[must_use]
+    pub fn is_not_charged(&self) -> bool {
+        self.state == State::Ambiguous && self.reconciliation == Some(Reconciliation::NotCharged)
+    }
+
+    /// The row that it is of, if it is of a batch.
+    #[must_use]
+    pub fn row(&self) -> Option<Row> {
+        Some(Row {
+            batch: self.batch.clone()?,
+            name: self.row.clone()?,
+        })
+    }
+}
+
+/// What an account's credits say to an intent that may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    pub(crate) expected: Option<u64>,
+    pub(crate) alone: bool,
+    pub(crate) service_at: u64,
 }

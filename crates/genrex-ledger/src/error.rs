@@ -1,4 +1,8 @@
 use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::LocalId;
 
 /// Why the ledger could not do what was asked. Nothing was written, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -6,6 +10,8 @@ use std::error::Error as StdError;
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    job: Option<LocalId>,
+    again_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -13,31 +19,60 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file or its folder cannot be used: rights, a link, a full disk, a failed sync.
+    /// The storage cannot be used: rights, a link, a full disk, a failed sync, no connection.
     Storage,
-    /// A newer genrex wrote the file.
+    /// Another process holds the storage, longer than it was worth waiting. The same call may succeed later.
+    Busy,
+    /// A newer genrex wrote it.
     Newer,
-    /// The transition is none of the machine's.
+    /// What it holds, or was asked to read, cannot be read.
+    Unreadable,
+    /// It holds no such job.
+    NotFound,
+    /// The state machine has no such transition.
     Transition,
     /// It would spend more than is allowed.
     OverLimit,
-    /// The row of the batch, or the very same prompt, has been bought or is being bought by another.
-    RowTaken,
-    /// A limit is in force and the price is not known yet: another submit is finding it out.
+    /// The very same has been bought, or is being bought, already.
+    Taken,
+    /// A limit is in force, and what a piece costs has to be observed before this one may start: see
+    /// [`Error::job`] and [`Error::again_after`]. The same call may succeed later.
     PriceUnknown,
+    /// A limit is in force, and nobody has looked at the balance: the caller has to look first.
+    BalanceUnknown,
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error of this kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
+            job: None,
+            again_after: None,
             source: None,
         }
     }
 
-    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// The same with a cause.
+    #[must_use]
+    pub fn with_source(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(cause.into());
+        self
+    }
+
+    /// The same about a job.
+    #[must_use]
+    pub const fn about(mut self, job: LocalId) -> Self {
+        self.job = Some(job);
+        self
+    }
+
+    /// The same, saying when to call again.
+    #[must_use]
+    pub const fn again_in(mut self, delay: Duration) -> Self {
+        self.again_after = Some(delay);
         self
     }
 
@@ -45,5 +80,34 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The job that stands in the way, where one is known.
+    #[must_use]
+    pub const fn job(&self) -> Option<LocalId> {
+        self.job
+    }
+
+    /// After how long the same call is worth repeating, with a fresh look at the balance.
+    #[must_use]
+    pub const fn again_after(&self) -> Option<Duration> {
+        self.again_after
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Storage => "the storage cannot be used",
+            Self::Busy => "the storage is held by another process",
+            Self::Newer => "a newer genrex wrote the ledger",
+            Self::Unreadable => "what the ledger holds cannot be read",
+            Self::NotFound => "no such job",
+            Self::Transition => "no such transition",
+            Self::OverLimit => "over the limit",
+            Self::Taken => "bought already",
+            Self::PriceUnknown => "the price is not known yet",
+            Self::BalanceUnknown => "the balance was not looked at",
+        })
     }
 }

@@ -1,74 +1,132 @@
-use crate::{Account, Entry, Error, Event, Intent, Limits, LocalId, Observation, Price, State};
+use std::sync::Arc;
 
-/// What a storage of the ledger must do. These words are what a second one is held to.
-///
-/// **Lasting.** When [`intend`](Self::intend) or [`record`](Self::record) returns `Ok`, what was written
-/// survives the end of the process and the loss of power. When it returns `Err`, nothing was written, or
-/// nothing that counts: an intent that may have been written is found again as one that crashed.
-///
-/// **One at a time.** Each call is one transaction that no other process sees half of. Two processes that
-/// intend at once cannot both pass one limit.
-///
-/// **Owned.** A job in flight belongs to the process that intended it. No other touches it while that
-/// process lives; when it is gone, whoever calls [`recover`](Self::recover) first finds it.
-pub trait Ledger {
-    /// Writes down that a submit is about to be made, and reserves what it costs, in one transaction with
-    /// the check of the limits.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::RowTaken`](crate::ErrorKind) for a row of a batch that has been bought,
-    /// [`ErrorKind::OverLimit`](crate::ErrorKind), [`ErrorKind::PriceUnknown`](crate::ErrorKind) while
-    /// limits are given and another submit is finding the price out, and
-    /// [`ErrorKind::Storage`](crate::ErrorKind). After any of them nothing may be sent.
-    fn intend(&mut self, intent: &Intent, limits: &Limits, now: u64) -> Result<Entry, Error>;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-    /// Writes down what happened to a job.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Transition`](crate::ErrorKind) if that cannot happen from where the job stands, and
-    /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn record(&mut self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error>;
+use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look, Row, State};
 
-    /// Makes each job in flight whose process is gone ambiguous, and returns them.
+/// What a storage of the ledger must do; the suite `testing::conformance` holds one to these words.
+///
+/// **Lasting.** When a call that writes returns `Ok`, what it wrote survives the end of the process and the
+/// loss of power. When it returns `Err`, nothing was written, or nothing that counts: an intent that may have
+/// been written is found again as one that was never sent.
+///
+/// **One at a time.** Each call is one transaction of which nobody sees half. Two that intend at once cannot
+/// both pass one limit.
+///
+/// **Repeatable.** An answer may be lost, so every call may be repeated: the same intent (by its key) returns
+/// the same job, and an event that has happened changes nothing.
+///
+/// **Owned.** A job in flight belongs to whoever intended it. No other touches it while its process lives and
+/// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it.
+///
+/// **Without rules.** What may be bought, what counts and what follows is decided by [`rules`](crate::rules),
+/// which a storage calls inside its transactions.
+///
+/// Time is an argument, in milliseconds since 1970; a storage that many machines share uses its own clock.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// The account that a key and an origin belong to, if a look at the balance has told.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn recover(&mut self, now: u64) -> Result<Vec<Entry>, Error>;
+    async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error>;
+
+    /// Keeps a look at the balance, and that an alias belongs to an account: jobs that were kept under the
+    /// alias are the account's from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Storage`](crate::ErrorKind).
+    async fn observe(
+        &self,
+        alias: &Alias,
+        account: &Account,
+        look: &Look,
+        now: u64,
+    ) -> Result<(), Error>;
+
+    /// Keeps that a submit is about to be made, and reserves what it costs, in one transaction with the check
+    /// of the limits.
+    ///
+    /// # Errors
+    ///
+    /// What [`rules::intend`](crate::rules::intend) returns, and [`ErrorKind::Storage`](crate::ErrorKind).
+    /// After any of them nothing may be sent.
+    async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error>;
+
+    /// Keeps what happened to a job. An outcome that cannot be kept is put aside where a storage can, to be
+    /// read at the next start; it returns the error all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transition`](crate::ErrorKind), [`ErrorKind::NotFound`](crate::ErrorKind) and
+    /// [`ErrorKind::Storage`](crate::ErrorKind).
+    async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error>;
+
+    /// Holds an ambiguous job against the last look at the balance, and keeps what that shows.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record)'s.
+    async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error>;
+
+    /// Ends each job in flight that nobody carries on, and returns them: what was intended is not sent, what
+    /// was sent is ambiguous.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Storage`](crate::ErrorKind).
+    async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error>;
+
+    /// Says that nobody carries a job on: its future was dropped. It must not wait for anything.
+    fn release(&self, id: LocalId, now: u64);
 
     /// A job by its name here.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error>;
+    async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error>;
 
-    /// The jobs that a filter lets through, newest first.
+    /// The jobs that a filter lets through, in its order.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error>;
+    async fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error>;
 
-    /// What is known of an account's prices.
+    /// What happened to a job, oldest first.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn price(&self, account: &Account) -> Result<Price, Error>;
+    async fn history(&self, id: LocalId) -> Result<Vec<Past>, Error>;
 
-    /// Keeps what a balance before and after a submit has shown of the price.
+    /// What is known of an account's credits.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Storage`](crate::ErrorKind).
-    fn learn(&mut self, account: &Account, seen: Observation, now: u64) -> Result<(), Error>;
+    async fn credits(&self, account: &Account) -> Result<Credits, Error>;
+}
+
+/// One thing that happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Past {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// Where the job stood after it.
+    pub state: State,
+    /// What was known of it in words.
+    pub detail: Option<String>,
 }
 
 /// Which jobs are asked for; what is not set lets all through.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Filter {
     /// Of this account.
     pub account: Option<Account>,
@@ -78,6 +136,118 @@ pub struct Filter {
     pub query_id: Option<String>,
     /// With this body.
     pub body_sha256: Option<String>,
-    /// A row of a batch: the batch's name and the row's.
-    pub row: Option<(String, String)>,
+    /// Of this row of a batch.
+    pub row: Option<Row>,
+    /// Of a row of this name, in whatever batch.
+    pub row_name: Option<String>,
+    /// Intended at this time or later, in milliseconds since 1970.
+    pub since: Option<u64>,
+    /// Oldest first; newest first unless set.
+    pub oldest_first: bool,
+    /// At most so many.
+    pub limit: Option<u32>,
 }
+
+impl Filter {
+    /// All jobs of an account.
+    #[must_use]
+    pub fn of(account: Account) -> Self {
+        Self {
+            account: Some(account),
+            ..Self::default()
+        }
+    }
+
+    /// The job of this name at the service.
+    #[must_use]
+    pub fn named(query_id: impl Into<String>) -> Self {
+        Self {
+            query_id: Some(query_id.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Those of them in one of these states.
+    #[must_use]
+    pub fn states(mut self, states: impl Into<Vec<State>>) -> Self {
+        self.states = states.into();
+        self
+    }
+
+    /// Whether a job is let through; order and limit are the storage's.
+    #[must_use]
+    pub fn admits(&self, entry: &Entry) -> bool {
+        fn fits<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
+            wanted.is_none() || wanted == found
+        }
+        fits(self.account.as_ref(), Some(&entry.account))
+            && (self.states.is_empty() || self.states.contains(&entry.state))
+            && fits(
+                self.query_id.as_deref().as_ref(),
+                entry.query_id.as_ref().map(|id| id.as_str()).as_ref(),
+            )
+            && fits(self.body_sha256.as_ref(), Some(&entry.body_sha256))
+            && fits(self.row.as_ref(), entry.row().as_ref())
+            && fits(self.row_name.as_ref(), entry.row.as_ref())
+            && self.since.is_none_or(|since| entry.created_at >= since)
+    }
+}
+
+macro_rules! forwarded {
+    ($($pointer:ty),*) => {$(
+        #[async_trait]
+        impl<L: Ledger + ?Sized> Ledger for $pointer {
+            async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
+                (**self).account(alias).await
+            }
+
+            async fn observe(
+                &self,
+                alias: &Alias,
+                account: &Account,
+                look: &Look,
+                now: u64,
+            ) -> Result<(), Error> {
+                (**self).observe(alias, account, look, now).await
+            }
+
+            async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
+                (**self).intend(intent, now).await
+            }
+
+            async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {
+                (**self).record(id, event, now).await
+            }
+
+            async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error> {
+                (**self).reconcile(id, now).await
+            }
+
+            async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error> {
+                (**self).recover(now).await
+            }
+
+            fn release(&self, id: LocalId, now: u64) {
+                (**self).release(id, now);
+            }
+
+            async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
+                (**self).entry(id).await
+            }
+
+            async fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error> {
+                (**self).entries(filter).await
+            }
+
+            async fn history(&self, id: LocalId) -> Result<Vec<Past>, Error> {
+                (**self).history(id).await
+            }
+
+            async fn credits(&self, account: &Account) -> Result<Credits, Error> {
+                (**self).credits(account).await
+            }
+        }
+    )*};
+}
+
+forwarded!(Arc<L>, Box<L>, &L);

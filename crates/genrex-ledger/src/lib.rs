@@ -1,48 +1,54 @@
-//! What was promised, sent and paid for: a ledger that outlives crashes.
+//! What was promised, sent and paid for at GenreX: job states, the rules about credits, and what a storage of
+//! them must do.
 //!
 //! GenreX has no idempotency key, no list of jobs and no cancel: what a client forgets is gone, and what it
-//! sends again is bought again. So each paid submit is written down, and synced, **before** it leaves, and
-//! its outcome before anyone is told. A submit without an outcome whose process is gone is *ambiguous*: it
-//! may have been charged, and nothing sends it again.
+//! sends again is bought again. So each paid submit is kept **before** it leaves, and its outcome before anyone
+//! is told. A submit without an outcome that nobody carries on is *ambiguous*: it may have been charged, and
+//! nothing sends it again.
 //!
-//! ```
-//! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("ledger.db");
-//! use genrex_ledger::{Account, Event, Intent, Ledger, Limits, SqliteLedger, State};
+//! - [`State`] and [`Event`] are the machine of one job.
+//! - [`Credits`] holds each rule about one account's credits: what counts, what a piece costs, what fits a limit,
+//!   what a balance shows of an ambiguous submit.
+//! - [`Ledger`] is what a storage must do, and [`rules`] what it calls inside its transactions. [`MemoryLedger`]
+//!   is one storage; `genrex-ledger-sqlite` another.
 //!
-//! let mut ledger = SqliteLedger::open(&path)?;
-//! let account = Account::new("https://api.genrex.com", "my-key");
-//! let intent = Intent::new(account, "intense EDM", 10, br#"{"duration":10,"text":"intense EDM"}"#);
+//! The clients of `genrex-async` and `genrex-blocking` keep a ledger by themselves when they are given one; this
+//! crate is for those who look into it, or write a storage.
 //!
-//! let entry = ledger.intend(&intent, &Limits::default(), 1_717_574_785_354)?; // synced: now it may be sent
-//! ledger.record(entry.id, &Event::Sent, 1_717_574_785_360)?;
-//! ledger.record(entry.id, &Event::Accepted("QRY_1".parse()?), 1_717_574_785_900)?;
-//! assert_eq!(ledger.entry(entry.id)?.unwrap().state, State::Accepted);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! Invariant: this crate has no clock, no file, no socket and no SQL. Time is an argument, in milliseconds since
+//! 1970.
 //!
-//! [`State`] is the pure machine; [`Ledger`] is what a storage must do, in words that another storage can be
-//! held to; [`SqliteLedger`] is one file that people can open and query. Time is an argument, in milliseconds
-//! since 1970.
+//! # Features
 //!
-//! Invariant: a transition that the machine does not have cannot be written, by this crate or by anyone who
-//! opens the file: a trigger in it refuses.
+//! - `testing`: the module `testing`, the suite that every storage must pass.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod account;
+mod credits;
 mod entry;
 mod error;
+mod event;
 mod intent;
 mod ledger;
-mod owner;
-mod place;
-mod price;
-mod sqlite;
+mod limits;
+mod look;
+mod memory;
+mod reconciliation;
+pub mod rules;
 mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 
+pub use account::{Account, Alias};
+pub use credits::{Credits, Spending};
 pub use entry::{Entry, LocalId};
 pub use error::{Error, ErrorKind};
-pub use intent::{Account, Intent, Limits};
-pub use ledger::{Filter, Ledger};
-pub use place::default_path;
-pub use price::{Observation, Price};
-pub use sqlite::SqliteLedger;
-pub use state::{Event, State, Verdict};
+pub use event::{Event, EventKind, Refusal, Resolution};
+pub use intent::{Intent, Once, Row, Run, hash};
+pub use ledger::{Filter, Ledger, Past};
+pub use limits::Limits;
+pub use look::Look;
+pub use memory::MemoryLedger;
+pub use reconciliation::{Doubt, Reconciliation};
+pub use state::{State, Transition};

@@ -1,18 +1,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use genrex_proto::QueryId;
+use serde::{Deserialize, Serialize};
 
-/// Where a job stands. The names are those of the file and of `genrex jobs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use crate::Error;
+use crate::error::ErrorKind;
+use crate::event::EventKind;
+
+/// Where a job stands. The names are those of the storage and of `genrex jobs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum State {
-    /// It is to be sent, and may have been: nothing is known after it.
+    /// It is to be sent, and has not been: `sent` is kept before a request leaves.
     Intended,
     /// It is being sent.
     Sent,
     /// It is proved that it did not leave: not charged.
     NotSent,
-    /// The service refused it: not charged.
+    /// The service refused it.
     Refused,
     /// It may have been charged, and no id is known.
     Ambiguous,
@@ -40,52 +45,185 @@ impl State {
         Self::Downloaded,
     ];
 
-    /// Where an event leads from here; `None` where it cannot happen.
+    /// Where an event leads from here.
     ///
-    /// This is the whole machine. The file's trigger is made of it, and a test compares the two.
+    /// This is the whole machine. A storage's second guard, such as the triggers of
+    /// `genrex-ledger-sqlite`, is made from it.
     #[must_use]
-    pub const fn after(self, event: &Event) -> Option<Self> {
-        match (self, event) {
-            (Self::Intended, Event::Sent) => Some(Self::Sent),
-            (Self::Intended | Self::Sent, Event::NotSent(_)) => Some(Self::NotSent),
-            (Self::Intended | Self::Sent, Event::Refused(_)) => Some(Self::Refused),
-            (Self::Intended | Self::Sent, Event::Ambiguous(_) | Event::Crashed) => {
-                Some(Self::Ambiguous)
-            }
-            // An ambiguous submit's id may be found later: by a reconciliation, or by support.
-            (Self::Intended | Self::Sent | Self::Ambiguous, Event::Accepted(_)) => {
-                Some(Self::Accepted)
-            }
-            (Self::Ambiguous, Event::Reconciled(_)) => Some(Self::Ambiguous),
-            (Self::Accepted, Event::Completed) => Some(Self::Completed),
-            (Self::Accepted, Event::Failed) => Some(Self::Failed),
+    pub const fn after(self, event: EventKind) -> Transition {
+        use Transition::{Already, Impossible, To};
+        match event {
+            EventKind::Sent => match self {
+                Self::Intended => To(Self::Sent),
+                Self::Sent => Already,
+                Self::NotSent
+                | Self::Refused
+                | Self::Ambiguous
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
+            EventKind::NotSent => match self {
+                Self::Intended | Self::Sent => To(Self::NotSent),
+                Self::NotSent => Already,
+                Self::Refused
+                | Self::Ambiguous
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
+            EventKind::Refused => match self {
+                Self::Sent => To(Self::Refused),
+                Self::Refused => Already,
+                Self::Intended
+                | Self::NotSent
+                | Self::Ambiguous
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
+            EventKind::Unconfirmed => match self {
+                Self::Sent => To(Self::Sent),
+                Self::Ambiguous => To(Self::Ambiguous),
+                Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => Already,
+                Self::Intended | Self::NotSent | Self::Refused => Impossible,
+            },
+            EventKind::Ambiguous => match self {
+                Self::Sent => To(Self::Ambiguous),
+                Self::Ambiguous => Already,
+                Self::Intended
+                | Self::NotSent
+                | Self::Refused
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
+            // `sent` is kept before a request leaves, so what ended at `intended` never left.
+            EventKind::Crashed => match self {
+                Self::Intended => To(Self::NotSent),
+                Self::Sent => To(Self::Ambiguous),
+                Self::NotSent
+                | Self::Refused
+                | Self::Ambiguous
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Already,
+            },
+            // An ambiguous submit's id may be found later: by its own answer, by support.
+            EventKind::Accepted => match self {
+                Self::Sent | Self::Ambiguous => To(Self::Accepted),
+                Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => Already,
+                Self::Intended | Self::NotSent | Self::Refused => Impossible,
+            },
+            EventKind::Reconciled | EventKind::Resolved => match self {
+                Self::Ambiguous => To(Self::Ambiguous),
+                Self::Intended
+                | Self::Sent
+                | Self::NotSent
+                | Self::Refused
+                | Self::Accepted
+                | Self::Failed
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
+            EventKind::Completed => match self {
+                Self::Accepted => To(Self::Completed),
+                Self::Completed | Self::Downloaded => Already,
+                Self::Intended
+                | Self::Sent
+                | Self::NotSent
+                | Self::Refused
+                | Self::Ambiguous
+                | Self::Failed => Impossible,
+            },
+            EventKind::Failed => match self {
+                Self::Accepted => To(Self::Failed),
+                Self::Failed => Already,
+                Self::Intended
+                | Self::Sent
+                | Self::NotSent
+                | Self::Refused
+                | Self::Ambiguous
+                | Self::Completed
+                | Self::Downloaded => Impossible,
+            },
             // A job may be downloaded again, to another place.
-            (Self::Accepted | Self::Completed | Self::Downloaded, Event::Downloaded { .. }) => {
-                Some(Self::Downloaded)
-            }
-            _ => None,
+            EventKind::Downloaded => match self {
+                Self::Accepted | Self::Completed | Self::Downloaded => To(Self::Downloaded),
+                Self::Intended
+                | Self::Sent
+                | Self::NotSent
+                | Self::Refused
+                | Self::Ambiguous
+                | Self::Failed => Impossible,
+            },
         }
     }
 
-    /// Whether a paid request of this job may be on its way.
+    /// Each pair of states that some event leads through, in the order of [`ALL`](Self::ALL).
+    ///
+    /// For a storage that guards its rows a second time.
+    pub fn transitions() -> impl Iterator<Item = (Self, Self)> {
+        let pairs = Self::ALL
+            .into_iter()
+            .flat_map(|from| Self::ALL.into_iter().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| {
+            EventKind::ALL
+                .into_iter()
+                .any(|event| from.after(event) == Transition::To(*to))
+        })
+    }
+
+    /// Whether a paid request of this job may be on its way, or about to be.
     #[must_use]
     pub const fn is_in_flight(self) -> bool {
-        matches!(self, Self::Intended | Self::Sent)
+        match self {
+            Self::Intended | Self::Sent => true,
+            Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => false,
+        }
+    }
+
+    /// Whether the service may still be at work on it, or may yet be asked to be.
+    #[must_use]
+    pub const fn is_running(self) -> bool {
+        match self {
+            Self::Intended | Self::Sent | Self::Accepted => true,
+            Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => false,
+        }
     }
 
     /// Whether there is still something to do that costs nothing: to wait for, or to download.
     #[must_use]
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Accepted | Self::Completed)
+        match self {
+            Self::Accepted | Self::Completed => true,
+            Self::Intended
+            | Self::Sent
+            | Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Failed
+            | Self::Downloaded => false,
+        }
     }
 
-    /// Whether its cost counts as spent: all but what is known not to have been charged.
-    #[must_use]
-    pub const fn counts_as_spent(self) -> bool {
-        !matches!(self, Self::NotSent | Self::Refused)
-    }
-
-    /// The name in the file and in `genrex jobs`.
+    /// The name in the storage and in `genrex jobs`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,111 +240,67 @@ impl State {
     }
 }
 
+/// What an event does to a job's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transition {
+    /// The job goes there, or stays with something new that is known of it.
+    To(State),
+    /// It has happened before: a repeated call changes nothing.
+    Already,
+    /// It cannot happen to a job that stands here.
+    Impossible,
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
+impl AsRef<str> for State {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl FromStr for State {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|state| state.as_str() == name);
-        found.ok_or_else(|| format!("{name:?} is no state of a job"))
+        found.ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{name:?} is no job state")))
     }
 }
 
-/// What happens to a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Its request is about to leave.
-    Sent,
-    /// It is proved that it did not leave, and why.
-    NotSent(String),
-    /// The service refused it, and why.
-    Refused(String),
-    /// It may have been charged: the evidence.
-    Ambiguous(String),
-    /// Its process ended without an outcome.
-    Crashed,
-    /// The service gave it this id.
-    Accepted(QueryId),
-    /// The account's balance says so much of an ambiguous one.
-    Reconciled(Verdict),
-    /// The service says that it is ready.
-    Completed,
-    /// The service says that it failed.
-    Failed,
-    /// It is here.
-    Downloaded {
-        /// Where.
-        path: String,
-        /// How long the file is.
-        bytes: u64,
-        /// Its SHA-256, in hexadecimal.
-        sha256: String,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Event {
-    /// What is to be kept of it in words.
-    #[must_use]
-    pub fn detail(&self) -> Option<String> {
-        match self {
-            Self::NotSent(why) | Self::Refused(why) | Self::Ambiguous(why) => Some(why.clone()),
-            Self::Crashed => Some(String::from(
-                "crash: the process ended before an outcome was known",
-            )),
-            Self::Reconciled(verdict) => Some(format!("reconciled: {verdict}")),
-            Self::Sent
-            | Self::Accepted(_)
-            | Self::Completed
-            | Self::Failed
-            | Self::Downloaded { .. } => None,
+    #[test]
+    fn names_are_read_back() {
+        for state in State::ALL {
+            assert_eq!(state.as_str().parse::<State>().unwrap(), state);
+            assert_eq!(
+                serde_json::to_string(&state).unwrap(),
+                format!("\"{}\"", state.as_str())
+            );
+        }
+        "lost".parse::<State>().unwrap_err();
+    }
+
+    #[test]
+    fn a_job_that_was_paid_for_never_becomes_one_that_was_not() {
+        let paid = [State::Accepted, State::Failed, State::Completed, State::Downloaded];
+        for (from, to) in State::transitions() {
+            assert!(!paid.contains(&from) || paid.contains(&to), "{from} to {to}");
+            assert!(to != State::Intended, "{from} to {to}");
         }
     }
-}
 
-/// What the account's balance shows of an ambiguous submit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// It moved by what the submit costs.
-    Charged,
-    /// It did not move, and the account did not change.
-    NotCharged,
-    /// Anything else.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Charged, Self::NotCharged, Self::Inconclusive];
-
-    /// The name in the file and in `genrex jobs`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Charged => "charged",
-            Self::NotCharged => "notCharged",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Verdict {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|verdict| verdict.as_str() == name);
-        found.ok_or_else(|| format!("{name:?} is no verdict"))
+    #[test]
+    fn what_crashed_before_it_was_sent_was_not_sent() {
+        let crashed = |state: State| state.after(EventKind::Crashed);
+        assert_eq!(crashed(State::Intended), Transition::To(State::NotSent));
+        assert_eq!(crashed(State::Sent), Transition::To(State::Ambiguous));
     }
 }

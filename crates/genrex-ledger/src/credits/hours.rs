@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Credits by the hour of the service's clock in which they were spent, so that what was spent in a window is
+/// a short sum however many jobs there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Hours {
+    /// What is too old for any window.
+    before: u64,
+    hours: BTreeMap<u64, u64>,
+}
+
+impl Hours {
+    const HOUR: u64 = 60 * 60 * 1000;
+    /// The longest window is 30 days; an hour that it touches counts whole.
+    const KEPT: u64 = 31 * 24;
+
+    pub(super) fn add(&mut self, at: u64, credits: u64) {
+        if credits > 0 {
+            let hour = self.hours.entry(at / Self::HOUR).or_default();
+            *hour = hour.saturating_add(credits);
+        }
+    }
+
+    /// Takes away up to so much, of that hour first and of the others from the oldest; how much there was.
+    pub(super) fn take(&mut self, at: u64, credits: u64) -> u64 {
+        let own = self.take_of(at / Self::HOUR, credits);
+        own + self.take_oldest(credits - own)
+    }
+
+    /// Takes away up to so much from the oldest; how much there was.
+    pub(super) fn take_oldest(&mut self, credits: u64) -> u64 {
+        let mut taken = self.before.min(credits);
+        self.before -= taken;
+        let hours: Vec<u64> = self.hours.keys().copied().collect();
+        for hour in hours {
+            if taken == credits {
+                break;
+            }
+            taken += self.take_of(hour, credits - taken);
+        }
+        taken
+    }
+
+    fn take_of(&mut self, hour: u64, credits: u64) -> u64 {
+        let Some(there) = self.hours.get_mut(&hour) else {
+            return 0;
+        };
+        let taken = credits.min(*there);
+        *there -= taken;
+        if *there == 0 {
+            self.hours.remove(&hour);
+        }
+        taken
+    }
+
+    /// What was spent in the window that ends now; all of it without one.
+    pub(super) fn within(&self, window: Option<Duration>, now: u64) -> u64 {
+        let Some(window) = window else {
+            return self.total();
+        };
+        let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let first = now.saturating_sub(window) / Self::HOUR;
+        let hours = self.hours.range(first..).map(|(_, credits)| *credits);
+        hours.fold(0, u64::saturating_add)
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.hours
+            .values()
+            .fold(self.before, |sum, credits| sum.saturating_add(*credits))
+    }
+
+    /// Forgets the hours of what is too old for any window, and keeps its sum.
+    pub(super) fn age(&mut self, now: u64) {
+        let kept = self
+            .hours
+            .split_off(&(now / Self::HOUR).saturating_sub(Self::KEPT));
+        let old = std::mem::replace(&mut self.hours, kept);
+        self.before = old
+            .values()
+            .fold(self.before, |sum, credits| sum.saturating_add(*credits));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[test]
+    fn a_window_counts_the_hour_that_it_begins_in() {
+        let mut hours = Hours::default();
+        hours.add(0, 5);
+        hours.add(3 * Hours::HOUR + 1, 7);
+        let day = 24 * Hours::HOUR;
+        assert_eq!(hours.within(Some(DAY), day + Hours::HOUR - 1), 12);
+        assert_eq!(hours.within(Some(DAY), day + Hours::HOUR), 7);
+        assert_eq!(hours.within(None, 400 * day), 12);
+    }
+
+    #[test]
+    fn what_is_old_is_one_sum() {
+        let mut hours = Hours::default();
+        for hour in 0..10_000 {
+            hours.add(hour * Hours::HOUR, 1);
+            hours.age(hour * Hours::HOUR);
+        }
+        assert_eq!(hours.total(), 10_000);
+        assert!(hours.hours.len() <= 745, "{}", hours.hours.len());
+        assert_eq!(hours.take_oldest(9_999), 9_999);
+        assert_eq!((hours.total(), hours.take_oldest(5)), (1, 1));
+    }
+}

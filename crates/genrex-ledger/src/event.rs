@@ -1,0 +1,235 @@
+use std::fmt;
+use std::str::FromStr;
+
+use genrex_proto::QueryId;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorKind;
+use crate::{Error, Reconciliation};
+
+/// What happens to a job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// Its request is about to leave.
+    Sent,
+    /// It is proved that it did not leave, and why.
+    NotSent(String),
+    /// The service refused it: what kind of refusal, and its words.
+    Refused(Refusal, String),
+    /// An id stands whole in an answer that is broken otherwise; it is to be confirmed.
+    Unconfirmed(QueryId),
+    /// It may have been charged: the evidence.
+    Ambiguous(String),
+    /// Nobody carries it on: its process ended, or its future was dropped.
+    Crashed,
+    /// The service gave it this id.
+    Accepted(QueryId),
+    /// The account's balance says so much of an ambiguous one.
+    Reconciled(Reconciliation),
+    /// A person says so much of an ambiguous one: who, and why, in words.
+    Resolved(Resolution, String),
+    /// The service says that it is ready.
+    Completed,
+    /// The service says that it failed.
+    Failed,
+    /// It is here.
+    Downloaded {
+        /// Where.
+        path: String,
+        /// How long the file is, in bytes.
+        bytes: u64,
+        /// Its SHA-256, in hexadecimal.
+        sha256: String,
+    },
+}
+
+impl Event {
+    /// Which event it is.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Sent => EventKind::Sent,
+            Self::NotSent(_) => EventKind::NotSent,
+            Self::Refused(..) => EventKind::Refused,
+            Self::Unconfirmed(_) => EventKind::Unconfirmed,
+            Self::Ambiguous(_) => EventKind::Ambiguous,
+            Self::Crashed => EventKind::Crashed,
+            // A person who knows the id settles it as the service would have.
+            Self::Accepted(_) | Self::Resolved(Resolution::Accepted(_), _) => EventKind::Accepted,
+            Self::Reconciled(_) => EventKind::Reconciled,
+            Self::Resolved(Resolution::Charged | Resolution::NotCharged, _) => EventKind::Resolved,
+            Self::Completed => EventKind::Completed,
+            Self::Failed => EventKind::Failed,
+            Self::Downloaded { .. } => EventKind::Downloaded,
+        }
+    }
+
+    /// Whether it says how a submit ended: after it nothing of the job is on its way.
+    #[must_use]
+    pub const fn is_outcome(&self) -> bool {
+        match self.kind() {
+            EventKind::Sent | EventKind::Unconfirmed => false,
+            EventKind::NotSent
+            | EventKind::Refused
+            | EventKind::Ambiguous
+            | EventKind::Crashed
+            | EventKind::Accepted
+            | EventKind::Reconciled
+            | EventKind::Resolved
+            | EventKind::Completed
+            | EventKind::Failed
+            | EventKind::Downloaded => true,
+        }
+    }
+
+    /// What is to be kept of it in words.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::NotSent(why) | Self::Refused(_, why) | Self::Ambiguous(why) => Some(why.clone()),
+            Self::Crashed => Some(String::from(
+                "its process ended, or gave it up, before an outcome was known",
+            )),
+            Self::Reconciled(found) => Some(format!("by the balance: {found}")),
+            Self::Resolved(resolution, why) => Some(format!("by hand: {resolution}: {why}")),
+            Self::Unconfirmed(id) => Some(format!("{id} stood in a broken answer")),
+            Self::Sent
+            | Self::Accepted(_)
+            | Self::Completed
+            | Self::Failed
+            | Self::Downloaded { .. } => None,
+        }
+    }
+}
+
+/// The kinds of [`Event`]: the columns of the state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// [`Event::Sent`].
+    Sent,
+    /// [`Event::NotSent`].
+    NotSent,
+    /// [`Event::Refused`].
+    Refused,
+    /// [`Event::Unconfirmed`].
+    Unconfirmed,
+    /// [`Event::Ambiguous`].
+    Ambiguous,
+    /// [`Event::Crashed`].
+    Crashed,
+    /// [`Event::Accepted`], or resolved so.
+    Accepted,
+    /// [`Event::Reconciled`].
+    Reconciled,
+    /// [`Event::Resolved`], without an id.
+    Resolved,
+    /// [`Event::Completed`].
+    Completed,
+    /// [`Event::Failed`].
+    Failed,
+    /// [`Event::Downloaded`].
+    Downloaded,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Sent,
+        Self::NotSent,
+        Self::Refused,
+        Self::Unconfirmed,
+        Self::Ambiguous,
+        Self::Crashed,
+        Self::Accepted,
+        Self::Reconciled,
+        Self::Resolved,
+        Self::Completed,
+        Self::Failed,
+        Self::Downloaded,
+    ];
+}
+
+/// Why the service refused a submit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request itself: the same would be refused again.
+    Rejected,
+    /// The key, the signature or the clock.
+    Credentials,
+    /// The account has not enough credit.
+    OutOfCredit,
+    /// For now: too many requests.
+    RateLimited,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Rejected,
+        Self::Credentials,
+        Self::OutOfCredit,
+        Self::RateLimited,
+    ];
+
+    /// Whether the very same request may be taken later.
+    #[must_use]
+    pub const fn is_for_now(self) -> bool {
+        match self {
+            Self::Credentials | Self::OutOfCredit | Self::RateLimited => true,
+            Self::Rejected => false,
+        }
+    }
+
+    /// The name in the storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Credentials => "credentials",
+            Self::OutOfCredit => "outOfCredit",
+            Self::RateLimited => "rateLimited",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Refusal {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        found.ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{name:?} is no refusal")))
+    }
+}
+
+/// How a person settles an ambiguous submit that no balance explains.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Resolution {
+    /// The service took it, and this is its id.
+    Accepted(QueryId),
+    /// It was charged, and its id is lost.
+    Charged,
+    /// It was not charged: the same may be bought again.
+    NotCharged,
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted(id) => write!(f, "accepted as {id}"),
+            Self::Charged => f.write_str("charged"),
+            Self::NotCharged => f.write_str("not charged"),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How many credits may be spent, over everything that the ledger holds for an account.
+///
+/// What counts is what the balance has shown of our jobs, and what jobs in flight, accepted or ambiguous
+/// are expected to cost. Windows are of the service's clock.
+///
+/// ```
+/// use genrex_ledger::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.day = Some(200);
+/// assert!(!limits.is_none());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Limits {
+    /// In the last 24 hours.
+    pub day: Option<u64>,
+    /// In the last 30 days.
+    pub month: Option<u64>,
+    /// In all.
+    pub total: Option<u64>,
+    /// By one job, at most: a bound that the user knows. With it the first job of a duration need not go
+    /// alone; a job that costs more stops every further purchase.
+    pub per_job: Option<u64>,
+}
+
+impl Limits {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Each limit on a sum: its name, how far it looks back, and the credits.
+    pub(crate) fn sums(self) -> impl Iterator<Item = (&'static str, Option<Duration>, u64)> {
+        let all = [
+            ("day", Some(Self::DAY), self.day),
+            ("month", Some(Self::DAY.saturating_mul(30)), self.month),
+            ("total", None, self.total),
+        ];
+        all.into_iter()
+            .filter_map(|(name, window, credits)| Some((name, window, credits?)))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.day.is_none()
+            && self.month.is_none()
+            && self.total.is_none()
+            && self.per_job.is_none()
+    }
+}

@@ -1,0 +1,182 @@
+//! What a storage does inside one transaction, as pure functions: it reads, calls one of these, and writes
+//! what came of it.
+
+use crate::entry::Entry;
+use crate::error::ErrorKind;
+use crate::intent::Once;
+use crate::ledger::Filter;
+use crate::{Credits, Error, Event, Intent, LocalId, Reconciliation, State};
+
+/// A job that may begin, and what it is bought in place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The new job.
+    pub entry: Entry,
+    /// The ambiguous job that was found not to be charged, and that this one supersedes.
+    pub supersedes: Option<LocalId>,
+}
+
+/// Which jobs an intent has to be held against: those that the filter lets through, as it orders them.
+#[must_use]
+pub fn rivals(intent: &Intent) -> Option<Filter> {
+    let mut filter = Filter::of(intent.account.clone());
+    match &intent.once {
+        Once::No => None,
+        Once::Prompt => {
+            filter.body_sha256 = Some(intent.body_sha256.clone());
+            filter.states = vec![
+                State::Intended,
+                State::Sent,
+                State::Ambiguous,
+                State::Accepted,
+                State::Completed,
+            ];
+            Some(filter)
+        }
+        Once::Row { row, .. } => {
+            filter.row = Some(row.clone());
+            filter.limit = Some(1);
+            Some(filter)
+        }
+    }
+}
+
+/// Begins a job, if nothing it must not be bought beside stands in the way and it is within its limits.
+///
+/// `credits` is the account's, which has [observed](Credits::observe) the intent's look, `rivals` what [`rivals`] asks for, `id` the new job's, `now` this machine's time
+/// in milliseconds since 1970. After an error nothing of it is to be kept.
+///
+/// # Errors
+///
+/// [`ErrorKind::Taken`], [`ErrorKind::OverLimit`], [`ErrorKind::PriceUnknown`], [`ErrorKind::BalanceUnknown`].
+pub fn intend(
+    credits: &mut Credits,
+    rivals: &[Entry],
+    id: LocalId,
+    intent: &Intent,
+    now: u64,
+) -> Result<Begun, Error> {
+    let supersedes = match &intent.once {
+        Once::No => None,
+        Once::Prompt => beside_prompt(credits, rivals)?,
+        Once::Row { last, .. } => beside_row(credits, rivals.first(), *last)?,
+    };
+    let reserved = credits.reserve(id, intent, now)?;
+    Ok(Begun {
+        entry: Entry::begin(id, intent, reserved, now),
+        supersedes,
+    })
+}
+
+/// What an event makes of a job and of its account's credits; `None` when it has happened before.
+///
+/// # Errors
+///
+/// [`ErrorKind::Transition`].
+pub fn record(
+    credits: &mut Credits,
+    entry: &Entry,
+    event: &Event,
+    now: u64,
+) -> Result<Option<Entry>, Error> {
+    let service_at = credits.service_time(now).max(entry.service_at);
+    let Some(after) = entry.after(event, now, service_at)? else {
+        return Ok(None);
+    };
+    credits.follow(entry, &after);
+    Ok(Some(after))
+}
+
+/// What the last look at the balance shows of an ambiguous job; to be [`record`]ed.
+///
+/// # Errors
+///
+/// [`ErrorKind::Transition`] for a job that is not ambiguous.
+pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Error> {
+    if entry.state != State::Ambiguous {
+        let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
+        return Err(Error::new(ErrorKind::Transition, message).about(entry.id));
+    }
+    // What a person has said stands.
+    match entry.reconciliation {
+        Some(found) if entry.resolved_by_hand => Ok(found),
+        Some(_) | None => Ok(credits.reconcile(entry)),
+    }
+}
+
+fn beside_prompt(credits: &Credits, rivals: &[Entry]) -> Result<Option<LocalId>, Error> {
+    let mut supersedes = None;
+    for rival in rivals.iter().filter(|rival| rival.superseded_by.is_none()) {
+        if rival.is_not_charged() {
+            is_still_not_charged(credits, rival)?;
+            supersedes = supersedes.max(Some(rival.id));
+        } else if blocks_prompt(rival.state) {
+            return Err(taken(rival));
+        }
+    }
+    Ok(supersedes)
+}
+
+const fn blocks_prompt(state: State) -> bool {
+    match state {
+        State::Intended
+        | State::Sent
+        | State::Ambiguous
+        | State::Accepted
+        | State::Completed => true,
+        State::NotSent | State::Refused | State::Failed | State::Downloaded => false,
+    }
+}
+
+fn beside_row(
+    credits: &Credits,
+    newest: Option<&Entry>,
+    last: Option<LocalId>,
+) -> Result<Option<LocalId>, Error> {
+    let Some(newest) = newest else {
+        return match last {
+            None => Ok(None),
+            Some(last) => Err(Error::new(ErrorKind::NotFound, format!("there is no job {last}"))),
+        };
+    };
+    if Some(newest.id) != last {
+        return Err(taken(newest));
+    }
+    match newest.state {
+        State::NotSent | State::Refused | State::Failed => Ok(None),
+        State::Ambiguous if newest.is_not_charged() => {
+            is_still_not_charged(credits, newest)?;
+            Ok(Some(newest.id))
+        }
+        State::Intended
+        | State::Sent
+        | State::Ambiguous
+        | State::Accepted
+        | State::Completed
+        | State::Downloaded => Err(taken(newest)),
+    }
+}
+
+/// A verdict is checked again right before it is acted on.
+fn is_still_not_charged(credits: &Credits, entry: &Entry) -> Result<(), Error> {
+    if reconcile(credits, entry)? == Reconciliation::NotCharged {
+        return Ok(());
+    }
+    let message = format!(
+        "job {} was found not to be charged, and the balance no longer shows that",
+        entry.id
+    );
+    Err(Error::new(ErrorKind::Taken, message).about(entry.id))
+}
+
+fn taken(rival: &Entry) -> Error {
+    let message = match rival.state {
+        State::Intended | State::Sent => "the same is being bought already",
+        State::Ambiguous => "the same was sent before and may have been charged",
+        State::Accepted | State::Completed => "the same was bought before and is not here yet",
+        State::NotSent | State::Refused | State::Failed | State::Downloaded => {
+            "the same was bought before"
+        }
+    };
+    Error::new(ErrorKind::Taken, format!("{message}: job {}", rival.id)).about(rival.id)
+}
