@@ -24,9 +24,9 @@ impl FromStr for LocalId {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let number = text.parse().ok().filter(|number| *number > 0);
-        number.map(Self).ok_or_else(|| {
-            Error::new(ErrorKind::Unreadable, format!("{text:?} is no job number"))
-        })
+        number
+            .map(Self)
+            .ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{text:?} is no job number")))
     }
 }
 
@@ -143,7 +143,8 @@ impl Entry {
         next.service_at = service_at;
         next.detail = event.detail().or(next.detail);
         match event {
-            Event::Sent | Event::NotSent(_) | Event::Crashed | Event::Completed | Event::Failed => {}
+            Event::Sent | Event::NotSent(_) | Event::Crashed | Event::Completed | Event::Failed => {
+            }
             Event::Ambiguous(_) => {}
             Event::Refused(refusal, _) => next.refusal = Some(*refusal),
             Event::Unconfirmed(id) => next.unconfirmed_id = Some(id.clone()),

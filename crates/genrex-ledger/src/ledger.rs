@@ -184,7 +184,11 @@ impl Filter {
             && (self.states.is_empty() || self.states.contains(&entry.state))
             && fits(
                 self.query_id.as_deref().as_ref(),
-                entry.query_id.as_ref().map(|id| id.as_str()).as_ref(),
+                entry
+                    .query_id
+                    .as_ref()
+                    .map(genrex_proto::QueryId::as_str)
+                    .as_ref(),
             )
             && fits(self.body_sha256.as_ref(), Some(&entry.body_sha256))
             && fits(self.row.as_ref(), entry.row().as_ref())

@@ -45,9 +45,6 @@ impl Limits {
     /// Whether there is none.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        self.day.is_none()
-            && self.month.is_none()
-            && self.total.is_none()
-            && self.per_job.is_none()
+        self.day.is_none() && self.month.is_none() && self.total.is_none() && self.per_job.is_none()
     }
 }

@@ -85,9 +85,9 @@ impl State {
 
     fn select(&self, filter: &Filter) -> Vec<Entry> {
         let admitted = self.entries.values().filter(|entry| filter.admits(entry));
-        let most = filter
-            .limit
-            .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let most = filter.limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit).unwrap_or(usize::MAX)
+        });
         if filter.oldest_first {
             admitted.take(most).cloned().collect()
         } else {
@@ -100,7 +100,11 @@ impl State {
         if old == *account {
             return;
         }
-        for entry in self.entries.values_mut().filter(|entry| entry.account == old) {
+        for entry in self
+            .entries
+            .values_mut()
+            .filter(|entry| entry.account == old)
+        {
             entry.account = account.clone();
         }
         if let Some(credits) = self.credits.remove(&old) {
@@ -169,7 +173,10 @@ impl Ledger for MemoryLedger {
 
     async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error> {
         let mut state = self.state();
-        let in_flight = state.entries.values().filter(|entry| entry.state.is_in_flight());
+        let in_flight = state
+            .entries
+            .values()
+            .filter(|entry| entry.state.is_in_flight());
         let gone: Vec<LocalId> = in_flight
             .filter(|entry| {
                 let owner = state.owners.get(&entry.id);
@@ -202,6 +209,11 @@ impl Ledger for MemoryLedger {
     }
 
     async fn credits(&self, account: &Account) -> Result<Credits, Error> {
-        Ok(self.state().credits.get(account).cloned().unwrap_or_default())
+        Ok(self
+            .state()
+            .credits
+            .get(account)
+            .cloned()
+            .unwrap_or_default())
     }
 }

@@ -87,7 +87,9 @@ impl fmt::Display for Doubt {
         f.write_str(match self {
             Self::NoLookBefore => "nobody looked at it before the submit",
             Self::NoLookSince => "nobody has looked at it since",
-            Self::OtherJobs => "other jobs of the account were under way, unclear or unsettled since",
+            Self::OtherJobs => {
+                "other jobs of the account were under way, unclear or unsettled since"
+            }
             Self::PriceUnknown => "what such a job costs has not been observed",
             Self::ChargeTimeUnknown => {
                 "too few jobs have shown that this account is charged at the submit"
@@ -122,7 +124,10 @@ impl FromStr for Reconciliation {
                 .find(|doubt| doubt.as_str() == name)
                 .map(Self::Inconclusive)
                 .ok_or_else(|| {
-                    Error::new(ErrorKind::Unreadable, format!("{name:?} is no reconciliation"))
+                    Error::new(
+                        ErrorKind::Unreadable,
+                        format!("{name:?} is no reconciliation"),
+                    )
                 }),
         }
     }

@@ -119,11 +119,9 @@ fn beside_prompt(credits: &Credits, rivals: &[Entry]) -> Result<Option<LocalId>,
 
 const fn blocks_prompt(state: State) -> bool {
     match state {
-        State::Intended
-        | State::Sent
-        | State::Ambiguous
-        | State::Accepted
-        | State::Completed => true,
+        State::Intended | State::Sent | State::Ambiguous | State::Accepted | State::Completed => {
+            true
+        }
         State::NotSent | State::Refused | State::Failed | State::Downloaded => false,
     }
 }
@@ -136,7 +134,10 @@ fn beside_row(
     let Some(newest) = newest else {
         return match last {
             None => Ok(None),
-            Some(last) => Err(Error::new(ErrorKind::NotFound, format!("there is no job {last}"))),
+            Some(last) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no job {last}"),
+            )),
         };
     };
     if Some(newest.id) != last {

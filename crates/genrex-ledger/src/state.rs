@@ -290,9 +290,17 @@ mod tests {
 
     #[test]
     fn a_job_that_was_paid_for_never_becomes_one_that_was_not() {
-        let paid = [State::Accepted, State::Failed, State::Completed, State::Downloaded];
+        let paid = [
+            State::Accepted,
+            State::Failed,
+            State::Completed,
+            State::Downloaded,
+        ];
         for (from, to) in State::transitions() {
-            assert!(!paid.contains(&from) || paid.contains(&to), "{from} to {to}");
+            assert!(
+                !paid.contains(&from) || paid.contains(&to),
+                "{from} to {to}"
+            );
             assert!(to != State::Intended, "{from} to {to}");
         }
     }

@@ -87,8 +87,15 @@ impl Credits {
     }
 
     fn refuse_zero(&self, intent: &Intent) -> Result<(), Error> {
-        let run = intent.run.as_ref().map(|run| ("max-credits", None, run.credits));
-        let zero = intent.limits.sums().chain(run).find(|(.., most)| *most == 0);
+        let run = intent
+            .run
+            .as_ref()
+            .map(|run| ("max-credits", None, run.credits));
+        let zero = intent
+            .limits
+            .sums()
+            .chain(run)
+            .find(|(.., most)| *most == 0);
         match zero {
             Some((name, ..)) => Err(Error::new(
                 ErrorKind::OverLimit,
@@ -103,7 +110,9 @@ impl Credits {
         match self.prices.dearest() {
             Some(dearest) if dearest > most => Err(Error::new(
                 ErrorKind::OverLimit,
-                format!("a job was observed to cost {dearest} credits, more than per_job = {most} allows"),
+                format!(
+                    "a job was observed to cost {dearest} credits, more than per_job = {most} allows"
+                ),
             )),
             Some(_) | None => Ok(()),
         }
