@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use crate::error::decode;
 use crate::lenient::{optional, whole};
-use crate::{Error, Timestamp};
+use crate::{Charge, Error, Operation, Timestamp};
 
 /// The body of `getBalance`: `{}` exactly. Free, reads only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,8 +12,23 @@ pub struct BalanceRequest;
 impl BalanceRequest {
     /// The bytes to sign and to send.
     #[must_use]
-    pub fn to_json(self) -> Vec<u8> {
+    pub fn to_json(&self) -> Vec<u8> {
         b"{}".to_vec()
+    }
+}
+
+impl Operation for BalanceRequest {
+    const NAME: &'static str = "getBalance";
+    const PATH: &'static str = "/v1/text2music/getBalance";
+    const CHARGE: Charge = Charge::Free;
+    type Answer = Balance;
+
+    fn to_json(&self) -> Vec<u8> {
+        Self::to_json(self)
+    }
+
+    fn read(answer: &[u8]) -> Result<Balance, Error> {
+        Balance::from_json(answer)
     }
 }
 

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::{Error, ErrorKind};
+use crate::{Charge, Error, ErrorKind, Generation, Operation};
 
 /// The body of `generateMusic`. Costs credits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -35,6 +35,21 @@ impl GenerateRequest {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         to_json(self)
+    }
+}
+
+impl Operation for GenerateRequest {
+    const NAME: &'static str = "generateMusic";
+    const PATH: &'static str = "/v1/text2music/generateMusic";
+    const CHARGE: Charge = Charge::Paid;
+    type Answer = Generation;
+
+    fn to_json(&self) -> Vec<u8> {
+        Self::to_json(self)
+    }
+
+    fn read(answer: &[u8]) -> Result<Generation, Error> {
+        Generation::from_json(answer)
     }
 }
 
