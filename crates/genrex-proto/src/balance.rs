@@ -1,8 +1,11 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
 use crate::lenient::{optional, whole};
+use crate::redact::debug_json;
 use crate::{Charge, Error, Operation, Timestamp};
 
 /// The body of `getBalance`: `{}` exactly. Free, reads only.
@@ -35,8 +38,8 @@ impl Operation for BalanceRequest {
 /// The account's credits.
 ///
 /// Reads the names of both sources, mixed too; where an answer has both for one number, the
-/// reference's counts. Serialises to the reference's names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// reference's counts. Serialises to the reference's names. `Debug` shows the JSON.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Wire")]
 #[non_exhaustive]
 pub struct Balance {
@@ -63,7 +66,7 @@ pub struct Balance {
 }
 
 impl Balance {
-    /// An account of this quota and use, and nothing else: for whoever plays the service.
+    /// An account of this quota and use, and nothing else: for tests, and for whoever plays the service.
     #[must_use]
     pub fn new(total_credit_quota: u64, credits_used: u64) -> Self {
         Self {
@@ -91,6 +94,12 @@ impl Balance {
     #[must_use]
     pub const fn credits_left(&self) -> u64 {
         self.total_credit_quota.saturating_sub(self.credits_used)
+    }
+}
+
+impl fmt::Debug for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_json("Balance", self, f)
     }
 }
 
