@@ -4,19 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
+use crate::generate::to_json;
 use crate::lenient::{optional, whole};
 use crate::redact::debug_json;
 use crate::{Charge, Error, Operation, Timestamp};
 
 /// The body of `getBalance`: `{}` exactly. Free, reads only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(from = "Empty", into = "Empty")]
 pub struct BalanceRequest;
 
 impl BalanceRequest {
     /// The bytes to sign and to send.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        b"{}".to_vec()
+        to_json(self)
     }
 }
 
@@ -32,6 +34,22 @@ impl Operation for BalanceRequest {
 
     fn read(answer: &[u8]) -> Result<Balance, Error> {
         Balance::from_json(answer)
+    }
+}
+
+/// An object without fields, which is what a unit struct is not in JSON.
+#[derive(Serialize, Deserialize)]
+struct Empty {}
+
+impl From<Empty> for BalanceRequest {
+    fn from(_: Empty) -> Self {
+        Self
+    }
+}
+
+impl From<BalanceRequest> for Empty {
+    fn from(_: BalanceRequest) -> Self {
+        Self {}
     }
 }
 

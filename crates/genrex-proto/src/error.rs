@@ -78,6 +78,9 @@ pub enum ErrorKind {
         /// What was given.
         given: u32,
     },
+    /// A text that is no duration.
+    #[error("this is not a duration: give 5 to 60 whole seconds, as in `10`")]
+    InvalidSeconds,
     /// A text that is no query id.
     #[error(
         "this is not a query id: it takes 1 to 128 letters, digits, `_`, `-` and `.`, \

@@ -1,10 +1,10 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::generate::to_json;
 use crate::{Charge, Error, Generation, Operation, QueryId};
 
 /// The body of `retrieve`. Free, reads only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrieveRequest {
     query_id: QueryId,
