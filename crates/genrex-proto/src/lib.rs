@@ -28,28 +28,32 @@
 //! Invariant: this crate knows no policy and no signature, and opens nothing.
 
 mod balance;
-mod endpoint;
 mod error;
 mod error_body;
 mod escape;
 mod generate;
 mod generation;
 mod lenient;
+mod operation;
 mod query_id;
+mod redact;
 mod retrieve;
 mod status;
 mod timestamp;
 mod waveform;
+mod with_links;
 
 pub use balance::{Balance, BalanceRequest};
-pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use error_body::ErrorBody;
 pub use escape::{Escaped, Excerpt};
 pub use generate::{GenerateRequest, Prompt, Seconds};
 pub use generation::{Asset, AssetContent, AssetMetadata, AssetResponse, Content, Generation};
+pub use operation::{Charge, Operation};
 pub use query_id::QueryId;
+pub use redact::redact_urls;
 pub use retrieve::RetrieveRequest;
 pub use status::Status;
 pub use timestamp::Timestamp;
 pub use waveform::Waveform;
+pub use with_links::WithLinks;
