@@ -1,17 +1,22 @@
+mod breaker;
+mod budget;
+pub(crate) mod clock;
+
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use genrex_proto::Endpoint;
+use genrex_ledger::Alias;
+use genrex_proto::Operation;
 use genrex_sign::{KEY_HEADER, KeyPair, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 
-use crate::backoff::{Backoff, Jitter};
-use crate::breaker::Breaker;
-use crate::budget::RetryBudget;
-use crate::clock::SigningClock;
+use crate::settings::backoff::{Backoff, Jitter};
+use self::breaker::Breaker;
+use self::budget::RetryBudget;
+use self::clock::SigningClock;
 use crate::transport::{Moment, Now};
 use crate::{BaseUrl, Error, ErrorKind};
 
@@ -19,7 +24,7 @@ pub(crate) const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("genrex/", env!("CARGO_PKG_VERSION")));
 
 /// What all operations of one client share: where and as whom they call, and what they have learned.
-pub(crate) struct Account {
+pub(crate) struct Session {
     base: BaseUrl,
     keys: KeyPair,
     key_header: HeaderValue,
@@ -34,7 +39,7 @@ struct Learned {
     jitter: Jitter,
 }
 
-impl Account {
+impl Session {
     pub(crate) fn new(base: BaseUrl, keys: KeyPair, seed: u64) -> Result<Self, Error> {
         let mut key_header = HeaderValue::from_str(keys.key().as_str()).map_err(|error| {
             Error::new(ErrorKind::Credentials, "the key fits no header").with_source(error)
@@ -58,10 +63,20 @@ impl Account {
         &self.base
     }
 
-    /// Signs a request, now: every attempt has a `t` of its own.
-    pub(crate) fn sign(
+    /// How the ledger names the key at this origin.
+    pub(crate) fn alias(&self) -> Alias {
+        Alias::new(&self.base.origin(), self.keys.key().as_str())
+    }
+
+    /// A number that no other call of any client gets: the key of an intent.
+    pub(crate) fn unique(&self) -> u128 {
+        let jitter = &mut self.learned().jitter;
+        (u128::from(jitter.next()) << 64) | u128::from(jitter.next())
+    }
+
+    /// Signs a request, now.
+    pub(crate) fn sign<O: Operation>(
         &self,
-        endpoint: Endpoint,
         payload: &Payload,
         now: Now,
     ) -> Result<(Request<Bytes>, UnixMillis), Error> {
@@ -73,7 +88,7 @@ impl Account {
                 signature.set_sensitive(true);
                 Request::builder()
                     .method(Method::POST)
-                    .uri(self.base.of(endpoint))
+                    .uri(self.base.of::<O>())
                     .header(KEY_HEADER, self.key_header.clone())
                     .header(SIGNATURE_HEADER, signature)
                     .header(CONTENT_TYPE, "application/json")
@@ -105,7 +120,7 @@ impl Account {
         self.learned().budget.give_back(last_cost);
     }
 
-    /// Holds back every request of the account: the service said "later".
+    /// Holds back every request of the client: the service said "later".
     pub(crate) fn pause(&self, until: Moment) {
         let mut learned = self.learned();
         learned.paused_until = learned.paused_until.max(Some(until));
@@ -134,9 +149,9 @@ impl Account {
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
+        f.debug_struct("Session")
             .field("base", &self.base)
             .field("keys", &self.keys)
             .finish_non_exhaustive()

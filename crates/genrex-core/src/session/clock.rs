@@ -7,8 +7,9 @@ use crate::transport::{Moment, Now};
 /// Makes the `t` of signatures: this machine's clock until a refusal has shown it to be wrong, then the
 /// service's, carried on by the monotonic clock.
 ///
-/// `t` strictly increases from one signature to the next, so that no two are alike; only a correction
-/// backwards, which the service asked for, starts again below.
+/// `t` never goes back, but after a correction backwards, which the service asked for. It increases from one
+/// signature to the next, unless that would put it more than a second ahead of the clock: under more than a
+/// thousand signatures a second, equal ones are right.
 #[derive(Debug, Default)]
 pub(crate) struct SigningClock {
     anchor: Option<(Moment, u64)>,
@@ -18,13 +19,19 @@ pub(crate) struct SigningClock {
 impl SigningClock {
     /// How far off this machine's clock must be for a `Date`, whose resolution is a second, to show it.
     const THRESHOLD: Duration = Duration::from_secs(2);
+    /// How far ahead of the clock `t` may run, in milliseconds.
+    const AHEAD: u64 = 1_000;
     /// Past this the `Date` is more likely wrong than the clock.
     const CEILING: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The `t` of the next signature.
     pub(crate) fn stamp(&mut self, now: Now) -> UnixMillis {
-        let next = self.last.map_or(0, |last| last.saturating_add(1));
-        let t = self.read(now).max(next);
+        let clock = self.read(now);
+        let t = match self.last {
+            Some(last) if last < clock.saturating_add(Self::AHEAD) => clock.max(last + 1),
+            Some(last) => last,
+            None => clock,
+        };
         self.last = Some(t);
         UnixMillis::new(t)
     }
@@ -34,7 +41,9 @@ impl SigningClock {
     pub(crate) fn learn(&mut self, date: i64, now: Now) -> Option<i64> {
         let theirs = Self::millis(date)?;
         let ours = self.read(now);
-        if !Self::shows_skew(theirs, ours) {
+        // However often it is corrected, it stays within a day of this machine's own clock.
+        let off = Duration::from_millis(theirs.abs_diff(now.wall.get()));
+        if !Self::shows_skew(theirs, ours) || off > Self::CEILING {
             return None;
         }
         self.anchor = Some((now.moment, theirs));
@@ -93,6 +102,24 @@ mod tests {
             .map(|wall| clock.stamp(at(0, wall)).get())
             .collect();
         assert_eq!(stamps, [1000, 1001, 1002, 1003, 2000]);
+    }
+
+    #[test]
+    fn t_runs_at_most_a_second_ahead() {
+        let mut clock = SigningClock::default();
+        let last = (0..5_000).map(|_| clock.stamp(at(0, 10_000)).get()).max();
+        assert_eq!(last, Some(11_000));
+        assert_eq!(clock.stamp(at(1, 11_000)).get(), 11_001);
+    }
+
+    #[test]
+    fn corrections_do_not_add_up_past_a_day() {
+        let mut clock = SigningClock::default();
+        let wall = 1_000_000_000;
+        let step = 23 * 60 * 60;
+        assert!(clock.learn(1_000_000 + step, at(0, wall)).is_some());
+        assert_eq!(clock.learn(1_000_000 + 2 * step, at(0, wall)), None);
+        assert_eq!(clock.learn(1_000_000 - step, at(0, wall)), None);
     }
 
     #[test]

@@ -2,12 +2,12 @@ use bytes::{Bytes, BytesMut};
 use genrex_proto::Excerpt;
 use http::response::Parts;
 
-use crate::machine::Event;
+use crate::machine::Outcome;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What was seen of one exchange, from the send to the body's end.
 #[derive(Debug)]
-pub(crate) enum Seen {
+pub(crate) enum Answer {
     /// No head came.
     Failed(TransportError),
     /// A head came and the body broke off.
@@ -19,10 +19,10 @@ pub(crate) enum Seen {
     /// The body was longer than it may be; the rest was not read.
     TooLarge { head: Box<Parts> },
     /// The whole answer. Of a refusal, the first 4 KiB.
-    Answered { head: Box<Parts>, body: Bytes },
+    Whole { head: Box<Parts>, body: Bytes },
 }
 
-impl Seen {
+impl Answer {
     pub(crate) fn head(&self) -> Option<&Parts> {
         match self {
             Self::Failed(_) => None,
@@ -62,46 +62,56 @@ impl Exchange {
     /// The largest answer that is read: 1 MiB.
     const CAP: usize = 1 << 20;
 
-    /// Takes the next event; `Some` when the exchange is over, `None` when more is to be read.
-    pub(crate) fn receive(&mut self, event: Event) -> Option<Seen> {
-        match (event, self.head.take()) {
-            (Event::Head(head), _) => {
+    /// Takes the next outcome of a step; `Some` when the exchange is over, `None` when more is to be read.
+    pub(crate) fn receive(&mut self, outcome: Outcome) -> Option<Answer> {
+        match (outcome, self.head.take()) {
+            (Outcome::Head(head), _) => {
+                self.body.clear();
                 self.head = Some(head);
                 None
             }
-            (Event::Chunk(chunk), Some(head)) => self.chunk(&chunk, head),
-            (Event::End, Some(head)) => Some(self.answered(head)),
-            (Event::ReadFailed(error), Some(head)) => Some(Seen::Cut {
+            (Outcome::Chunk(chunk), Some(head)) => self.chunk(&chunk, head),
+            (Outcome::End, Some(head)) => Some(self.answered(head)),
+            (Outcome::ReadFailed(error), Some(head)) => Some(Answer::Cut {
                 head,
                 body: self.taken(),
                 error,
             }),
-            (Event::SendFailed(error), _) => Some(Seen::Failed(error)),
-            (Event::Cancelled(cancelled), _) => Some(Seen::Failed(TransportError::with_source(
+            (Outcome::SendFailed(error), _) => Some(Answer::Failed(error)),
+            (Outcome::Cancelled(cancelled), _) => Some(Answer::Failed(TransportError::with_source(
                 TransportErrorKind::Cancelled,
                 cancelled,
             ))),
-            (_, _) => Some(Seen::Failed(TransportError::new(TransportErrorKind::Other))),
+            (
+                Outcome::Chunk(_)
+                | Outcome::End
+                | Outcome::ReadFailed(_)
+                | Outcome::Slept
+                | Outcome::Stored
+                | Outcome::StoreFailed(_)
+                | Outcome::Kept(_),
+                _,
+            ) => Some(Answer::Failed(TransportError::new(TransportErrorKind::Other))),
         }
     }
 
-    fn chunk(&mut self, chunk: &[u8], head: Box<Parts>) -> Option<Seen> {
+    fn chunk(&mut self, chunk: &[u8], head: Box<Parts>) -> Option<Answer> {
         let success = head.status.is_success();
         let cap = if success { Self::CAP } else { Excerpt::LIMIT };
-        let room = cap - self.body.len();
+        let room = cap.saturating_sub(self.body.len());
         self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() <= room {
             self.head = Some(head);
             None
         } else if success {
-            Some(Seen::TooLarge { head })
+            Some(Answer::TooLarge { head })
         } else {
             Some(self.answered(head))
         }
     }
 
-    fn answered(&mut self, head: Box<Parts>) -> Seen {
-        Seen::Answered {
+    fn answered(&mut self, head: Box<Parts>) -> Answer {
+        Answer::Whole {
             head,
             body: self.taken(),
         }

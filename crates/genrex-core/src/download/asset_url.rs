@@ -52,6 +52,13 @@ impl AssetUrl {
         Self::new(&target.resolve_against(base).to_string(), policy)
     }
 
+    /// Whether both lead to one path at one origin; what is behind the `?` may differ.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.0.scheme() == other.0.scheme()
+            && self.0.authority() == other.0.authority()
+            && self.0.path() == other.0.path()
+    }
+
     pub(crate) const fn uri(&self) -> &Uri {
         &self.0
     }
