@@ -232,6 +232,7 @@ fn an_answer_that_cannot_be_read_is_told_without_its_secrets() {
         r#"{"id":"QRY_1","response":"https://a.example/1.wav?a=\"b\"&c=s3cr3t"}"#,
         r#"{"id":"QRY_1","response":["https:\/\/s3cr3t@a.example\/1.wav?a=s3cr3t"]}"#,
         "<html><title>https://a.example/1.wav?a=s3cr3t</title><a href='https://a.example/1.wav?a=s3cr3t'>",
+        r#"{"id":"QRY_1","https://me:s3cr3t@a.example/1.wav?a=s3cr3t":tru}"#,
         "HTTPS://a.example/1.wav#s3cr3t",
         "https%3A%2F%2Fa.example%2F1.wav%3Fa%3Ds3cr3t",
     ] {
