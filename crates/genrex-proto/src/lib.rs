@@ -23,7 +23,11 @@
 //!
 //! Requests cannot be built wrong: [`Prompt`], [`Seconds`] and [`QueryId`] check what they hold.
 //! Answers are read liberally: unknown fields are kept, an unknown [`Status`] is a value, and only what
-//! a client cannot do without is required. Text that a server wrote is shown through [`Escaped`].
+//! a client cannot do without is required. Text that a server wrote is shown through [`Escaped`], and
+//! a presigned link without its secrets: see [`redact_urls`] and [`Generation::with_links`].
+//!
+//! Each request is an [`Operation`]: it knows its path, whether a call costs credits, and how its
+//! answer is read. A new call of the API is one file: its request, with that trait, and its answer.
 //!
 //! Invariant: this crate knows no policy and no signature, and opens nothing.
 
@@ -57,3 +61,8 @@ pub use status::Status;
 pub use timestamp::Timestamp;
 pub use waveform::Waveform;
 pub use with_links::WithLinks;
+
+/// Runs the README's examples as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
