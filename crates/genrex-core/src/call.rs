@@ -252,7 +252,10 @@ impl<O: Call> SignedCall<O> {
         if failure.class == Class::Later {
             // The whole client waits, whoever decides on this call.
             let asked = failure.retry_after;
-            let spaced = || self.session.backoff(self.terms.settings.backoff, self.attempts);
+            let spaced = || {
+                self.session
+                    .backoff(self.terms.settings.backoff, self.attempts)
+            };
             let delay = asked.unwrap_or_else(spaced);
             self.session.pause(now.moment + delay);
         }

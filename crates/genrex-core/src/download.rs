@@ -12,9 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use genrex_ledger::{self as ledger, Event, Filter};
 use genrex_proto::{Generation, RetrieveRequest, Status};
-use http::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, USER_AGENT,
-};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 
@@ -505,7 +503,9 @@ impl Machine for Download {
                 self.over(error);
             }
             // An outcome that no step asked for: it ends, since going on might never end.
-            (_, _) => self.over(unexpected("the download was told of something it did not ask for")),
+            (_, _) => self.over(unexpected(
+                "the download was told of something it did not ask for",
+            )),
         }
     }
 }

@@ -112,10 +112,6 @@ impl Held<'_> {
                 Ok(one(entry))
             }
             Keep::Reconcile(id) => ledger.reconcile(id, now).await.map(one),
-            Keep::Entry(id) => match ledger.entry(id).await? {
-                Some(entry) => Ok(one(entry)),
-                None => Err(missing(id)),
-            },
             Keep::Entries(filter) => ledger.entries(&filter).await.map(Kept::Entries),
             Keep::Recover => ledger.recover(now).await.map(Kept::Entries),
         }
@@ -132,11 +128,6 @@ impl Drop for Held<'_> {
             ledger.release(job, self.now());
         }
     }
-}
-
-fn missing(id: LocalId) -> ledger::Error {
-    let message = format!("the ledger holds no job {id}");
-    ledger::Error::new(ledger::ErrorKind::NotFound, message).about(id)
 }
 
 async fn read(body: &mut Option<Box<dyn Body>>) -> Result<Option<bytes::Bytes>, TransportError> {

@@ -218,7 +218,8 @@ impl From<genrex_ledger::Error> for Error {
     /// What the ledger could not do, where nothing was to be sent.
     fn from(error: genrex_ledger::Error) -> Self {
         let about = error.job();
-        let failure = Self::new(ErrorKind::Ledger, "the ledger could not do what was asked").with_source(error);
+        let failure = Self::new(ErrorKind::Ledger, "the ledger could not do what was asked")
+            .with_source(error);
         match about {
             Some(local) => failure.with_local_id(local),
             None => failure,

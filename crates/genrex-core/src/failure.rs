@@ -12,8 +12,8 @@ mod verdict;
 pub use class::Class;
 pub(crate) use class::{class_of_failure, class_of_status, classify};
 pub use table::{balance, download, paid, retrieve};
+pub(crate) use verdict::Next;
 pub use verdict::{Download, Free, Paid, Tries};
-pub(crate) use verdict::{Next, kind_of};
 
 #[cfg(test)]
 mod tests;

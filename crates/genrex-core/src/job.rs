@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use genrex_ledger::LocalId;
-use genrex_proto::{Generation, QueryId, Status, Waveform};
+use genrex_proto::{Generation, QueryId, Waveform};
 use serde::{Deserialize, Serialize};
 
 use crate::download::asset_url::AssetUrl;

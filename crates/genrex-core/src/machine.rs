@@ -95,8 +95,6 @@ pub(crate) enum Keep {
     Event(ledger::LocalId, ledger::Event),
     /// What the last look shows of an ambiguous job.
     Reconcile(ledger::LocalId),
-    /// One job.
-    Entry(ledger::LocalId),
     /// Some jobs.
     Entries(ledger::Filter),
     /// What nobody carries on.

@@ -50,6 +50,9 @@ pub(crate) struct Purchase {
     /// The same for each try to intend, so that an intent whose answer was lost is found again.
     key: u128,
     entry: Option<Entry>,
+    /// The attempt that was announced, so that each is once.
+    announced: u32,
+    report: Option<Progress>,
     state: State,
 }
 
@@ -95,6 +98,8 @@ impl Purchase {
             terms,
             keeping,
             entry: None,
+            announced: 0,
+            report: None,
             state,
         }
     }
@@ -141,7 +146,9 @@ impl Purchase {
             }
             Err(error) if error.again_after().is_some() => {
                 let session = Arc::clone(&self.session);
-                State::Waiting(Box::new(Turn::new(session, self.terms, account, error, now)))
+                State::Waiting(Box::new(Turn::new(
+                    session, self.terms, account, error, now,
+                )))
             }
             Err(error) => State::done(Submission::NotSent(refused(error, None))),
             Ok(_) => State::done(Submission::NotSent(refused(unexpected(), None))),
@@ -150,9 +157,7 @@ impl Purchase {
 
     fn waited(&mut self, result: Result<(), Error>) {
         self.state = match result {
-            Ok(()) => {
-                State::Looking(Box::new(Look::new(Arc::clone(&self.session), self.terms)))
-            }
+            Ok(()) => State::Looking(Box::new(Look::new(Arc::clone(&self.session), self.terms))),
             Err(error) => State::done(Submission::NotSent(error)),
         };
     }
@@ -188,6 +193,11 @@ impl Purchase {
                 self.state = State::KeepingSent(submit);
                 None
             }
+            Wants::Leave(attempt) if attempt > self.announced => {
+                self.announced = attempt;
+                self.state = State::Submitting(submit);
+                Some(Step::Report(Progress::Submitting { attempt }))
+            }
             Wants::Leave(_) => {
                 let wants = submit.send(now);
                 self.serve(submit, wants, now)
@@ -202,8 +212,17 @@ impl Purchase {
     fn submitted(&mut self, submission: Submission) {
         self.state = match self.local() {
             Some(local) => State::KeepingOutcome(submission.about(local)),
-            None => State::done(submission),
+            None => self.done(submission),
         };
+    }
+
+    /// It is over, and those who watch are told of an id that is worth its price.
+    fn done(&mut self, submission: Submission) -> State {
+        if let Submission::Accepted(job) = &submission {
+            let id = job.id().clone();
+            self.report = Some(Progress::Accepted { id });
+        }
+        State::done(submission)
     }
 
     fn kept_sent(&mut self, submit: Submit, answer: Result<Kept, ledger::Error>) {
@@ -223,10 +242,12 @@ impl Purchase {
         self.state = match (answer, submission) {
             (Ok(_), Submission::Accepted(job)) if is_alone => {
                 let look = Look::once(Arc::clone(&self.session), self.terms);
+                let id = job.id().clone();
+                self.report = Some(Progress::Accepted { id });
                 State::LookingAfter(Box::new(look), Submission::Accepted(job))
             }
-            (Ok(_), submission) => State::done(submission),
-            (Err(error), submission) => State::done(submission.unkept(&error)),
+            (Ok(_), submission) => self.done(submission),
+            (Err(error), submission) => self.done(submission.unkept(&error)),
         };
     }
 
@@ -246,6 +267,9 @@ impl Machine for Purchase {
 
     fn next(&mut self, now: Now) -> Step<Submission> {
         loop {
+            if let Some(report) = self.report.take() {
+                return Step::Report(report);
+            }
             match std::mem::replace(&mut self.state, State::Done(None)) {
                 State::Looking(mut look) => match look.next(now).within() {
                     Ok(step) => return self.back(State::Looking(look), step),
@@ -308,7 +332,10 @@ impl Machine for Purchase {
     }
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (std::mem::replace(&mut self.state, State::Done(None)), outcome) {
+        match (
+            std::mem::replace(&mut self.state, State::Done(None)),
+            outcome,
+        ) {
             (State::Looking(mut look), outcome) => {
                 look.receive(now, outcome);
                 self.state = State::Looking(look);

@@ -13,10 +13,10 @@ use genrex_sign::{KEY_HEADER, KeyPair, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 
-use crate::settings::backoff::{Backoff, Jitter};
 use self::breaker::Breaker;
 use self::budget::RetryBudget;
 use self::clock::SigningClock;
+use crate::settings::backoff::{Backoff, Jitter};
 use crate::transport::{Moment, Now};
 use crate::{BaseUrl, Error, ErrorKind};
 

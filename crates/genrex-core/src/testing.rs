@@ -1,11 +1,11 @@
 //! A transport that answers by a script and a clock that only sleeping moves.
 //!
 //! No socket, no runtime and no waiting: every future is ready at once, so a plain `#[test]` runs an
-//! operation with [`run_ready`](crate::run_ready) and asserts the exact times at which it sent.
+//! operation with [`block_on`](crate::block_on) and asserts the exact times at which it sent.
 //!
 //! ```
 //! use genrex_core::testing::{Reply, ScriptedTransport, keys};
-//! use genrex_core::{BaseUrl, Client, ErrorKind, Settings, TransportErrorKind, run_ready};
+//! use genrex_core::{BaseUrl, Client, ErrorKind, Settings, TransportErrorKind, block_on};
 //! use genrex_core::proto::{GenerateRequest, Prompt, Seconds};
 //!
 //! // The connection dies after the request may have left.
@@ -13,7 +13,7 @@
 //! let client = Client::new(wire.clone(), BaseUrl::default(), keys(), Settings::default())?;
 //! let request = GenerateRequest::new(Prompt::new("rain on a tin roof")?, Seconds::new(5)?);
 //!
-//! let error = run_ready(client.generate(&request)).unwrap_err();
+//! let error = block_on(client.generate(&request)).unwrap_err();
 //! assert_eq!(error.kind(), ErrorKind::Ambiguous);
 //! assert_eq!(wire.sent().len(), 1, "and it is not sent again");
 //! # Ok::<(), genrex_core::Error>(())

@@ -210,7 +210,14 @@ impl Wait {
             self.session.poll_failed(now.moment);
         }
         let (class, asked) = (failure.class, failure.retry_after.unwrap_or_default());
-        self.judged(verdict.into(), class, failure.into_error(), asked, is_last, now);
+        self.judged(
+            verdict.into(),
+            class,
+            failure.into_error(),
+            asked,
+            is_last,
+            now,
+        );
     }
 
     /// A failure that this machine finds by itself, by the same table.

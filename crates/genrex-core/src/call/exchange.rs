@@ -26,7 +26,7 @@ impl Answer {
     pub(crate) fn head(&self) -> Option<&Parts> {
         match self {
             Self::Failed(_) => None,
-            Self::Cut { head, .. } | Self::TooLarge { head } | Self::Answered { head, .. } => {
+            Self::Cut { head, .. } | Self::TooLarge { head } | Self::Whole { head, .. } => {
                 Some(head)
             }
         }
@@ -39,14 +39,14 @@ impl Answer {
     pub(crate) fn body(&self) -> Option<&Bytes> {
         match self {
             Self::Failed(_) | Self::TooLarge { .. } => None,
-            Self::Cut { body, .. } | Self::Answered { body, .. } => Some(body),
+            Self::Cut { body, .. } | Self::Whole { body, .. } => Some(body),
         }
     }
 
     pub(crate) fn error(&self) -> Option<&TransportError> {
         match self {
             Self::Failed(error) | Self::Cut { error, .. } => Some(error),
-            Self::TooLarge { .. } | Self::Answered { .. } => None,
+            Self::TooLarge { .. } | Self::Whole { .. } => None,
         }
     }
 }
@@ -78,10 +78,9 @@ impl Exchange {
                 error,
             }),
             (Outcome::SendFailed(error), _) => Some(Answer::Failed(error)),
-            (Outcome::Cancelled(cancelled), _) => Some(Answer::Failed(TransportError::with_source(
-                TransportErrorKind::Cancelled,
-                cancelled,
-            ))),
+            (Outcome::Cancelled(cancelled), _) => Some(Answer::Failed(
+                TransportError::with_source(TransportErrorKind::Cancelled, cancelled),
+            )),
             (
                 Outcome::Chunk(_)
                 | Outcome::End
@@ -91,7 +90,9 @@ impl Exchange {
                 | Outcome::StoreFailed(_)
                 | Outcome::Kept(_),
                 _,
-            ) => Some(Answer::Failed(TransportError::new(TransportErrorKind::Other))),
+            ) => Some(Answer::Failed(TransportError::new(
+                TransportErrorKind::Other,
+            ))),
         }
     }
 

@@ -70,10 +70,6 @@ impl Retries {
         })
     }
 
-    pub(crate) const fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// It came to a success: what the last try had cost is given back.
     pub(crate) fn succeeded(&self, session: &Session) {
         session.give_back_retry(self.last_cost);

@@ -1,9 +1,14 @@
+use std::fmt;
+use std::sync::Arc;
+
+use genrex_ledger::{Ledger, Limits};
 use genrex_sign::{ApiKey, ApiSecret, KeyPair};
 
 use crate::{BaseUrl, Client, Error, ErrorKind, Settings, Transport};
 
-/// What a client is built of, beside its transport: where it calls, as whom, and how.
-#[derive(Debug, Clone, Default)]
+/// What a client is built of, beside its transport: where it calls, as whom, how, and what keeps its purchases.
+#[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Setup {
     /// As whom: required.
     pub keys: Option<KeyPair>,
@@ -11,6 +16,10 @@ pub struct Setup {
     pub base_url: BaseUrl,
     /// How.
     pub settings: Settings,
+    /// What keeps its purchases.
+    pub ledger: Option<Arc<dyn Ledger>>,
+    /// What may be spent; needs a ledger.
+    pub limits: Limits,
 }
 
 impl Setup {
@@ -50,7 +59,7 @@ impl Setup {
         Ok(Self {
             keys: Some(KeyPair::new(key, secret)),
             base_url,
-            settings: Settings::default(),
+            ..Self::default()
         })
     }
 
@@ -58,15 +67,37 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`] without a key pair.
-    pub fn client<T: Transport>(self, transport: T) -> Result<Client<T>, Error> {
+    /// [`ErrorKind::Credentials`] without a key pair, [`ErrorKind::Configuration`] for limits that nothing can keep:
+    /// without a ledger, or without a look at the balance.
+    pub fn client(self, transport: impl Transport + 'static) -> Result<Client, Error> {
         let keys = self.keys.ok_or_else(|| {
             Error::new(
                 ErrorKind::Credentials,
                 "a client needs a key pair; give it one by `key_pair`",
             )
         })?;
-        Client::new(transport, self.base_url, keys, self.settings)
+        let client = Client::new(transport, self.base_url, keys, self.settings)?;
+        let refused = |message| Err(Error::new(ErrorKind::Configuration, message));
+        match self.ledger {
+            _ if !self.limits.is_none() && !self.settings.balance_check => {
+                refused("limits can only be kept by a look at the balance before each purchase")
+            }
+            Some(ledger) => Ok(client.with_ledger(ledger, self.limits)),
+            None if self.limits.is_none() => Ok(client),
+            None => refused("limits can only be kept by a ledger; give it one by `ledger`"),
+        }
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("keys", &self.keys)
+            .field("base_url", &self.base_url)
+            .field("settings", &self.settings)
+            .field("has_ledger", &self.ledger.is_some())
+            .field("limits", &self.limits)
+            .finish()
     }
 }
 

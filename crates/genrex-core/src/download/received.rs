@@ -92,7 +92,12 @@ impl Received {
 
 /// How many bytes an answer announces.
 pub(super) fn announced(head: &Parts) -> Option<u64> {
-    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    head.headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 pub(super) fn length(bytes: &Bytes) -> u64 {

@@ -10,11 +10,23 @@ fn the_documented_table_is_this_one() {
          | --- | --- | --- | --- | --- |\n",
     );
     for class in Class::ALL {
-        let (paid, retrieve, balance, download) = (paid(class), retrieve(class), balance(class), download(class));
-        writeln!(table, "| {class} | {paid} | {retrieve} | {balance} | {download} |").unwrap();
+        let (paid, retrieve, balance, download) = (
+            paid(class),
+            retrieve(class),
+            balance(class),
+            download(class),
+        );
+        writeln!(
+            table,
+            "| {class} | {paid} | {retrieve} | {balance} | {download} |"
+        )
+        .unwrap();
     }
     let page = include_str!("../../../../docs/failures.md");
-    assert!(page.contains(&table), "docs/failures.md should hold:\n\n{table}");
+    assert!(
+        page.contains(&table),
+        "docs/failures.md should hold:\n\n{table}"
+    );
 }
 
 #[test]
@@ -70,6 +82,9 @@ fn the_whole_space_of_statuses_has_a_class() {
                 | Class::NotFound
                 | Class::Later
         );
-        assert_eq!(is_definite, (200..500).contains(&status) && ![408, 409].contains(&status));
+        assert_eq!(
+            is_definite,
+            (200..500).contains(&status) && ![408, 409].contains(&status)
+        );
     }
 }

@@ -101,7 +101,7 @@ impl From<Free> for Next {
 }
 
 /// The kind of the error that a refusal ends in.
-pub(crate) const fn kind_of(refusal: Refusal) -> ErrorKind {
+const fn kind_of(refusal: Refusal) -> ErrorKind {
     match refusal {
         Refusal::Credentials => ErrorKind::Credentials,
         Refusal::OutOfCredit => ErrorKind::OutOfCredit,
@@ -142,7 +142,9 @@ impl fmt::Display for Paid {
             Self::RefusedSignature => {
                 f.write_str("clock corrected and sent once more, else Refused: Credentials")
             }
-            Self::Salvage => f.write_str("a whole id is salvaged, else **Ambiguous, never resent**"),
+            Self::Salvage => {
+                f.write_str("a whole id is salvaged, else **Ambiguous, never resent**")
+            }
             Self::Ambiguous => f.write_str("**Ambiguous, never resent**"),
         }
     }
@@ -156,7 +158,10 @@ impl fmt::Display for Free {
             Self::Again(Tries::ToDeadline, _) => f.write_str("retried to the deadline"),
             Self::Again(tries, kind) => write!(f, "{tries}, then {kind:?}"),
             Self::AgainInGrace(tries, kind) => {
-                write!(f, "retried within 30 s of the submit; later {tries}, then {kind:?}")
+                write!(
+                    f,
+                    "retried within 30 s of the submit; later {tries}, then {kind:?}"
+                )
             }
             Self::RefusedSignature => {
                 f.write_str("clock corrected and sent once more, else Credentials")
