@@ -92,8 +92,12 @@ enum State<O: Call> {
     /// To be sent at this moment, or at once.
     Due(Option<Moment>),
     Exchanging(Exchange),
-    Done(Option<Result<Answered<O::Answer>, Box<CallError<O::Verdict>>>>),
+    Done(Option<Called<O>>),
 }
+
+/// What a call comes to.
+pub(crate) type Called<O> =
+    Result<Answered<<O as Operation>::Answer>, Box<CallError<<O as Call>::Verdict>>>;
 
 /// A success.
 #[derive(Debug)]
@@ -129,10 +133,7 @@ impl<O: Call> SignedCall<O> {
     }
 
     /// The next step, or that the next is to leave.
-    pub(crate) fn wish(
-        &mut self,
-        now: Now,
-    ) -> Wish<Result<Answered<O::Answer>, Box<CallError<O::Verdict>>>> {
+    pub(crate) fn wish(&mut self, now: Now) -> Wish<Called<O>> {
         if let Some(report) = self.reports.pop_front() {
             return Wish::Step(Step::Report(report));
         }
@@ -149,11 +150,7 @@ impl<O: Call> SignedCall<O> {
         }
     }
 
-    fn due(
-        &mut self,
-        at: Option<Moment>,
-        now: Now,
-    ) -> Wish<Result<Answered<O::Answer>, Box<CallError<O::Verdict>>>> {
+    fn due(&mut self, at: Option<Moment>, now: Now) -> Wish<Called<O>> {
         let at = at.max(self.session.paused(now.moment));
         let is_late = |moment: Moment| {
             let deadline = self.terms.deadline;
@@ -310,7 +307,7 @@ impl<O: Call> SignedCall<O> {
 }
 
 impl<O: Call> Machine for SignedCall<O> {
-    type Output = Result<Answered<O::Answer>, Box<CallError<O::Verdict>>>;
+    type Output = Called<O>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
         match self.wish(now) {

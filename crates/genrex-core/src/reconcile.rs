@@ -133,7 +133,7 @@ pub(crate) struct Recover {
 enum Recovering {
     Ending,
     Listing,
-    Asking(Box<SignedCall<RetrieveRequest>>, Entry),
+    Asking(Box<SignedCall<RetrieveRequest>>, LocalId),
     Keeping(LocalId, Event),
     Again,
     Done(Option<Result<Vec<Entry>, Error>>),
@@ -160,11 +160,11 @@ impl Recover {
     /// Asks after the next unconfirmed id; without one these are the answer.
     fn ask(&mut self, entries: Vec<Entry>) -> Recovering {
         let next = self.unconfirmed.pop();
-        match next.and_then(|entry| Some((entry.unconfirmed_id.clone()?, entry))) {
-            Some((query_id, entry)) => {
+        match next.and_then(|entry| Some((entry.unconfirmed_id?, entry.id))) {
+            Some((query_id, local)) => {
                 let request = RetrieveRequest::new(query_id);
                 let call = SignedCall::new(Arc::clone(&self.session), &request, self.terms);
-                Recovering::Asking(Box::new(call), entry)
+                Recovering::Asking(Box::new(call), local)
             }
             None => Recovering::Done(Some(Ok(left_open(entries)))),
         }
@@ -196,11 +196,11 @@ impl Machine for Recover {
                     filter.oldest_first = true;
                     return Step::keep(Keep::Entries(filter));
                 }
-                Recovering::Asking(call, entry) => match call.next(now).within() {
+                Recovering::Asking(call, local) => match call.next(now).within() {
                     Ok(step) => return step,
                     Err(Ok(answered)) => {
                         let event = Event::Accepted(answered.answer.id);
-                        self.state = Recovering::Keeping(entry.id, event);
+                        self.state = Recovering::Keeping(*local, event);
                     }
                     // It stays ambiguous, with the id: support can tell more.
                     Err(Err(_)) => self.go_on(),
