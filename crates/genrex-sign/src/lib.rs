@@ -64,3 +64,8 @@ pub const KEY_HEADER: &str = "gx-key";
 
 /// The name of the header that carries the [`SignatureHeader`], in lower case.
 pub const SIGNATURE_HEADER: &str = "gx-signature";
+
+/// The examples of the README, which run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
