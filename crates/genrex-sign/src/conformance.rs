@@ -49,7 +49,7 @@ pub use rule::Rule;
 ///
 /// `verify` is given the API secret, the value of `gx-signature`, the raw bytes of the body and the
 /// verifier's own time in milliseconds since 1970-01-01T00:00:00Z, and returns whether it accepts. Every
-/// secret is a valid [`ApiSecret`](crate::ApiSecret). It is called about 2,500 times, from this thread.
+/// secret is a valid [`ApiSecret`](crate::ApiSecret). It is called about 2,800 times, from this thread.
 ///
 /// `tolerance` is how far the signed time may be from the verifier's own, both ways, both edges
 /// included; a part of a millisecond plays no role, since times are whole milliseconds.

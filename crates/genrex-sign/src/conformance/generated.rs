@@ -45,7 +45,10 @@ pub(super) fn run(
     match smallest.into_inner() {
         Some(finding) => Err(finding.with_seed(seed)),
         None => {
-            debug_assert!(outcome.is_ok(), "no strategy refuses its own cases");
+            assert!(
+                outcome.is_ok(),
+                "the cases cannot be generated: {outcome:?}"
+            );
             Ok(())
         }
     }
