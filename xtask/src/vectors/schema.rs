@@ -43,16 +43,13 @@ impl Schema {
                 let pattern = Regex::new(text(rule)?)?;
                 ensure!(pattern.is_match(text(value)?), "found {found}");
             }
-            "minLength" => {
-                let length = u64::try_from(text(value)?.chars().count())?;
-                ensure!(length >= number(rule)?, "found {found}");
-            }
+            "minLength" => ensure!(
+                text(value)?.chars().count() >= count(rule)?,
+                "found {found}"
+            ),
+            "minItems" => ensure!(list(value)?.len() >= count(rule)?, "found {found}"),
             "minimum" => ensure!(number(value)? >= number(rule)?, "found {found}"),
             "maximum" => ensure!(number(value)? <= number(rule)?, "found {found}"),
-            "minItems" => {
-                let length = u64::try_from(list(value)?.len())?;
-                ensure!(length >= number(rule)?, "found {found}");
-            }
             "items" => {
                 for (index, item) in list(value)?.iter().enumerate() {
                     self.fits(rule, item)
@@ -116,6 +113,10 @@ fn number(value: &Value) -> anyhow::Result<u64> {
     value
         .as_u64()
         .with_context(|| format!("{} is no whole number from 0", shown(value)))
+}
+
+fn count(value: &Value) -> anyhow::Result<usize> {
+    Ok(usize::try_from(number(value)?)?)
 }
 
 fn list(value: &Value) -> anyhow::Result<&Vec<Value>> {
