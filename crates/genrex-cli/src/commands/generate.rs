@@ -98,7 +98,7 @@ async fn buy(
         Some(Submission::Accepted(job)) => job,
         Some(
             Submission::Refused(error) | Submission::NotSent(error) | Submission::Ambiguous(error),
-        ) => return Err(Failure::of_purchase(error, &errand.connection)),
+        ) => return Err(Failure::of_purchase(error, &errand.connection).await),
     };
     if let Some(why) = job.ledger_failure() {
         // The last resort: the id is told, whatever else fails.
