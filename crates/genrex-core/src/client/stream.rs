@@ -29,9 +29,9 @@ impl Client {
         let (client, audio) = (self.clone(), audio.clone());
         let mut sink = HandoverSink(Arc::clone(&handover));
         AudioChunks {
-            download: Some(Box::pin(async move {
-                client.download(&audio, &mut sink).await
-            })),
+            download: Some(Box::pin(
+                async move { client.download(&audio, &mut sink).await },
+            )),
             handover,
             downloaded: None,
         }
@@ -47,10 +47,12 @@ impl Client {
 /// up the exchange.
 pub struct AudioChunks {
     /// `None` once it is over.
-    download: Option<Pin<Box<dyn Future<Output = Result<Downloaded, Error>> + Send>>>,
+    download: Option<Pin<Box<Running>>>,
     handover: Arc<Mutex<Handover>>,
     downloaded: Option<Downloaded>,
 }
+
+type Running = dyn Future<Output = Result<Downloaded, Error>> + Send;
 
 impl AudioChunks {
     /// Ready when the storage has said how long the audio is, or that it does not say.
@@ -178,9 +180,8 @@ impl Handover {
 
     fn restart(&mut self) -> io::Result<()> {
         if self.is_begun {
-            self.refused = Some(
-                "it would have to start again, and what was handed over cannot be taken back",
-            );
+            self.refused =
+                Some("it would have to start again, and what was handed over cannot be taken back");
         }
         self.check()?;
         self.received = 0;
