@@ -1,4 +1,4 @@
-//! For tests of code that uses a client.
+//! For tests of code that uses a client, and of transports.
 //!
 //! [`ScriptedTransport`] answers by a script, on a clock that only sleeping moves.
 //!
@@ -20,7 +20,11 @@
 //! assert_eq!(wire.sent().len(), 1, "and it is not sent again");
 //! # Ok::<(), genrex_core::Error>(())
 //! ```
+//!
+//! [`transport`] holds a transport of your own to the contract of [`Transport`](crate::Transport), over real
+//! sockets: it is the one module of this crate that has any.
 
 mod script;
+pub mod transport;
 
 pub use self::script::{Reply, ScriptedTransport, Sent, keys};
