@@ -13,6 +13,12 @@ xflags::xflags! {
         cmd dependencies {}
         /// Check that each library builds with each of its TLS features alone.
         cmd features {}
+        /// Write the signature's test vectors for other languages, and check them against their schema
+        /// and the crate.
+        cmd vectors {
+            /// Write nothing, and fail if the file is not what would be written
+            optional --check
+        }
         /// Run the whole programs of GenreX's quick start, with only host and keys changed, against the
         /// sandbox. Needs Node and npm.
         cmd quick-start {

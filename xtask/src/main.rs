@@ -7,10 +7,11 @@ mod dependencies;
 mod features;
 mod flags;
 mod quick_start;
+mod vectors;
 
 use std::path::PathBuf;
 
-use crate::flags::{Planted, QuickStart, Xtask, XtaskCmd};
+use crate::flags::{Planted, QuickStart, Vectors, Xtask, XtaskCmd};
 
 fn main() -> anyhow::Result<()> {
     let shell = xshell::Shell::new()?;
@@ -28,6 +29,7 @@ fn main() -> anyhow::Result<()> {
             url,
             rows,
         }) => campaign::planted::run(&bug, &from.join(folder), &url, rows),
+        XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
         XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
     }
 }

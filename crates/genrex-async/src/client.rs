@@ -1,11 +1,12 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use genrex_core::ledger::{Entry, LocalId, Reconciliation, Resolution};
+use genrex_core::ledger::{Account, Entry, Ledger, LocalId, Reconciliation, Resolution};
 use genrex_core::proto::{Balance, GenerateRequest, Generation, QueryId};
 use genrex_core::{
     Audio, BaseUrl, Downloaded, Error, Job, Progress, PurchaseOptions, Settings, Sink, Submission,
-    Track,
+    Track, Transport,
 };
 use genrex_file::Existing;
 use tokio::io::AsyncWrite;
@@ -61,6 +62,36 @@ impl Client {
     #[must_use]
     pub fn on_progress(&self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.inner.on_progress(watcher).into()
+    }
+
+    /// What carries its requests.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        self.inner.transport()
+    }
+
+    /// The same client over another transport: one that wraps this one's to record, to trace, to inject
+    /// faults.
+    #[must_use]
+    pub fn with_transport(&self, transport: impl Transport + 'static) -> Self {
+        Self {
+            inner: self.inner.with_transport(transport),
+        }
+    }
+
+    /// What keeps its purchases, if anything does: to look into.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.inner.ledger()
+    }
+
+    /// Looks at the balance, has the ledger keep the look, and says whose credits these are. Free.
+    ///
+    /// # Errors
+    ///
+    /// As [`reconcile`](Self::reconcile)'s.
+    pub async fn account(&self) -> Result<Account, Error> {
+        self.inner.account().await
     }
 
     /// Submits a prompt. **Costs credits**; is never sent a second time unless it is proved that the

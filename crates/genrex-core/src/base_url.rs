@@ -175,7 +175,7 @@ mod tests {
         }
         let base = BaseUrl::new("https://gateway.example/genrex/").unwrap();
         assert_eq!(
-            base.of(Endpoint::Balance),
+            base.of::<genrex_proto::BalanceRequest>(),
             "https://gateway.example/genrex/v1/text2music/getBalance"
         );
         assert_eq!(

@@ -183,6 +183,14 @@ impl<O: Call> SignedCall<O> {
         })))
     }
 
+    /// What of a success has come so far, while more is awaited.
+    pub(crate) fn so_far(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Exchanging(exchange) => exchange.so_far(),
+            State::Due(_) | State::Done(_) => None,
+        }
+    }
+
     /// Which attempt the next one is, from 1.
     pub(crate) const fn attempt(&self) -> u32 {
         self.attempts + 1
@@ -322,7 +330,13 @@ impl<O: Call> Machine for SignedCall<O> {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match (&mut self.state, outcome) {
             (State::Exchanging(exchange), outcome) => {
-                if let Some(answer) = exchange.receive(outcome) {
+                let answer = match exchange.receive(outcome) {
+                    // A paid call's connection is its own: nothing is gained by reading on to its end, and an id
+                    // that is here is kept the sooner.
+                    None if O::CHARGE == Charge::Paid => exchange.end_if_whole(),
+                    answer => answer,
+                };
+                if let Some(answer) = answer {
                     self.concluded(answer, now);
                 }
             }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
-use genrex_ledger::{Entry, Ledger, Limits, LocalId, Reconciliation, Resolution};
+use genrex_ledger::{Account, Entry, Ledger, Limits, LocalId, Reconciliation, Resolution};
 use genrex_proto::{
     Balance, BalanceRequest, GenerateRequest, Generation, QueryId, RetrieveRequest,
 };
@@ -19,7 +19,7 @@ use crate::call::{Call, SignedCall, Terms};
 use crate::download::{Download, Downloaded};
 use crate::driver::{Ports, drive};
 use crate::machine::Machine;
-use crate::purchase::{Keeping, Purchase, PurchaseOptions};
+use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions};
 use crate::reconcile::{Reconcile, Recover, Resolve};
 use crate::session::Session;
 use crate::sink::NoSink;
@@ -210,6 +210,20 @@ impl Client {
     /// What the failure table says.
     pub async fn balance(&self) -> Result<Balance, Error> {
         self.call(&BalanceRequest).await
+    }
+
+    /// Looks at the balance, has the ledger keep the look, and says whose credits these are. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`], what the failure table says of the look, and [`ErrorKind::Configuration`] without a
+    /// ledger.
+    pub async fn account(&self) -> Result<Account, Error> {
+        self.needs_ledger()?;
+        let terms = self.terms(self.deadline());
+        let machine = Look::new(Arc::clone(&self.session), terms);
+        let looked = self.run(machine, &mut NoSink).await?;
+        Ok(looked.account)
     }
 
     /// Downloads audio into a sink, which commits it only whole. Free.

@@ -9,16 +9,17 @@ use genrex_proto::{GenerateRequest, Prompt, QueryId, Seconds};
 use genrex_sign::UnixMillis;
 use proptest::prelude::*;
 
-use crate::account::Account;
+use crate::call::Terms;
 use crate::download::Download;
-use crate::machine::{Event, Machine, Step};
-use crate::submit::Submit;
+use crate::machine::{Machine, Outcome, Step};
+use crate::purchase::Purchase;
+use crate::session::Session;
 use crate::testing::keys;
 use crate::transport::{Cancelled, Moment, Now, TransportError, TransportErrorKind};
 use crate::wait::Wait;
-use crate::{Backoff, BaseUrl, Job, Pace, Track};
+use crate::{BaseUrl, Job, Settings, Track};
 
-/// An event that a driver could be the cause of, or a broken one.
+/// An outcome that a driver could be the cause of, or a broken one.
 #[derive(Debug, Clone)]
 enum Told {
     Head(u16),
@@ -33,22 +34,22 @@ enum Told {
 }
 
 impl Told {
-    fn event(&self) -> Event {
+    fn outcome(&self) -> Outcome {
         let lost = || TransportError::new(TransportErrorKind::Closed);
         match self {
             Self::Head(status) => {
                 let mut head = http::Response::new(());
                 *head.status_mut() = http::StatusCode::from_u16(*status).unwrap();
-                Event::Head(Box::new(head.into_parts().0))
+                Outcome::Head(Box::new(head.into_parts().0))
             }
-            Self::SendFailed => Event::SendFailed(lost()),
-            Self::Chunk(bytes) => Event::Chunk(Bytes::from_static(bytes)),
-            Self::End => Event::End,
-            Self::ReadFailed => Event::ReadFailed(lost()),
-            Self::Slept => Event::Slept,
-            Self::Cancelled => Event::Cancelled(Cancelled),
-            Self::Stored => Event::Stored,
-            Self::StoreFailed => Event::StoreFailed(io::ErrorKind::StorageFull.into()),
+            Self::SendFailed => Outcome::SendFailed(lost()),
+            Self::Chunk(bytes) => Outcome::Chunk(Bytes::from_static(bytes)),
+            Self::End => Outcome::End,
+            Self::ReadFailed => Outcome::ReadFailed(lost()),
+            Self::Slept => Outcome::Slept,
+            Self::Cancelled => Outcome::Cancelled(Cancelled),
+            Self::Stored => Outcome::Stored,
+            Self::StoreFailed => Outcome::StoreFailed(io::ErrorKind::StorageFull.into()),
         }
     }
 }
@@ -94,7 +95,7 @@ fn run<M: Machine>(mut machine: M, events: &[(Told, u64)]) -> Option<usize> {
         // Reports are not answered.
         let step = loop {
             match machine.next(now(millis)) {
-                Step::Report(_) => {}
+                Step::Report(_) | Step::Expect(_) => {}
                 step => break step,
             }
         };
@@ -108,7 +109,7 @@ fn run<M: Machine>(mut machine: M, events: &[(Told, u64)]) -> Option<usize> {
             done = Some(count);
         }
         millis += later;
-        machine.receive(now(millis), told.event());
+        machine.receive(now(millis), told.outcome());
     }
     done
 }
@@ -122,12 +123,32 @@ fn name<T>(step: &Step<T>) -> &'static str {
         Step::Restart => "a restart",
         Step::Commit => "a commit",
         Step::Report(_) => "a report",
+        Step::Expect(_) => "an announcement",
+        Step::Keep(_) => "a question to the ledger",
         Step::Done(_) => "an end",
     }
 }
 
-fn account() -> Arc<Account> {
-    Arc::new(Account::new(BaseUrl::default(), keys(), 7).unwrap())
+fn session() -> Arc<Session> {
+    Arc::new(Session::new(BaseUrl::default(), keys(), 7).unwrap())
+}
+
+fn terms(deadline: Option<Moment>) -> Terms {
+    Terms {
+        deadline,
+        settings: Settings::default(),
+        retries: true,
+        grace: None,
+    }
+}
+
+fn purchase(deadline: Option<Moment>) -> Purchase {
+    let request = GenerateRequest::new(Prompt::new("music").unwrap(), Seconds::MIN);
+    Purchase::new(session(), request, terms(deadline), None)
+}
+
+fn wait(deadline: Option<Moment>) -> Wait {
+    Wait::new(session(), job(), terms(deadline), false)
 }
 
 fn job() -> Job {
@@ -140,15 +161,12 @@ proptest! {
     #[test]
     fn nothing_comes_after_done(events in prop::collection::vec(told(), 1..120)) {
         let deadline = Some(Moment::new(Duration::from_secs(300)));
-        let request = GenerateRequest::new(Prompt::new("music").unwrap(), Seconds::MIN);
-        run(Submit::new(account(), &request, deadline, Backoff::default()), &events);
-
-        let limit = Some(Duration::from_secs(300));
-        run(Wait::new(account(), job(), Pace::Growing, limit, deadline), &events);
+        run(purchase(deadline), &events);
+        run(wait(deadline), &events);
 
         let generation = genrex_proto::Generation::from_json(COMPLETED).unwrap();
         let track = Track::new(generation, BaseUrl::default().address_policy(), Duration::ZERO, 1).unwrap();
-        let download = Download::new(account(), track.audio().clone(), Backoff::default(), deadline);
+        let download = Download::new(session(), track.audio().clone(), terms(deadline), None);
         run(download, &events);
     }
 }
@@ -156,7 +174,6 @@ proptest! {
 /// The property above means something: the usual course of events does end each machine.
 #[test]
 fn the_usual_course_ends() {
-    let request = GenerateRequest::new(Prompt::new("music").unwrap(), Seconds::MIN);
     let usual = |body: &'static [u8]| {
         [
             (Told::Head(200), 0),
@@ -165,8 +182,6 @@ fn the_usual_course_ends() {
             (Told::Slept, 0),
         ]
     };
-    let submit = Submit::new(account(), &request, None, Backoff::default());
-    assert_eq!(run(submit, &usual(COMPLETED)), Some(3));
-    let wait = Wait::new(account(), job(), Pace::Growing, None, None);
-    assert_eq!(run(wait, &usual(COMPLETED)), Some(3));
+    assert_eq!(run(purchase(None), &usual(COMPLETED)), Some(3));
+    assert_eq!(run(wait(None), &usual(COMPLETED)), Some(3));
 }

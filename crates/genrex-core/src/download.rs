@@ -467,7 +467,7 @@ impl Machine for Download {
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match (&mut self.state, outcome) {
-            (State::Done(_), _) => {}
+            (State::Done(_), _) | (State::Due(_), Outcome::Slept) => {}
             (State::Renewing(call), outcome) => call.receive(now, outcome),
             (State::AwaitingHead, Outcome::Head(head)) => self.head(&head, now),
             (State::Reading, Outcome::Chunk(bytes)) => self.chunk(bytes, now),

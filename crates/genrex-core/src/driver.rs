@@ -143,3 +143,54 @@ fn stored(result: std::io::Result<()>) -> Outcome {
         Err(error) => Outcome::StoreFailed(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::block_on;
+    use crate::sink::NoSink;
+    use crate::testing::ScriptedTransport;
+    use crate::transport::Now;
+
+    /// Counts down, reporting nothing: the smallest machine.
+    struct Countdown {
+        left: u32,
+        is_done: bool,
+    }
+
+    impl Machine for Countdown {
+        type Output = &'static str;
+
+        fn next(&mut self, _: Now) -> Step<Self::Output> {
+            assert!(!self.is_done, "asked after it was done");
+            if self.left > 0 {
+                return Step::Sleep(Duration::from_secs(1));
+            }
+            self.is_done = true;
+            Step::Done("over")
+        }
+
+        fn receive(&mut self, _: Now, outcome: Outcome) {
+            assert!(matches!(outcome, Outcome::Slept));
+            self.left -= 1;
+        }
+    }
+
+    #[test]
+    fn the_driver_does_nothing_after_done() {
+        let wire = ScriptedTransport::new([]);
+        let mut machine = Countdown {
+            left: 3,
+            is_done: false,
+        };
+        let ports = Ports {
+            transport: &wire,
+            ledger: None,
+            watcher: &|_| (),
+        };
+        assert_eq!(block_on(drive(&mut machine, ports, &mut NoSink)), "over");
+        assert_eq!(wire.elapsed(), Duration::from_secs(3));
+    }
+}

@@ -42,6 +42,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base_url;
+mod batch;
 mod block_on;
 mod call;
 mod client;
@@ -67,6 +68,7 @@ mod transport;
 mod wait;
 
 pub use base_url::BaseUrl;
+pub use batch::{RowPolicy, RowStep};
 pub use block_on::block_on;
 pub use client::{AudioChunks, Client, EnvironmentProxy, Setup};
 pub use download::{Downloaded, Sha256Digest};

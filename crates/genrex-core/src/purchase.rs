@@ -139,6 +139,12 @@ impl Purchase {
 
     fn intended(&mut self, answer: Result<Kept, ledger::Error>, account: Account, now: Now) {
         self.state = match answer {
+            // The answer to an earlier try may have been lost, but a job that has come further is not ours to send.
+            Ok(Kept::Entry(entry)) if entry.state != ledger::State::Intended => {
+                let message = format!("job {} is {} already", entry.id, entry.state);
+                let taken = ledger::Error::new(ledger::ErrorKind::Taken, message);
+                State::done(Submission::NotSent(refused(taken, Some(entry.id))))
+            }
             Ok(Kept::Entry(entry)) => {
                 self.entry = Some(*entry);
                 let session = Arc::clone(&self.session);
@@ -237,6 +243,12 @@ impl Purchase {
         };
     }
 
+    fn kept_id(&mut self, mut submit: Submit, now: Now) {
+        let salvaged = submit.kept(now);
+        self.report = salvaged.map(|id| Progress::Salvaged { id });
+        self.state = State::Submitting(submit);
+    }
+
     fn kept_outcome(&mut self, submission: Submission, answer: Result<Kept, ledger::Error>) {
         let is_alone = self.entry.as_ref().is_some_and(|entry| entry.alone);
         self.state = match (answer, submission) {
@@ -299,16 +311,12 @@ impl Machine for Purchase {
                     }
                     None => self.state = State::Submitting(submit),
                 },
-                State::KeepingId(mut submit, id) => match self.local() {
+                State::KeepingId(submit, id) => match self.local() {
                     Some(local) => {
                         let step = Step::keep(Keep::Event(local, Event::Unconfirmed(id.clone())));
                         return self.back(State::KeepingId(submit, id), step);
                     }
-                    None => {
-                        submit.confirm(now);
-                        self.state = State::Submitting(submit);
-                        return Step::Report(Progress::Salvaged { id });
-                    }
+                    None => self.kept_id(submit, now),
                 },
                 State::KeepingOutcome(submission) => match self.local() {
                     Some(local) => {
@@ -357,12 +365,8 @@ impl Machine for Purchase {
                 self.intended(answer, intent.account, now);
             }
             (State::KeepingSent(submit), Outcome::Kept(answer)) => self.kept_sent(submit, answer),
-            (State::KeepingId(mut submit, id), Outcome::Kept(_)) => {
-                // Kept or not, it is confirmed: the outcome is kept in any case.
-                submit.confirm(now);
-                self.state = State::Submitting(submit);
-                let _ = id;
-            }
+            // Kept or not, it goes on: the outcome is kept in any case.
+            (State::KeepingId(submit, _), Outcome::Kept(_)) => self.kept_id(submit, now),
             (State::KeepingOutcome(submission), Outcome::Kept(answer)) => {
                 self.kept_outcome(submission, answer);
             }

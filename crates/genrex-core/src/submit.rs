@@ -22,6 +22,8 @@ use crate::{Error, ErrorKind, Evidence, Job};
 pub(crate) struct Submit {
     session: Arc<Session>,
     terms: Terms,
+    /// An id that stands whole in an answer which is not whole yet, and whether it was handed on to be kept.
+    early: Option<(QueryId, bool)>,
     state: State,
 }
 
@@ -44,7 +46,7 @@ pub(crate) enum Wants {
     Step(Step<Submission>),
     /// To send a paid request now: [`Submit::send`] does. The number is the attempt's, from 1.
     Leave(u32),
-    /// That this id is kept as unconfirmed: then [`Submit::confirm`].
+    /// That this id is kept as unconfirmed; then [`Submit::kept`].
     Keep(QueryId),
 }
 
@@ -54,11 +56,18 @@ impl Submit {
         Self {
             session,
             terms,
+            early: None,
             state: State::Submitting(Box::new(call)),
         }
     }
 
     pub(crate) fn wants(&mut self, now: Now) -> Wants {
+        if let Some((id, is_handed_on)) = &mut self.early
+            && !*is_handed_on
+        {
+            *is_handed_on = true;
+            return Wants::Keep(id.clone());
+        }
         match &mut self.state {
             State::Submitting(call) => match call.wish(now) {
                 Wish::Leave => Wants::Leave(call.attempt()),
@@ -90,8 +99,17 @@ impl Submit {
         }
     }
 
-    /// Asks the service whether it knows a salvaged id.
-    pub(crate) fn confirm(&mut self, now: Now) {
+    /// An id was kept, as far as it could be: one of a broken answer is asked after. Returns it then.
+    pub(crate) fn kept(&mut self, now: Now) -> Option<QueryId> {
+        let id = match &self.state {
+            State::Salvaged(id, _) => id.clone(),
+            State::Submitting(_) | State::Confirming { .. } | State::Over => return None,
+        };
+        self.confirm(now);
+        Some(id)
+    }
+
+    fn confirm(&mut self, now: Now) {
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Salvaged(id, failure) => {
                 let mut terms = self.terms;
@@ -110,7 +128,13 @@ impl Submit {
 
     pub(crate) fn receive(&mut self, now: Now, outcome: Outcome) {
         match &mut self.state {
-            State::Submitting(call) => call.receive(now, outcome),
+            State::Submitting(call) => {
+                call.receive(now, outcome);
+                if self.early.is_none() {
+                    let id = call.so_far().and_then(QueryId::salvage);
+                    self.early = id.map(|id| (id, false));
+                }
+            }
             State::Confirming { call, .. } => call.receive(now, outcome),
             State::Salvaged(..) | State::Over => {}
         }

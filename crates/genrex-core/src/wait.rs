@@ -241,7 +241,11 @@ impl Wait {
             Next::AgainInGrace(tries, _) => {
                 let accepted_at = self.job.accepted_at();
                 let in_grace = accepted_at.is_some_and(|at| now.moment.since(at) < GRACE);
-                if in_grace { Tries::ToDeadline } else { tries }
+                if in_grace {
+                    self.last_failure = Some(error);
+                    return self.pause_or_end(asked, is_last, now);
+                }
+                tries
             }
         };
         if self.streak.exhausts(class, tries) {

@@ -1,5 +1,6 @@
 use bytes::{Bytes, BytesMut};
 use genrex_proto::Excerpt;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 
 use crate::machine::Outcome;
@@ -94,6 +95,21 @@ impl Exchange {
                 TransportErrorKind::Other,
             ))),
         }
+    }
+
+    /// What of a success has come so far.
+    pub(crate) fn so_far(&self) -> Option<&[u8]> {
+        let head = self.head.as_ref()?;
+        head.status.is_success().then_some(&self.body[..])
+    }
+
+    /// Ends a success whose announced length is here, without reading on to its end.
+    pub(crate) fn end_if_whole(&mut self) -> Option<Answer> {
+        let head = self.head.as_ref()?;
+        let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+        let is_whole = length.parse() == Ok(self.body.len()) && head.status.is_success();
+        let head = self.head.take_if(|_| is_whole)?;
+        Some(self.answered(head))
     }
 
     fn chunk(&mut self, chunk: &[u8], head: Box<Parts>) -> Option<Answer> {
