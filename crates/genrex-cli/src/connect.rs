@@ -120,7 +120,8 @@ impl Target {
         let sandbox = Sandbox::start(Options::default())
             .await
             .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
-        let refused = |error| Failure::credentials("the sandbox's keys are refused").because(&error);
+        let refused =
+            |error| Failure::credentials("the sandbox's keys are refused").because(&error);
         let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
         let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
         Ok(Self {

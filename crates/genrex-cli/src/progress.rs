@@ -1,8 +1,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use genrex_async::core::proto::Escaped;
 use genrex_async::Progress;
+use genrex_async::core::proto::Escaped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;

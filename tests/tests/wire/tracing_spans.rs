@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use genrex_core::testing::keys;
-use genrex_tests::{Act, Stack, FaultServer, answer, json};
+use genrex_tests::{Act, FaultServer, Stack, answer, json};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
