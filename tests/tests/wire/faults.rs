@@ -245,7 +245,7 @@ fn a_redirect_of_a_signed_call_is_not_followed_to_anywhere() {
             let submission = stack.run(client.submit(&request()));
             assert_eq!(
                 outcome(&submission),
-                ("refused", Some(ErrorKind::UnexpectedAnswer))
+                ("ambiguous", Some(ErrorKind::Ambiguous))
             );
             stack.run(client.balance()).unwrap_err();
             stack.run(client.wait(&job())).unwrap_err();

@@ -72,7 +72,7 @@ fn assert_adds_up(report: &Value) {
 }
 
 /// How many pieces a folder holds.
-fn wavs(folder: &std::path::Path) -> usize {
+fn wavs(folder: &Path) -> usize {
     let files = fs::read_dir(folder).unwrap().flatten();
     let is_wav = |file: &fs::DirEntry| file.path().extension().is_some_and(|it| it == "wav");
     files.filter(is_wav).count()
