@@ -9,7 +9,6 @@ use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, Event, Filter, Intent, Ledger, LocalId, Look, Past,
 };
 
-use crate::connection;
 use crate::failure::{Failure, Trouble};
 use crate::group::Writer;
 use crate::options::Options;
@@ -67,7 +66,7 @@ impl SqliteLedger {
     pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
-            let writer = Writer::begin(path, connection::open(path, options)?)?;
+            let writer = Writer::open(path, options)?;
             let rescue = writer.rescue().path().to_owned();
             Self::start(path, rescue, true, move |queue| writer.run(&queue))
         };
@@ -85,7 +84,7 @@ impl SqliteLedger {
         let open = || {
             let place = Place::find(path)?;
             let rescue = place.rescue();
-            let reader = Reader::begin(path, place)?;
+            let reader = Reader::open(path, place)?;
             Self::start(path, rescue, false, move |queue| reader.run(&queue))
         };
         open().map_err(|failure| to_error(failure, path))

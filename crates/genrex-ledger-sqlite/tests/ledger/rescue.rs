@@ -83,6 +83,23 @@ fn an_outcome_is_put_beside_and_applied_before_the_next_write() {
     assert_eq!(entry(&open(&path), one).query_id.unwrap().as_str(), "QRY_1");
 }
 
+/// It is not in memory only for as long as another process may hold the file.
+#[test]
+fn an_outcome_that_has_to_wait_is_put_beside_meanwhile() {
+    let (_folder, path) = place();
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let id = send(&ledger, "music");
+    let held = hold(&path);
+    let event = accepted("QRY_1");
+    let mut outcome = ledger.record(id, &event, NOW);
+    crate::support::begin(&mut outcome);
+    crate::support::until("it is put beside", || rescued(&ledger).contains("QRY_1"));
+    held.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(wait(outcome).unwrap().state, State::Accepted);
+    assert!(!ledger.rescue_path().exists());
+    assert_eq!(wait(ledger.history(id)).unwrap().len(), 3, "once");
+}
+
 #[test]
 fn an_outcome_is_applied_at_the_next_start() {
     let (_folder, path, ledger) = impatient();
