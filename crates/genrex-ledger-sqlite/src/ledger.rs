@@ -247,3 +247,50 @@ impl Ledger for SqliteLedger {
         self.read(move |store| store.credits(&account)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+
+    use super::*;
+
+    /// What has a defect.
+    struct Defect;
+
+    impl Keep for Defect {
+        type Kept = ();
+        type Answer = ();
+
+        fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
+            store.connection.execute("DELETE FROM credits", [])?;
+            panic!("a defect, for the sake of a test");
+        }
+
+        fn answer(self, (): ()) {}
+    }
+
+    /// The other callers of a process are not to end with one.
+    #[test]
+    fn a_defect_ends_one_transaction_and_not_the_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(folder.path().join("genrex/ledger.db")).unwrap();
+        let account = Account::new("https://api.genrex.com", "u1");
+        let alias = Alias::new("https://api.genrex.com", "key");
+        block_on(ledger.observe(&alias, &account, &Look::new(7), 1)).unwrap();
+        let before = block_on(ledger.credits(&account)).unwrap();
+        assert_ne!(before, Credits::new());
+        let error = block_on(ledger.write(Defect)).unwrap_err();
+        assert!(error.to_string().contains("defect"), "{error}");
+        let read: Result<(), Error> =
+            block_on(ledger.read(|_| panic!("another, for the sake of a test")));
+        read.unwrap_err();
+        assert_eq!(block_on(ledger.credits(&account)).unwrap(), before);
+        block_on(ledger.observe(&alias, &account, &Look::new(8), 2)).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_goes_wherever_a_client_goes() {
+        fn is_at_home_anywhere<T: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
+        is_at_home_anywhere::<SqliteLedger>();
+    }
+}
