@@ -70,6 +70,9 @@ pub(crate) trait Write: Send {
     /// Keeps it; says whether it is to stay.
     fn keep(&mut self, store: &Store<'_>) -> Result<(), ()>;
 
+    /// What must not be lost if it cannot be kept.
+    fn outcome(&self) -> Option<(LocalId, &Event, u64)>;
+
     /// What is to be rescued, now that the transaction it was in ended so.
     fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)>;
 
@@ -87,6 +90,10 @@ impl<K: Keep> Write for Asked<K> {
     fn keep(&mut self, store: &Store<'_>) -> Result<(), ()> {
         let kept = self.kept.insert(self.task.keep(store));
         kept.as_ref().map(drop).map_err(drop)
+    }
+
+    fn outcome(&self) -> Option<(LocalId, &Event, u64)> {
+        self.task.outcome()
     }
 
     fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)> {

@@ -41,8 +41,10 @@ fn fail(ledger: &SqliteLedger, id: LocalId, event: &Event) -> Error {
     error
 }
 
+/// What is put beside, without the empty lines that follow it.
 fn rescued(ledger: &SqliteLedger) -> String {
-    fs::read_to_string(ledger.rescue_path()).unwrap_or_default()
+    let text = fs::read_to_string(ledger.rescue_path()).unwrap_or_default();
+    String::from(text.trim_end())
 }
 
 #[test]
@@ -81,6 +83,23 @@ fn an_outcome_is_put_beside_and_applied_before_the_next_write() {
     assert_eq!(history.last().unwrap().at, NOW + 1, "when it happened");
     drop(ledger);
     assert_eq!(entry(&open(&path), one).query_id.unwrap().as_str(), "QRY_1");
+}
+
+/// It is not in memory only for as long as another process may hold the file.
+#[test]
+fn an_outcome_that_has_to_wait_is_put_beside_meanwhile() {
+    let (_folder, path) = place();
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let id = send(&ledger, "music");
+    let held = hold(&path);
+    let event = accepted("QRY_1");
+    let mut outcome = ledger.record(id, &event, NOW);
+    crate::support::begin(&mut outcome);
+    crate::support::until("it is put beside", || rescued(&ledger).contains("QRY_1"));
+    held.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(wait(outcome).unwrap().state, State::Accepted);
+    assert!(!ledger.rescue_path().exists());
+    assert_eq!(wait(ledger.history(id)).unwrap().len(), 3, "once");
 }
 
 #[test]
@@ -208,17 +227,17 @@ fn a_line_that_was_not_ended_is_put_aside_and_swallows_no_other() {
     let ids = [send(&ledger, "one"), send(&ledger, "two")];
     fail(&ledger, ids[0], &accepted("QRY_1"));
     let rescue = ledger.rescue_path().to_owned();
-    let whole = fs::read(&rescue).unwrap();
+    let whole = rescued(&ledger);
     let half = &whole[..whole.len() / 2];
-    fs::write(&rescue, [whole.as_slice(), half].concat()).unwrap();
+    fs::write(&rescue, format!("{whole}\n{half}")).unwrap();
     fail(&ledger, ids[1], &accepted("QRY_2"));
     intend(&ledger, "more");
     assert_eq!(state(&ledger, ids[0]), State::Accepted);
     assert_eq!(state(&ledger, ids[1]), State::Accepted);
     assert!(!rescue.exists());
     assert_eq!(aside(&path), ["ledger.db.rescue.unreadable-1"]);
-    let kept = fs::read(beside(&path, ".rescue.unreadable-1")).unwrap();
-    assert!(kept.windows(half.len()).any(|part| part == half));
+    let kept = fs::read_to_string(beside(&path, ".rescue.unreadable-1")).unwrap();
+    assert!(kept.lines().any(|line| line == half), "{kept}");
 
     fs::write(&rescue, "what is this\n").unwrap();
     drop(ledger);
@@ -293,4 +312,34 @@ fn a_rescue_file_that_is_a_link_is_not_followed_and_nothing_is_bought() {
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
     let refused = wait(ledger.intend(&crate::support::intent("more"), NOW)).unwrap_err();
     assert!(refused.to_string().contains(".rescue"), "{refused}");
+}
+
+/// Run as root: `mount -t tmpfs -o size=2m none /mnt; TMPDIR=/mnt cargo test … -- --ignored full_disk`.
+#[cfg(unix)]
+#[test]
+#[ignore = "it fills the disk that TMPDIR is on, which has to be a small one"]
+fn a_full_disk_has_room_for_an_outcome() {
+    use std::io::Write as _;
+    let (folder, path, ledger) = impatient();
+    let disk = rustix::fs::statvfs(folder.path()).unwrap();
+    assert!(disk.f_blocks * disk.f_frsize < 16 << 20, "a small one");
+    let ids: Vec<LocalId> = (0..20).map(|_| send(&ledger, "music")).collect();
+    let stuffing = folder.path().join("stuffing");
+    let mut file = fs::File::create(&stuffing).unwrap();
+    while file.write_all(&[0; 512]).is_ok() {}
+    let refused = wait(ledger.intend(&crate::support::intent("more"), NOW)).unwrap_err();
+    assert!(refused.to_string().contains("full"), "{refused}");
+    // Some may fit into the log as it is.
+    for id in &ids {
+        if let Err(error) = record(&ledger, *id, &accepted(&format!("QRY_{id}"))) {
+            assert!(!error.to_string().contains("either"), "{error}");
+        }
+    }
+    drop((ledger, file));
+    fs::remove_file(&stuffing).unwrap();
+    let ledger = open(&path);
+    for id in ids {
+        assert_eq!(state(&ledger, id), State::Accepted);
+    }
+    assert!(beside(&path, ".reserve").exists());
 }
