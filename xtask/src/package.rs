@@ -1,0 +1,3 @@
+pub(crate) fn run(_: &xshell::Shell, _: bool) -> anyhow::Result<()> {
+    Ok(())
+}
