@@ -16,6 +16,8 @@ xflags::xflags! {
         cmd sizes {}
         /// Write each library's public surface to its `public-api.txt`.
         cmd public-api {
+            /// Only this library; without it, all
+            optional library: String
             /// Compare with what is kept there instead
             optional --check
         }

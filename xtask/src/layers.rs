@@ -93,7 +93,12 @@ pub(crate) struct Violation {
 }
 
 /// What stands in a source, and may, and why. Keep it empty if you can.
-const ALLOWED: [(&str, &str, &str); 0] = [];
+const ALLOWED: [(&str, &str, &str); 1] = [(
+    "crates/genrex-cli/src/output.rs",
+    "`split_once`",
+    "clap renders its error and the help that follows as one text: only the first part is shown, and nothing \
+     is decided by it",
+)];
 
 pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
     arrows::check(shell)?;

@@ -32,7 +32,9 @@ fn main() -> anyhow::Result<()> {
     match Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Layers(_) => layers::check(&shell),
         XtaskCmd::Sizes(_) => sizes::check(&shell),
-        XtaskCmd::PublicApi(PublicApi { check }) => public_api::run(&shell, check),
+        XtaskCmd::PublicApi(PublicApi { library, check }) => {
+            public_api::run(&shell, library.as_deref(), check)
+        }
         XtaskCmd::Package(Package { no_verify }) => package::run(&shell, no_verify),
         XtaskCmd::Dependencies(_) => dependencies::check(&shell),
         XtaskCmd::Features(_) => features::check(&shell),

@@ -40,13 +40,15 @@ pub(crate) fn as_rustdoc() -> Option<anyhow::Result<()>> {
 }
 
 /// Writes the listings, or only compares them.
-pub(crate) fn run(shell: &Shell, only_check: bool) -> anyhow::Result<()> {
+pub(crate) fn run(shell: &Shell, only: Option<&str>, only_check: bool) -> anyhow::Result<()> {
     let root = shell.current_dir();
     let libraries: Vec<&str> = LAYERS
         .iter()
         .map(|layer| layer.name)
         .filter(|name| root.join("crates").join(name).join("src/lib.rs").exists())
+        .filter(|name| only.is_none_or(|only| only == *name))
         .collect();
+    ensure!(!libraries.is_empty(), "there is no such library");
     let documents = document(shell, &libraries)?;
     let mut changed = Vec::new();
     for library in libraries {
@@ -118,16 +120,23 @@ fn listing(document: &Path) -> anyhow::Result<String> {
     Ok(lines.join("\n") + "\n")
 }
 
-/// Leaves out the methods of derived traits, and the auto traits that a type has; those that it lacks
+/// Leaves out the methods of derived traits, and what the compiler adds by itself; auto traits that a type lacks
 /// (`impl !Send`) stay.
 fn without_derived(lines: &[String]) -> Vec<String> {
-    const AUTO: [&str; 6] = [
+    const AUTO: [&str; 7] = [
         "core::marker::Freeze for",
         "core::marker::Send for",
+        "core::marker::StructuralPartialEq for",
         "core::marker::Sync for",
         "core::marker::Unpin for",
         "core::panic::unwind_safe::",
         "core::marker::UnsafeUnpin for",
+    ];
+    // Whether they are there or not, nobody relies on them.
+    const LACKED: [&str; 3] = [
+        "!core::marker::Freeze",
+        "!core::panic::unwind_safe::",
+        "UnsafeUnpin for",
     ];
     let mut inside = false;
     let mut kept = Vec::new();
@@ -138,7 +147,8 @@ fn without_derived(lines: &[String]) -> Vec<String> {
                 .iter()
                 .any(|derived| rest.contains(&format!(" {derived}")))
                 && rest.contains(" for ");
-            let auto = AUTO.iter().any(|auto| rest.contains(&format!(" {auto}")));
+            let auto = AUTO.iter().any(|auto| rest.contains(&format!(" {auto}")))
+                || LACKED.iter().any(|auto| rest.contains(auto));
             if !auto {
                 kept.push(line.clone());
             }
