@@ -2,11 +2,11 @@
 //!
 //! Every test starts what it needs; nothing sleeps for long and nothing asserts a time.
 
-mod door;
+mod stack;
 mod fault;
 mod recorder;
 
-pub use door::Door;
+pub use stack::Stack;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};
 

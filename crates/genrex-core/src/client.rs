@@ -1,4 +1,6 @@
+mod proxy;
 mod setup;
+mod stream;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -10,7 +12,9 @@ use genrex_proto::{
 };
 use genrex_sign::KeyPair;
 
+pub use self::proxy::EnvironmentProxy;
 pub use self::setup::Setup;
+pub use self::stream::AudioChunks;
 use crate::call::{Call, SignedCall, Terms};
 use crate::download::{Download, Downloaded};
 use crate::driver::{Ports, drive};

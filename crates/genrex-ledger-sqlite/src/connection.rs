@@ -147,3 +147,43 @@ fn uri(path: &Path) -> String {
     }
     uri + "?immutable=1"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without these a transaction that returned might not be on the disk.
+    #[test]
+    fn what_is_committed_is_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("genrex/ledger.db");
+        let written = open(&path, &Options::new()).unwrap();
+        let pragma = |name: &str| -> String {
+            let value = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+            let value = written.connection.pragma_query_value(None, name, value);
+            format!("{:?}", value.unwrap())
+        };
+        assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+        for (name, value) in [
+            ("synchronous", 2),
+            ("fullfsync", 1),
+            ("checkpoint_fullfsync", 1),
+            ("foreign_keys", 1),
+            ("trusted_schema", 0),
+            ("busy_timeout", 30_000),
+            ("locking_mode", -1),
+        ] {
+            let expected = match value {
+                -1 => String::from("Text(\"normal\")"),
+                value => format!("Integer({value})"),
+            };
+            assert_eq!(pragma(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_a_uri() {
+        let path = Path::new("/home/a b/100%?#/l.db");
+        assert_eq!(uri(path), "file:/home/a%20b/100%25%3f%23/l.db?immutable=1");
+    }
+}

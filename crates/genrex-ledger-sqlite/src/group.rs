@@ -41,11 +41,12 @@ impl Writer {
             name: written.name,
             connection: written.connection,
             opened: written.opened,
-            rescue: Rescue::at(written.place.rescue()),
+            rescue: Rescue::at(written.place.rescue(), written.place.reserve()),
             owner: owners.begin()?,
             owners,
         };
         writer.owners.sweep();
+        writer.rescue.hold_space();
         if writer.rescue.is_there() {
             // What cannot be applied now is tried again before each transaction.
             let _ = writer.transaction(&mut []);

@@ -27,7 +27,7 @@ impl Place {
     /// Makes the folder (0700) and the file (0600) if they are not there, and refuses what is unsafe.
     pub(crate) fn prepare(path: &Path) -> Result<Self, Trouble> {
         let folder = folder_of(path);
-        if !folder.exists() {
+        if path.file_name().is_some() && !folder.exists() {
             files::make_folder(&folder).map_err(|error| {
                 Trouble::new(format!(
                     "cannot be kept: its folder {} cannot be made",
@@ -75,6 +75,11 @@ impl Place {
     /// Where an outcome goes that the database cannot take.
     pub(crate) fn rescue(&self) -> PathBuf {
         self.beside(".rescue")
+    }
+
+    /// What holds space for that.
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.beside(".reserve")
     }
 
     /// SQLite's log, from which the database is written, and the index of it.

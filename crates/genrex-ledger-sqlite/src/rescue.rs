@@ -2,6 +2,7 @@
 //! writes to the ledger next.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ use crate::owner::is_named;
 #[derive(Debug, Clone)]
 pub(crate) struct Rescue {
     path: PathBuf,
+    /// Space that is held for it: where a disk is full, it is for the rescue file too.
+    reserve: PathBuf,
 }
 
 /// What happened to a job, and to which one: a number alone would name another job in another ledger.
@@ -34,8 +37,29 @@ pub(crate) struct Line {
 }
 
 impl Rescue {
-    pub(crate) const fn at(path: PathBuf) -> Self {
-        Self { path }
+    pub(crate) const fn at(path: PathBuf, reserve: PathBuf) -> Self {
+        Self { path, reserve }
+    }
+
+    /// Holds space for some hundred lines. Without it lines are kept for as long as the disk has room.
+    pub(crate) fn hold_space(&self) {
+        const BLOCKS: u64 = 8 * 1024;
+        if self.reserve.symlink_metadata().is_ok() {
+            return;
+        }
+        let random = RandomState::new();
+        // Some file systems hold no space for what is all alike.
+        let blocks = (0..BLOCKS).flat_map(|block| random.hash_one(block).to_ne_bytes());
+        let content: Vec<u8> = blocks.collect();
+        let write = |mut file: File| file.write_all(&content).and_then(|()| file.sync_all());
+        if files::create(&self.reserve).and_then(write).is_err() {
+            self.free_space();
+        }
+    }
+
+    /// Whether there was any.
+    fn free_space(&self) -> bool {
+        fs::remove_file(&self.reserve).is_ok()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -49,6 +73,13 @@ impl Rescue {
 
     /// Keeps a line. When it returns, the line survives the loss of power.
     pub(crate) fn keep(&self, line: &Line) -> io::Result<()> {
+        match self.try_keep(line) {
+            Err(_) if self.free_space() => self.try_keep(line),
+            result => result,
+        }
+    }
+
+    fn try_keep(&self, line: &Line) -> io::Result<()> {
         let (mut file, _) = self.lock()?;
         let mut text = Vec::new();
         // What was begun and not ended must not swallow this one.
@@ -129,6 +160,7 @@ impl Pending {
     /// Takes the file away, after what it says was kept.
     pub(crate) fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.rescue.path)?;
+        self.rescue.hold_space();
         files::sync_folder(&folder_of(&self.rescue.path))
     }
 

@@ -183,3 +183,123 @@ fn text(text: &str) -> Value {
 fn name(id: Option<&QueryId>) -> Value {
     id.map(|id| String::from(id.as_str())).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use genrex_ledger::{Account, Look, Refusal, State};
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::*;
+
+    fn verdicts() -> impl Strategy<Value = Reconciliation> {
+        let names = [
+            "charged",
+            "notCharged",
+            "noLookBefore",
+            "noLookSince",
+            "otherJobs",
+            "priceUnknown",
+            "chargeTimeUnknown",
+            "otherMovement",
+        ];
+        prop_oneof![
+            prop::sample::select(names.to_vec()).prop_map(|name| name.parse().unwrap()),
+            any::<u64>()
+                .prop_map(|until| { Reconciliation::Inconclusive(Doubt::NotSettled { until }) }),
+        ]
+    }
+
+    fn looks() -> impl Strategy<Value = Look> {
+        let look = (any::<u64>(), option::of(".*"), option::of(any::<u64>()));
+        look.prop_map(|(used, changed, at)| Look { used, changed, at })
+    }
+
+    prop_compose! {
+        /// An entry of which nothing is left out, in the form that it is kept in elsewhere.
+        fn entries()(
+            id in 1_i64..,
+            texts in (".*", ".*", "[0-9a-f]{64}"),
+            flags in any::<(u8, bool, bool)>(),
+            times in any::<(u64, u64, u64)>(),
+            names in prop::collection::vec(option::of(".*"), 6),
+            ids in (option::of("QRY_[a-z0-9]{1,20}"), option::of("QRY_[a-z0-9]{1,20}")),
+            state in prop::sample::select(State::ALL.to_vec()),
+            refusal in option::of(prop::sample::select(Refusal::ALL.to_vec())),
+            numbers in any::<(Option<u64>, Option<u64>)>(),
+            look in option::of(looks()),
+            verdict in option::of(verdicts()),
+            superseded_by in option::of(1_i64..),
+        ) -> Entry {
+            serde_json::from_value(json!({
+                "id": id,
+                "account": Account::new(&texts.0, "u"),
+                "text": texts.1,
+                "duration": flags.0,
+                "bodySha256": texts.2,
+                "batch": names[0],
+                "row": names[1],
+                "state": state,
+                "queryId": ids.0,
+                "unconfirmedId": ids.1,
+                "refusal": refusal,
+                "expectedCost": numbers.0,
+                "lookBefore": look,
+                "alone": flags.1,
+                "run": names[2],
+                "detail": names[3],
+                "reconciliation": verdict,
+                "resolvedByHand": flags.2,
+                "supersededBy": superseded_by,
+                "path": names[4],
+                "bytes": numbers.1,
+                "sha256": names[5],
+                "createdAt": times.0,
+                "updatedAt": times.1,
+                "serviceAt": times.2,
+            }))
+            .unwrap()
+        }
+    }
+
+    fn kept(entry: &Entry) -> Entry {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(include_str!("../migrations/2.sql"))
+            .unwrap();
+        let insert = format!(
+            "INSERT INTO job ({}, owner) VALUES ({}, 'o')",
+            COLUMNS.join(", "),
+            ["?"; COLUMNS.len()].join(", ")
+        );
+        connection
+            .pragma_update(None, "foreign_keys", false)
+            .unwrap();
+        connection
+            .execute(&insert, params_from_iter(values(entry)))
+            .unwrap();
+        let raw = connection.query_row("SELECT * FROM job", [], Raw::read);
+        raw.unwrap().understand().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_is_read_as_it_was_written(entry in entries()) {
+            prop_assert_eq!(kept(&entry), entry);
+        }
+    }
+
+    /// Who adds a field to an entry has to add its column: without it the field would be lost.
+    #[test]
+    fn each_field_of_an_entry_has_its_columns() {
+        let entry = entries()
+            .new_tree(&mut proptest::test_runner::TestRunner::deterministic())
+            .unwrap()
+            .current();
+        let fields = serde_json::to_value(entry).unwrap();
+        // A look is three columns, and a verdict with its doubt is three.
+        assert_eq!(fields.as_object().unwrap().len(), COLUMNS.len() - 4);
+    }
+}

@@ -1,12 +1,12 @@
-// Taken in once per client: `door`, `run` and `builder` are the parent's.
+// Taken in once per client: `stack`, `run` and `builder` are the parent's.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use genrex_sandbox::{Dialect, Options, Sandbox};
-use genrex_tests::Door;
+use genrex_tests::Stack;
 
-use super::door::{
+use super::stack::{
     ApiKey, ApiSecret, BaseUrl, Client, ErrorKind, Existing, GenerateRequest, KeyPair, Pace,
     Progress, Prompt, QueryId, Seconds, Status, Submission,
 };
@@ -16,7 +16,7 @@ pub(super) fn sandbox(set: impl FnOnce(&mut Options)) -> Sandbox {
     let mut options = Options::default();
     options.render_time = Duration::from_millis(1);
     set(&mut options);
-    Door::runtime().block_on(Sandbox::start(options)).unwrap()
+    Stack::runtime().block_on(Sandbox::start(options)).unwrap()
 }
 
 pub(super) fn client(sandbox: &Sandbox) -> Client {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use genrex_core::testing::keys;
-use genrex_tests::{Act, Door, FaultServer, answer, json};
+use genrex_tests::{Act, Stack, FaultServer, answer, json};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -34,7 +34,7 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[test]
 fn spans_have_the_standard_names_and_no_secret() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
@@ -45,11 +45,11 @@ fn spans_have_the_standard_names_and_no_secret() {
         let store = FaultServer::start([Act::Write(answer(200, &[("ETag", "\"v1\"")], wav()))]);
         let link = format!("{}/1.wav?X-Amz-Signature=presigned-s3cr3t", store.url());
         let server = FaultServer::start([Act::Write(json(503, "{}")), ready_at(&link)]);
-        // The async door's work runs on this thread while it is waited for.
+        // The async stack's work runs on this thread while it is waited for.
         tracing::subscriber::with_default(subscriber, || {
-            let client = client(door, &server.url());
-            let track = door.run(client.wait(&job())).unwrap();
-            fetch(door, &client, &track).unwrap();
+            let client = client(stack, &server.url());
+            let track = stack.run(client.wait(&job())).unwrap();
+            fetch(stack, &client, &track).unwrap();
         });
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let spans: Vec<_> = text
@@ -66,7 +66,7 @@ fn spans_have_the_standard_names_and_no_secret() {
                 "url.full=http://127.0.0.1:",
                 &format!("http.response.status_code={status}"),
             ] {
-                assert!(span.contains(field), "{door:?}: no {field} in {span}");
+                assert!(span.contains(field), "{stack:?}: no {field} in {span}");
             }
         }
         assert!(spans.len() >= 3, "{text}");
@@ -77,7 +77,7 @@ fn spans_have_the_standard_names_and_no_secret() {
             keys().key().as_str(),
             ",v=",
         ] {
-            assert!(!text.contains(secret), "{door:?}: {secret} is in the log");
+            assert!(!text.contains(secret), "{stack:?}: {secret} is in the log");
         }
     }
 }

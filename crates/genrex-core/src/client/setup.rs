@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,15 +31,24 @@ impl Setup {
     /// The variable that holds the base URL, where it is another than the service's own.
     pub const BASE_URL_VARIABLE: &'static str = "GENREX_BASE_URL";
 
-    /// Takes the key pair and the base URL from variables; `lookup` is `std::env::var` and the like.
+    /// Takes the key pair and the base URL from variables; `lookup` is `std::env::var_os` and the like.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Credentials`] if a variable is missing or holds what is no credential,
-    /// [`ErrorKind::Configuration`] if the base URL is refused. None repeats what a variable holds.
-    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    /// [`ErrorKind::Configuration`] if the base URL is refused; what is not UTF-8 is neither. Each names the
+    /// variable, and none repeats what it holds.
+    pub fn from_variables<V: Into<OsString>>(
+        lookup: impl Fn(&str) -> Option<V>,
+    ) -> Result<Self, Error> {
+        let lookup = |name: &str, kind| {
+            let not_utf_8 = |_| Error::new(kind, format!("{name} is refused: it is not UTF-8"));
+            lookup(name)
+                .map(|value| value.into().into_string().map_err(not_utf_8))
+                .transpose()
+        };
         let required = |name: &str| {
-            lookup(name).ok_or_else(|| {
+            lookup(name, ErrorKind::Credentials)?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::Credentials,
                     format!("{name} is not set; GenreX gives out keys on request"),
@@ -52,7 +62,7 @@ impl Setup {
             .map_err(|error| refused(Self::KEY_VARIABLE, error))?;
         let secret = ApiSecret::new(required(Self::SECRET_VARIABLE)?)
             .map_err(|error| refused(Self::SECRET_VARIABLE, error))?;
-        let base_url = match lookup(Self::BASE_URL_VARIABLE) {
+        let base_url = match lookup(Self::BASE_URL_VARIABLE, ErrorKind::Configuration)? {
             Some(url) if !url.is_empty() => BaseUrl::new(&url)?,
             _ => BaseUrl::default(),
         };
@@ -159,6 +169,27 @@ mod tests {
                 shown.contains(names) && !shown.contains("se cret"),
                 "{shown}"
             );
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_not_missing() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        for (name, kind) in [
+            (Setup::KEY_VARIABLE, ErrorKind::Credentials),
+            (Setup::SECRET_VARIABLE, ErrorKind::Credentials),
+            (Setup::BASE_URL_VARIABLE, ErrorKind::Configuration),
+        ] {
+            let lookup = |asked: &str| match asked == name {
+                true => Some(OsString::from_vec(b"k\xff".to_vec())),
+                false => Some(OsString::from("k")).filter(|_| asked != Setup::BASE_URL_VARIABLE),
+            };
+            let error = Setup::from_variables(lookup).unwrap_err();
+            assert_eq!(error.kind(), kind);
+            let shown = error.to_string();
+            assert!(shown.contains(name) && shown.contains("UTF-8"), "{shown}");
         }
     }
 }

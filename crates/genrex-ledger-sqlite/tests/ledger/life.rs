@@ -137,15 +137,20 @@ fn a_released_job_is_ended_at_once_and_one_of_another_living_process_is_not() {
 #[test]
 fn what_is_queued_is_kept_before_the_ledger_is_closed() {
     let (_folder, path, ledger) = ledger();
-    let id = send(&ledger, "music");
+    let (id, released) = (send(&ledger, "music"), send(&ledger, "other"));
+    let held = by_hand(&path);
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
     {
         let event = accepted("QRY_1");
         let mut outcome = ledger.record(id, &event, NOW);
         begin(&mut outcome);
     }
-    let released = send(&ledger, "other");
     ledger.release(released, NOW);
-    drop(ledger);
+    let closing = std::thread::spawn(move || drop(ledger));
+    crate::support::rest();
+    assert!(!closing.is_finished());
+    held.execute_batch("ROLLBACK").unwrap();
+    closing.join().unwrap();
     let ledger = SqliteLedger::open(&path).unwrap();
     assert_eq!(state(&ledger, id), State::Accepted);
     assert_eq!(state(&ledger, released), State::Ambiguous);
@@ -158,11 +163,13 @@ fn an_intent_whose_future_was_dropped_is_carried_on_by_nobody() {
     let one = intent("before its answer");
     // Nothing is answered while another holds the file.
     let held = by_hand(&path);
-    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hold = || held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let let_go = || held.execute_batch("ROLLBACK").unwrap();
+    hold();
     let mut future = ledger.intend(&one, NOW);
     begin(&mut future);
     drop(future);
-    held.execute_batch("ROLLBACK").unwrap();
+    let_go();
     let states = |ledger: &SqliteLedger| -> Vec<State> {
         let entries = wait(ledger.entries(&Filter::default())).unwrap();
         entries.iter().map(|entry| entry.state).collect()
@@ -170,8 +177,10 @@ fn an_intent_whose_future_was_dropped_is_carried_on_by_nobody() {
     crate::support::until("it is released", || states(&ledger) == [State::NotSent]);
 
     let two = intent("after its answer");
+    hold();
     let mut future = ledger.intend(&two, NOW);
     begin(&mut future);
+    let_go();
     crate::support::until("it is answered", || states(&ledger).len() == 2);
     assert_eq!(states(&ledger), [State::Intended, State::NotSent]);
     drop(future);
@@ -180,9 +189,11 @@ fn an_intent_whose_future_was_dropped_is_carried_on_by_nobody() {
     // A repeated call does not take it from the first.
     let three = intent("twice");
     let id = wait(ledger.intend(&three, NOW)).unwrap().id;
+    hold();
     let mut future = ledger.intend(&three, NOW);
     begin(&mut future);
     drop(future);
+    let_go();
     assert_eq!(states(&ledger)[0], State::Intended);
     record(&ledger, id, &Event::Sent).unwrap();
 }

@@ -4,6 +4,7 @@
 
 mod group;
 mod life;
+mod measure;
 mod migration;
 mod place;
 mod processes;

@@ -125,6 +125,12 @@ pub(crate) fn begin<F: Future + ?Sized>(future: &mut Pin<Box<F>>) {
     assert!(future.as_mut().poll(&mut context).is_pending());
 }
 
+/// Gives other threads a turn.
+#[expect(clippy::disallowed_methods, reason = "another thread is waited for")]
+pub(crate) fn rest() {
+    thread::sleep(std::time::Duration::from_millis(30));
+}
+
 /// Waits until something is so, for ten seconds at most.
 #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {

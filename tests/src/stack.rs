@@ -1,13 +1,13 @@
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use genrex_async::{ReqwestTransport, reqwest};
 use genrex_blocking::UreqTransport;
-use genrex_core::{AddressPolicy, Transport, run_ready};
+use genrex_core::{Transport, block_on};
 use tokio::runtime::Runtime;
 
-/// Which way to the network a test takes.
+/// Which HTTP client a test goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Stack {
     /// reqwest, on a runtime.
     Async,
     /// ureq, on this thread.
@@ -22,7 +22,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("a runtime")
 });
 
-impl Door {
+impl Stack {
     /// Both.
     pub const BOTH: [Self; 2] = [Self::Async, Self::Blocking];
 
@@ -32,7 +32,7 @@ impl Door {
     ///
     /// If it cannot be built.
     #[must_use]
-    pub fn transport(self, policy: AddressPolicy) -> Box<dyn Transport> {
+    pub fn transport(self) -> Arc<dyn Transport> {
         // A second installation is refused, and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
         match self {
@@ -43,10 +43,10 @@ impl Door {
                 };
                 let configure =
                     |http: reqwest::ClientBuilder| http.no_proxy().tls_certs_merge(roots());
-                Box::new(ReqwestTransport::new(policy, configure).expect("a transport"))
+                Arc::new(ReqwestTransport::new(configure).expect("a transport"))
             }
             Self::Blocking => {
-                Box::new(UreqTransport::new(policy, |http| http.proxy(None)).expect("a transport"))
+                Arc::new(UreqTransport::new(|http| http.proxy(None)).expect("a transport"))
             }
         }
     }
@@ -55,11 +55,11 @@ impl Door {
     pub fn run<T>(self, operation: impl Future<Output = T>) -> T {
         match self {
             Self::Async => RUNTIME.block_on(operation),
-            Self::Blocking => run_ready(operation),
+            Self::Blocking => block_on(operation),
         }
     }
 
-    /// The runtime that servers of tests run on, whichever the door.
+    /// The runtime that servers of tests run on, whichever the HTTP client.
     #[must_use]
     pub fn runtime() -> &'static Runtime {
         &RUNTIME
