@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::{
-    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission,
-    Transport, TransportError,
+    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission, Transport,
+    TransportError,
 };
 use genrex_proto::{GenerateRequest, Prompt, Seconds};
 use genrex_sign::{ApiKey, ApiSecret, KeyPair};
-use genrex_tests::{Act, Stack, FaultServer, Received, Recorder, answer, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, answer, json};
 
 use super::{Findings, Setting};
 
