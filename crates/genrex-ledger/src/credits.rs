@@ -8,6 +8,7 @@
 
 mod follow;
 mod hours;
+mod join;
 mod observe;
 mod price;
 mod reconcile;

@@ -97,11 +97,18 @@ pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Err
         let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
         return Err(Error::new(ErrorKind::Transition, message).about(entry.id));
     }
-    // What a person has said stands.
+    // What a person has said stands, and so does what was acted on.
     match entry.reconciliation {
-        Some(found) if entry.resolved_by_hand => Ok(found),
+        Some(found) if entry.resolved_by_hand || entry.superseded_by.is_some() => Ok(found),
         Some(_) | None => Ok(credits.reconcile(entry)),
     }
+}
+
+/// Adds what was kept under an alias, before its account was known, to the account's own credits.
+///
+/// The account's jobs are then those of both.
+pub fn join(credits: &mut Credits, alias: &Credits) {
+    credits.join(alias);
 }
 
 fn beside_prompt(credits: &Credits, rivals: &[Entry]) -> Result<Option<LocalId>, Error> {

@@ -73,6 +73,15 @@ impl Hours {
             .fold(self.before, |sum, credits| sum.saturating_add(*credits))
     }
 
+    /// Adds another's.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.before = self.before.saturating_add(other.before);
+        for (hour, credits) in &other.hours {
+            let joined = self.hours.entry(*hour).or_default();
+            *joined = joined.saturating_add(*credits);
+        }
+    }
+
     /// Forgets the hours of what is too old for any window, and keeps its sum.
     pub(super) fn age(&mut self, now: u64) {
         let kept = self
