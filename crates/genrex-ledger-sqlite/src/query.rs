@@ -127,7 +127,6 @@ mod tests {
             sql::ACCOUNT,
             sql::NAME_ALIAS,
             sql::MOVE_JOBS,
-            sql::MOVE_CREDITS,
             sql::DROP_CREDITS,
             sql::CREDITS,
             sql::KEEP_CREDITS,

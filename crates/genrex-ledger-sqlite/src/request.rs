@@ -262,7 +262,7 @@ impl Keep for Release {
     type Answer = ();
 
     fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
-        store.release(self.id, store.owner, self.now)
+        store.release(self.id, store.owner)
     }
 
     fn answer(self, (): ()) {}

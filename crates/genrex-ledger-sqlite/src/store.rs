@@ -21,8 +21,6 @@ pub(crate) mod sql {
          ON CONFLICT (alias) DO UPDATE SET account = excluded.account, seen_at = excluded.seen_at \
          WHERE account != excluded.account";
     pub(crate) const MOVE_JOBS: &str = "UPDATE job SET account = ?2 WHERE account = ?1";
-    pub(crate) const MOVE_CREDITS: &str =
-        "UPDATE OR IGNORE credits SET account = ?2 WHERE account = ?1";
     pub(crate) const DROP_CREDITS: &str = "DELETE FROM credits WHERE account = ?1";
     pub(crate) const CREDITS: &str = "SELECT credits FROM credits WHERE account = ?1";
     pub(crate) const KEEP_CREDITS: &str = "INSERT INTO credits (account, credits, updated_at) VALUES (?1, ?2, ?3) \
@@ -31,6 +29,8 @@ pub(crate) mod sql {
     pub(crate) const BY_ID: &str = "SELECT * FROM job WHERE id = ?1";
     pub(crate) const KEY: &str = "SELECT key FROM job WHERE id = ?1";
     pub(crate) const OWNER: &str = "SELECT owner FROM job WHERE id = ?1";
+    /// No owner's file has that name, so the owner counts as gone.
+    pub(crate) const DISOWN: &str = "UPDATE job SET owner = 'released' WHERE id = ?1";
     pub(crate) const NEWEST: &str = "SELECT max(id) FROM job";
     pub(crate) const SUPERSEDE: &str = "UPDATE job SET superseded_by = ?2 WHERE id = ?1";
     pub(crate) const NOTE: &str =
@@ -81,14 +81,18 @@ impl Store<'_> {
         if before != *account {
             let both = [before.as_str(), account.as_str()];
             self.execute(sql::MOVE_JOBS, both)?;
-            self.execute(sql::MOVE_CREDITS, both)?;
-            self.execute(sql::DROP_CREDITS, [before.as_str()])?;
         }
         self.execute(
             sql::NAME_ALIAS,
             params![alias.as_str(), account.as_str(), now.cast_signed()],
         )?;
         let mut credits = self.credits(account)?;
+        if before != *account
+            && let Some(kept) = self.kept_credits(&before)?
+        {
+            rules::join(&mut credits, &kept);
+            self.execute(sql::DROP_CREDITS, [before.as_str()])?;
+        }
         credits.observe(look, now);
         self.keep_credits(account, &credits, now)
     }
@@ -136,9 +140,6 @@ impl Store<'_> {
     pub(crate) fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Failure> {
         let entry = self.known(id)?;
         let found = rules::reconcile(&self.credits(&entry.account)?, &entry)?;
-        if entry.resolved_by_hand {
-            return Ok(entry);
-        }
         self.record(id, &Event::Reconciled(found), now)
     }
 
@@ -164,14 +165,12 @@ impl Store<'_> {
         Ok(gone.map(|(id, _)| id).collect())
     }
 
-    /// Ends a job that nobody carries on, if it is the one's who says so, or its owner is gone.
-    pub(crate) fn release(&self, id: LocalId, by: &str, now: u64) -> Result<(), Failure> {
+    /// Leaves a job in flight to whoever recovers next, if it is the one's who says so.
+    pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), Failure> {
         let mut query = self.connection.prepare_cached(sql::OWNER)?;
         let owner: Option<String> = query.query_row([id.0], |row| row.get(0)).optional()?;
         match owner {
-            Some(owner) if owner == by || self.is_gone(&owner) => {
-                self.record(id, &Event::Crashed, now).map(drop)
-            }
+            Some(owner) if owner == by => self.execute(sql::DISOWN, [id.0]),
             Some(_) | None => Ok(()),
         }
     }
@@ -185,7 +184,7 @@ impl Store<'_> {
             return Err(Error::new(ErrorKind::NotFound, message).into());
         }
         match &line.event {
-            Event::Crashed => self.release(line.local_id, &line.owner, line.at),
+            Event::Crashed => self.release(line.local_id, &line.owner),
             event => self.record(line.local_id, event, line.at).map(drop),
         }
     }
@@ -240,14 +239,16 @@ impl Store<'_> {
     }
 
     pub(crate) fn credits(&self, account: &Account) -> Result<Credits, Failure> {
+        Ok(self.kept_credits(account)?.unwrap_or_default())
+    }
+
+    fn kept_credits(&self, account: &Account) -> Result<Option<Credits>, Failure> {
         let mut query = self.connection.prepare_cached(sql::CREDITS)?;
         let json: Option<String> = query
             .query_row([account.as_str()], |row| row.get(0))
             .optional()?;
-        match json {
-            Some(json) => Ok(Credits::from_json(&json)?),
-            None => Ok(Credits::new()),
-        }
+        let credits = json.map(|json| Credits::from_json(&json)).transpose()?;
+        Ok(credits)
     }
 
     fn keep_credits(&self, account: &Account, credits: &Credits, now: u64) -> Result<(), Failure> {
