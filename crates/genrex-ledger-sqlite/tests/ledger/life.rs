@@ -116,7 +116,7 @@ fn the_file_of_an_owner_goes_with_it_and_that_of_a_crashed_one_at_the_next_start
 }
 
 #[test]
-fn a_released_job_is_ended_at_once_and_one_of_another_living_process_is_not() {
+fn a_released_job_is_found_and_one_of_another_living_process_is_not() {
     let (_folder, path, ours) = ledger();
     let theirs = SqliteLedger::open(&path).unwrap();
     let (intended, sent) = (intend(&ours, "one"), send(&ours, "two"));
@@ -124,6 +124,9 @@ fn a_released_job_is_ended_at_once_and_one_of_another_living_process_is_not() {
     for id in [intended, sent, other, LocalId(99)] {
         ours.release(id, NOW + 3);
     }
+    let found = wait(ours.recover(NOW + 4)).unwrap();
+    let found: Vec<_> = found.iter().map(|entry| entry.id).collect();
+    assert_eq!(found, [intended, sent]);
     assert_eq!(state(&ours, intended), State::NotSent);
     assert_eq!(state(&ours, sent), State::Ambiguous);
     assert_eq!(state(&ours, other), State::Sent);
@@ -153,8 +156,9 @@ fn what_is_queued_is_kept_before_the_ledger_is_closed() {
     closing.join().unwrap();
     let ledger = SqliteLedger::open(&path).unwrap();
     assert_eq!(state(&ledger, id), State::Accepted);
+    let found = wait(ledger.recover(NOW)).unwrap();
+    assert_eq!(found.len(), 1);
     assert_eq!(state(&ledger, released), State::Ambiguous);
-    assert_eq!(wait(ledger.recover(NOW)).unwrap(), []);
 }
 
 #[test]
@@ -171,6 +175,7 @@ fn an_intent_whose_future_was_dropped_is_carried_on_by_nobody() {
     drop(future);
     let_go();
     let states = |ledger: &SqliteLedger| -> Vec<State> {
+        wait(ledger.recover(NOW)).unwrap();
         let entries = wait(ledger.entries(&Filter::default())).unwrap();
         entries.iter().map(|entry| entry.state).collect()
     };

@@ -136,6 +136,8 @@ fn a_job_that_nobody_carries_on_is_ended_when_the_file_is_free_again() {
     crate::support::until("it is rescued", || rescued(&ledger).lines().count() == 2);
     held.execute_batch("ROLLBACK").unwrap();
     intend(&ledger, "more");
+    let found = futures_executor::block_on(ledger.recover(NOW)).unwrap();
+    assert_eq!(found.len(), 1);
     assert_eq!(state(&ledger, own), State::Ambiguous);
     assert_eq!(state(&ledger, other), State::Sent, "it was not its to say");
     assert!(!ledger.rescue_path().exists());
@@ -312,34 +314,4 @@ fn a_rescue_file_that_is_a_link_is_not_followed_and_nothing_is_bought() {
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
     let refused = wait(ledger.intend(&crate::support::intent("more"), NOW)).unwrap_err();
     assert!(refused.to_string().contains(".rescue"), "{refused}");
-}
-
-/// Run as root: `mount -t tmpfs -o size=2m none /mnt; TMPDIR=/mnt cargo test … -- --ignored full_disk`.
-#[cfg(unix)]
-#[test]
-#[ignore = "it fills the disk that TMPDIR is on, which has to be a small one"]
-fn a_full_disk_has_room_for_an_outcome() {
-    use std::io::Write as _;
-    let (folder, path, ledger) = impatient();
-    let disk = rustix::fs::statvfs(folder.path()).unwrap();
-    assert!(disk.f_blocks * disk.f_frsize < 16 << 20, "a small one");
-    let ids: Vec<LocalId> = (0..20).map(|_| send(&ledger, "music")).collect();
-    let stuffing = folder.path().join("stuffing");
-    let mut file = fs::File::create(&stuffing).unwrap();
-    while file.write_all(&[0; 512]).is_ok() {}
-    let refused = wait(ledger.intend(&crate::support::intent("more"), NOW)).unwrap_err();
-    assert!(refused.to_string().contains("full"), "{refused}");
-    // Some may fit into the log as it is.
-    for id in &ids {
-        if let Err(error) = record(&ledger, *id, &accepted(&format!("QRY_{id}"))) {
-            assert!(!error.to_string().contains("either"), "{error}");
-        }
-    }
-    drop((ledger, file));
-    fs::remove_file(&stuffing).unwrap();
-    let ledger = open(&path);
-    for id in ids {
-        assert_eq!(state(&ledger, id), State::Accepted);
-    }
-    assert!(beside(&path, ".reserve").exists());
 }
