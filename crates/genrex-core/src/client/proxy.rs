@@ -128,15 +128,7 @@ mod tests {
         ];
         for (variables, expected) in cases {
             let proxy = read(variables, false).unwrap();
-<<<<<<< HEAD
-            assert_eq!(
-                proxy.map(|proxy| proxy.variable),
-                expected,
-                "{variables:?}"
-            );
-=======
             assert_eq!(proxy.map(|proxy| proxy.variable), expected, "{variables:?}");
->>>>>>> w-clients
         }
         let proxy = read(
             &[("ALL_PROXY", "http://u:pw@a:1"), ("NO_PROXY", "b,c")],
@@ -160,14 +152,6 @@ mod tests {
             let error = read(&[(name, value)], false).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{value}");
             let shown = format!("{error} {error:?}");
-<<<<<<< HEAD
-            assert!(
-                shown.contains(name) && !shown.contains("secret"),
-                "{shown}"
-            );
-        }
-        assert!(read(&[("ALL_PROXY", "socks5://a:1")], true).unwrap().is_some());
-=======
             assert!(shown.contains(name) && !shown.contains("secret"), "{shown}");
         }
         assert!(
@@ -175,7 +159,6 @@ mod tests {
                 .unwrap()
                 .is_some()
         );
->>>>>>> w-clients
     }
 
     #[cfg(unix)]
