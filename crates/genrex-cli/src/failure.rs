@@ -90,6 +90,10 @@ impl Failure {
 
     /// Why a purchase did not come to a job.
     pub(crate) async fn of_purchase(error: Error, connection: &Connection) -> Self {
+        if error.kind() == ErrorKind::Cancelled {
+            let message = "interrupted; nothing was bought";
+            return Self::new(Code::Interrupted, "interrupted", message);
+        }
         let is_bought = error.kind() == ErrorKind::AlreadyBought;
         let job = error.local_id().filter(|_| is_bought);
         let failure = Self::from(error);

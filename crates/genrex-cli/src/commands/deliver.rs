@@ -88,20 +88,20 @@ impl Errand {
         let outcome = match outcome {
             Some(Err(error)) if error.kind() != ErrorKind::Cancelled => Err(error),
             Some(Ok(done)) => Ok(done),
-            Some(Err(_)) | None => return Err(self.interrupted(job.id())),
+            Some(Err(_)) | None => return Err(self.interrupted(job.id(), delivery)),
         };
         let (track, delivered) =
             outcome.map_err(|error| failed(error, job.id(), resume.clone(), paid))?;
         show(&track, delivered, &output).map_err(|failure| failure.resumable(job.id(), resume))
     }
 
-    pub(crate) fn interrupted(&self, id: &QueryId) -> Failure {
+    pub(crate) fn interrupted(&self, id: &QueryId, delivery: &Delivery) -> Failure {
         Failure::new(
             Code::Interrupted,
             "interrupted",
             "interrupted; the job goes on at the service",
         )
-        .resumable(id, self.connection.resume(id))
+        .resumable(id, self.resume(id, delivery))
     }
 
     fn resume(&self, id: &QueryId, delivery: &Delivery) -> Option<String> {

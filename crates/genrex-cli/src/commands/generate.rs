@@ -40,7 +40,7 @@ pub(crate) async fn run(
         connection,
         output: *output,
     };
-    let job = buy(&mut errand, &request, options(&generate)).await?;
+    let job = buy(&mut errand, &request, options(&generate), delivery).await?;
     if generate.no_wait {
         return print_job(&job, &errand.connection, output);
     }
@@ -82,6 +82,7 @@ async fn buy(
     errand: &mut Errand,
     request: &GenerateRequest,
     options: PurchaseOptions,
+    delivery: &Delivery,
 ) -> Result<Job, Failure> {
     let display = errand.display.clone();
     let client = errand
@@ -107,14 +108,14 @@ async fn buy(
             .resumable(job.id(), errand.connection.resume(job.id())));
     }
     if stop.is_asked() {
-        return Err(errand.interrupted(job.id()));
+        return Err(errand.interrupted(job.id(), delivery));
     }
     Ok(job)
 }
 
 fn abandoned(connection: &Connection) -> Failure {
     if !connection.stop.was_paid_on_its_way() {
-        let message = "interrupted; nothing was charged";
+        let message = "interrupted; nothing was bought";
         return Failure::new(Code::Interrupted, "interrupted", message);
     }
     let message = "the submit was given up on its way, and may have been charged";
