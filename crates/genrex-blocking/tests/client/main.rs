@@ -1,0 +1,11 @@
+//! What users meet: the builder, purchases under a ledger, audio streams, the canceller, the network's limits, the
+//! environment.
+
+mod builder;
+mod canceller;
+mod downloads;
+mod environment;
+mod network;
+mod purchases;
+mod streams;
+mod support;
