@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_core::Stream;
 use genrex_async::core::TransportErrorKind;
 use genrex_async::core::testing::{Reply, ScriptedTransport};
-use genrex_async::{AudioStream, Error, ErrorKind};
+use genrex_async::{AudioStream, Error, ErrorKind, QueryId};
 
 use crate::support::{Endless, announcing, builder, half, ready, rest, storage, track, wav, whole};
 
@@ -44,7 +44,7 @@ async fn fails(replies: impl IntoIterator<Item = Reply>) -> Error {
         "whoever counts to the length sees a whole file"
     );
     let error = error.expect("a clean end");
-    assert_eq!(error.query_id().map(|id| id.as_str()), Some("QRY_1"));
+    assert_eq!(error.query_id().map(QueryId::as_str), Some("QRY_1"));
     error
 }
 
