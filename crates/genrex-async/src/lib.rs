@@ -67,3 +67,8 @@ pub use transport::ReqwestTransport;
 
 pub use genrex_core as core;
 pub use reqwest;
+
+/// The examples of the package's first page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

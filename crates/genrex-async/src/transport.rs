@@ -18,8 +18,8 @@ use crate::tls;
 
 /// A [`Transport`] over reqwest.
 ///
-/// It holds one HTTP client a [`Route`]: the paid one keeps no connection, the one for assets reaches
-/// only the addresses that it may. Plain `http`, which is spoken to this machine alone, never goes
+/// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
+/// it may. Plain `http`, which is spoken to this machine alone, never goes
 /// through a proxy that the environment names.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
@@ -181,8 +181,9 @@ impl Body for ReqwestBody {
 /// One HTTP client a way to go.
 #[derive(Debug, Clone)]
 struct Clients {
-    paid: reqwest::Client,
-    api: reqwest::Client,
+    /// Keeps no connection.
+    alone: reqwest::Client,
+    kept_alive: reqwest::Client,
     /// Reaches public addresses alone.
     public: reqwest::Client,
 }
@@ -196,16 +197,16 @@ impl Clients {
         let begin = || configure(tls::with_backend(reqwest::Client::builder()));
         let resolver = FilteringResolver::new(AddressPolicy::PublicOnly, targets.clone());
         Ok(Self {
-            paid: finish(begin().pool_max_idle_per_host(0), timeouts)?,
-            api: finish(begin(), timeouts)?,
+            alone: finish(begin().pool_max_idle_per_host(0), timeouts)?,
+            kept_alive: finish(begin(), timeouts)?,
             public: finish(begin().dns_resolver(Arc::new(resolver)), timeouts)?,
         })
     }
 
     fn of(&self, options: SendOptions) -> &reqwest::Client {
         match (options.route, options.addresses) {
-            (Route::Paid, _) => &self.paid,
-            (Route::Api, _) | (Route::Asset, AddressPolicy::Any) => &self.api,
+            (Route::Paid, _) | (Route::Asset, AddressPolicy::Any) => &self.alone,
+            (Route::Api, _) => &self.kept_alive,
             // A route or a policy that is not known yet gets the strictest.
             (_, _) => &self.public,
         }

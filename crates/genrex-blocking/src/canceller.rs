@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread;
 use std::time::Duration;
@@ -143,22 +143,4 @@ pub(crate) fn sleep(duration: Duration) -> Result<(), Cancelled> {
         None => thread::sleep(duration),
     }
     check()
-}
-
-/// Does what may block for long and cannot be cut short: on a thread of its own, if a canceller is in force,
-/// which is then left to end by itself.
-pub(crate) fn interruptible<T: Send + 'static>(
-    act: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Cancelled> {
-    if !is_in_force() {
-        return Ok(act());
-    }
-    let (sender, receiver) = mpsc::sync_channel(1);
-    thread::spawn(move || sender.send(act()).ok());
-    loop {
-        match receiver.recv_timeout(SLICE) {
-            Ok(result) => return Ok(result),
-            Err(_) => check()?,
-        }
-    }
 }

@@ -13,8 +13,9 @@ use ureq::unversioned::transport::{
     ShutdownHandle, TcpConnector, Transport,
 };
 
-use crate::canceller::{SLICE, check, interruptible, is_in_force};
+use crate::canceller::{SLICE, check, is_in_force};
 use crate::failure::{BeforeSend, GaveUp};
+use crate::interruptible::interruptible;
 
 /// Through a proxy or directly, with TLS where the URL asks for it.
 pub(crate) fn connector() -> impl Connector {
@@ -80,8 +81,7 @@ impl<In: Transport, C: Connector<In>> Connector<In> for Sliced<C> {
             true => {
                 let connector = Arc::clone(&self.0);
                 let details = OwnedDetails::new(details);
-                let connection = interruptible(move || details.connect(&*connector));
-                connection.map_err(|_| GaveUp::error())??
+                interruptible(move || details.connect(&*connector))?
             }
         };
         Ok(connection.map(|inner| Either::B(SlicedTransport(inner))))

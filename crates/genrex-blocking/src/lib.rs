@@ -44,6 +44,7 @@ mod cancelling;
 mod client;
 mod connector;
 mod failure;
+mod interruptible;
 mod proxy;
 mod resolver;
 mod sink;
@@ -71,3 +72,8 @@ pub use transport::{HttpBuilder, UreqTransport};
 
 pub use genrex_core as core;
 pub use ureq;
+
+/// The examples of the package's first page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,8 +5,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::canceller::interruptible;
-use crate::failure::{BeforeSend, Forbidden, GaveUp};
+use crate::failure::{BeforeSend, Forbidden};
+use crate::interruptible::interruptible;
 
 /// Resolves names to the addresses that a policy allows: what is connected to is what was checked.
 #[derive(Debug)]
@@ -29,9 +29,7 @@ impl Resolver for FilteringResolver {
     ) -> Result<ResolvedSocketAddrs, Error> {
         let (name, how) = (uri.clone(), config.clone());
         let found = interruptible(move || DefaultResolver::default().resolve(&name, &how, timeout));
-        let found = found
-            .map_err(|_| BeforeSend::mark(GaveUp::error()))?
-            .map_err(BeforeSend::mark_resolve)?;
+        let found = found.map_err(BeforeSend::mark_resolve)?;
         // The proxy is the user's own choice, and may be private; behind it a target is not resolved here.
         if config.proxy().is_some_and(|proxy| proxy.uri() == uri) {
             return Ok(found);

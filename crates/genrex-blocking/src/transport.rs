@@ -22,8 +22,8 @@ pub type HttpBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
 /// A [`Transport`] over ureq. Its futures are always ready: they block.
 ///
-/// It holds one HTTP client a [`Route`]: the paid one keeps no connection, the one for assets reaches
-/// only the addresses that it may. Plain `http`, which is spoken to this machine alone, never goes
+/// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
+/// it may. Plain `http`, which is spoken to this machine alone, never goes
 /// through a proxy that the environment names.
 #[derive(Debug, Clone)]
 pub struct UreqTransport {
@@ -146,8 +146,9 @@ fn without_proxy(
 /// One HTTP client a way to go.
 #[derive(Debug, Clone)]
 struct Agents {
-    paid: Agent,
-    api: Agent,
+    /// Keeps no connection.
+    alone: Agent,
+    kept_alive: Agent,
     /// Reaches public addresses alone.
     public: Agent,
 }
@@ -156,16 +157,16 @@ impl Agents {
     fn new(configure: &impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
         let begin = || configure(tls::with_backend(Config::builder()));
         Ok(Self {
-            paid: finish(begin().max_idle_connections(0), AddressPolicy::Any)?,
-            api: finish(begin(), AddressPolicy::Any)?,
+            alone: finish(begin().max_idle_connections(0), AddressPolicy::Any)?,
+            kept_alive: finish(begin(), AddressPolicy::Any)?,
             public: finish(begin(), AddressPolicy::PublicOnly)?,
         })
     }
 
     fn of(&self, options: SendOptions) -> &Agent {
         match (options.route, options.addresses) {
-            (Route::Paid, _) => &self.paid,
-            (Route::Api, _) | (Route::Asset, AddressPolicy::Any) => &self.api,
+            (Route::Paid, _) | (Route::Asset, AddressPolicy::Any) => &self.alone,
+            (Route::Api, _) => &self.kept_alive,
             // A route or a policy that is not known yet gets the strictest.
             (_, _) => &self.public,
         }

@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(300);
 
 fn transport() -> ReqwestTransport {
-    ReqwestTransport::new(|http| http.no_proxy()).unwrap()
+    ReqwestTransport::new(reqwest::ClientBuilder::no_proxy).unwrap()
 }
 
 fn get(scheme: &str, port: u16) -> http::Request<Bytes> {

@@ -7,24 +7,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use genrex_async::core::ledger::Once;
 use genrex_async::core::testing::{Reply, ScriptedTransport};
 use genrex_async::core::{
     Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind,
 };
 use genrex_async::{
-    Client, ErrorKind, Limits, MemoryLedger, PurchaseOptions, Resolution, State, Submission,
+    Client, Entry, ErrorKind, Ledger as _, Limits, LocalId, MemoryLedger, PurchaseOptions,
+    Resolution, State, Submission,
 };
 
 use crate::support::{ACCEPTED, builder, request};
 
 fn balance(used: u64) -> Reply {
-    Reply::json(
-        200,
-        format!(
-            r#"{{"_id":"u","email":"a@example.com","apiKeyUsage":{{"totalCredit":1000,"usedCredit":{used},"remainingCredit":{}}}}}"#,
-            1000 - used
-        ),
-    )
+    let json = format!(r#"{{"creditQuota":1000,"usedCredit":{used},"durationLimit":60}}"#);
+    Reply::json(200, json)
 }
 
 fn client(ledger: &MemoryLedger, wire: impl Transport + 'static) -> Client {
@@ -45,8 +42,7 @@ async fn a_submit_is_kept_with_its_outcome() {
     assert_eq!(entry.query_id.as_ref(), Some(job.id()));
 }
 
-async fn ledger_entry(ledger: &MemoryLedger, id: genrex_async::LocalId) -> genrex_async::Entry {
-    use genrex_async::Ledger as _;
+async fn ledger_entry(ledger: &MemoryLedger, id: LocalId) -> Entry {
     ledger.entry(id).await.unwrap().unwrap()
 }
 
@@ -109,7 +105,7 @@ async fn an_ambiguous_submit_is_settled_by_hand() {
         .await
         .unwrap();
     assert_eq!(entry.id, id);
-    assert_ne!(entry.state, State::Ambiguous);
+    assert!(entry.is_not_charged() && entry.resolved_by_hand);
 }
 
 #[tokio::test]
@@ -142,13 +138,37 @@ async fn what_needs_a_ledger_says_so_without_one() {
         .transport(ScriptedTransport::new([]))
         .build()
         .unwrap();
-    let error = client.recover().await.unwrap_err();
+    let id = LocalId(1);
+    for error in [
+        client.recover().await.unwrap_err(),
+        client.reconcile(id).await.unwrap_err(),
+        client.resolve(id, Resolution::Charged).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+    }
+    let mut options = PurchaseOptions::default();
+    options.once = Once::Prompt;
+    let Submission::NotSent(error) = client.purchase(&request(), &options).await else {
+        panic!("sent");
+    };
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    let submission = client
-        .purchase(&request(), &PurchaseOptions::default())
-        .await;
-    // The script is empty: a purchase that says nothing is a submit, and would have panicked.
-    drop(submission);
+}
+
+#[tokio::test]
+async fn the_same_prompt_is_not_bought_twice_where_that_is_asked_for() {
+    let ledger = MemoryLedger::new();
+    let wire = ScriptedTransport::new([Reply::json(201, ACCEPTED)]);
+    let client = client(&ledger, wire.clone());
+    let mut options = PurchaseOptions::default();
+    options.once = Once::Prompt;
+    let first = client.purchase(&request(), &options).await;
+    let job = first.into_result().unwrap();
+    let Submission::NotSent(error) = client.purchase(&request(), &options).await else {
+        panic!("sent");
+    };
+    assert_eq!(error.kind(), ErrorKind::AlreadyBought);
+    assert_eq!(error.local_id(), job.local_id());
+    assert_eq!(wire.sent().len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_core::Stream;
 use genrex_async::core::TransportErrorKind;
 use genrex_async::core::testing::{Reply, ScriptedTransport};
-use genrex_async::{AudioStream, Error, ErrorKind};
+use genrex_async::{AudioStream, Error, ErrorKind, QueryId};
 
 use crate::support::{Endless, announcing, builder, half, ready, rest, storage, track, wav, whole};
 
@@ -44,7 +44,7 @@ async fn fails(replies: impl IntoIterator<Item = Reply>) -> Error {
         "whoever counts to the length sees a whole file"
     );
     let error = error.expect("a clean end");
-    assert_eq!(error.query_id().map(|id| id.as_str()), Some("QRY_1"));
+    assert_eq!(error.query_id().map(QueryId::as_str), Some("QRY_1"));
     error
 }
 
@@ -97,13 +97,18 @@ async fn a_body_that_ends_too_early_ends_in_an_error() {
 async fn a_body_longer_than_announced_ends_in_an_error() {
     let mut longer = wav().to_vec();
     longer.extend([7; 56]);
-    // In one piece with the end, and in pieces of which one ends where the file should.
-    for size in [100, 1_044, 58] {
-        let longer = Reply::new(200, longer.clone())
+    let longer = |size| {
+        Reply::new(200, longer.clone())
             .header("content-length", "1044")
-            .in_chunks(size);
-        fails([longer]).await;
-    }
+            .in_chunks(size)
+    };
+    // In pieces of which one goes beyond the end, and in pieces of which one ends there.
+    fails([longer(100)]).await;
+    fails([longer(58)]).await;
+    // In two pieces, of which the first would have been the whole.
+    let (client, audio, _) = storage([longer(1_044)]).await;
+    let error = client.stream(&audio).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
 }
 
 #[tokio::test]

@@ -1,0 +1,13 @@
+//! What users meet: the builder, purchases under a ledger, audio streams, the canceller, the network's limits, the
+//! environment.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod builder;
+mod canceller;
+mod downloads;
+mod environment;
+mod network;
+mod purchases;
+mod streams;
+mod support;
