@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::failure::Failure;
-use crate::owner::Owners;
+use crate::owner::{NOBODY, Owners};
 use crate::query;
 use crate::rescue::Line;
 use crate::row::{self, COLUMNS, Raw};
@@ -30,7 +30,7 @@ pub(crate) mod sql {
     pub(crate) const BY_KEY: &str = "SELECT * FROM job WHERE key = ?1";
     pub(crate) const BY_ID: &str = "SELECT * FROM job WHERE id = ?1";
     pub(crate) const KEY: &str = "SELECT key FROM job WHERE id = ?1";
-    pub(crate) const OWNER: &str = "SELECT owner FROM job WHERE id = ?1";
+    pub(crate) const RELEASE: &str = "UPDATE job SET owner = ?3 WHERE id = ?1 AND owner = ?2";
     pub(crate) const NEWEST: &str = "SELECT max(id) FROM job";
     pub(crate) const SUPERSEDE: &str = "UPDATE job SET superseded_by = ?2 WHERE id = ?1";
     pub(crate) const NOTE: &str =
@@ -164,16 +164,13 @@ impl Store<'_> {
         Ok(gone.map(|(id, _)| id).collect())
     }
 
-    /// Ends a job that nobody carries on, if it is the one's who says so, or its owner is gone.
-    pub(crate) fn release(&self, id: LocalId, by: &str, now: u64) -> Result<(), Failure> {
-        let mut query = self.connection.prepare_cached(sql::OWNER)?;
-        let owner: Option<String> = query.query_row([id.0], |row| row.get(0)).optional()?;
-        match owner {
-            Some(owner) if owner == by || self.is_gone(&owner) => {
-                self.record(id, &Event::Crashed, now).map(drop)
-            }
-            Some(_) | None => Ok(()),
+    /// Makes a job nobody's, if it is in flight, and the one's who says so.
+    pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), Failure> {
+        let entry = self.entry(id)?;
+        if entry.is_some_and(|entry| entry.state.is_in_flight()) {
+            self.execute(sql::RELEASE, params![id.0, by, NOBODY])?;
         }
+        Ok(())
     }
 
     /// Applies what could not be kept when it happened.
@@ -185,7 +182,7 @@ impl Store<'_> {
             return Err(Error::new(ErrorKind::NotFound, message).into());
         }
         match &line.event {
-            Event::Crashed => self.release(line.local_id, &line.owner, line.at),
+            Event::Crashed => self.release(line.local_id, &line.owner),
             event => self.record(line.local_id, event, line.at).map(drop),
         }
     }
