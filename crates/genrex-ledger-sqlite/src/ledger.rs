@@ -29,7 +29,7 @@ use crate::store::Store;
 /// blocks; each syncs on the ledger's own thread.
 ///
 /// **Dropped futures.** A future that is dropped while its request is queued does not take the request back.
-/// An intent that nobody awaits any more is [released](Ledger::release) by the ledger itself.
+/// An intent that nobody awaits any more is ended by the ledger itself: it was not sent.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
     shared: Arc<Shared>,

@@ -133,7 +133,7 @@ mod tests {
             sql::BY_KEY,
             sql::BY_ID,
             sql::KEY,
-            sql::OWNER,
+            sql::RELEASE,
             sql::NEWEST,
             sql::SUPERSEDE,
             sql::NOTE,

@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::failure::Failure;
-use crate::owner::Owners;
+use crate::owner::{NOBODY, Owners};
 use crate::query;
 use crate::rescue::Line;
 use crate::row::{self, COLUMNS, Raw};
@@ -28,9 +28,7 @@ pub(crate) mod sql {
     pub(crate) const BY_KEY: &str = "SELECT * FROM job WHERE key = ?1";
     pub(crate) const BY_ID: &str = "SELECT * FROM job WHERE id = ?1";
     pub(crate) const KEY: &str = "SELECT key FROM job WHERE id = ?1";
-    pub(crate) const OWNER: &str = "SELECT owner FROM job WHERE id = ?1";
-    /// No owner's file has that name, so the owner counts as gone.
-    pub(crate) const DISOWN: &str = "UPDATE job SET owner = 'released' WHERE id = ?1";
+    pub(crate) const RELEASE: &str = "UPDATE job SET owner = ?3 WHERE id = ?1 AND owner = ?2";
     pub(crate) const NEWEST: &str = "SELECT max(id) FROM job";
     pub(crate) const SUPERSEDE: &str = "UPDATE job SET superseded_by = ?2 WHERE id = ?1";
     pub(crate) const NOTE: &str =
@@ -165,14 +163,13 @@ impl Store<'_> {
         Ok(gone.map(|(id, _)| id).collect())
     }
 
-    /// Leaves a job in flight to whoever recovers next, if it is the one's who says so.
+    /// Makes a job nobody's, if it is in flight, and the one's who says so.
     pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), Failure> {
-        let mut query = self.connection.prepare_cached(sql::OWNER)?;
-        let owner: Option<String> = query.query_row([id.0], |row| row.get(0)).optional()?;
-        match owner {
-            Some(owner) if owner == by => self.execute(sql::DISOWN, [id.0]),
-            Some(_) | None => Ok(()),
+        let entry = self.entry(id)?;
+        if entry.is_some_and(|entry| entry.state.is_in_flight()) {
+            self.execute(sql::RELEASE, params![id.0, by, NOBODY])?;
         }
+        Ok(())
     }
 
     /// Applies what could not be kept when it happened.

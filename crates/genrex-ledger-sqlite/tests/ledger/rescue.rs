@@ -77,6 +77,8 @@ fn an_outcome_is_put_beside_and_applied_before_the_next_write() {
 
     intend(&ledger, "more");
     assert!(!rescue.exists());
+    let reserve = fs::read_to_string(beside(&path, ".reserve")).unwrap();
+    assert_eq!(reserve.trim_end(), "", "each is applied once");
     assert_eq!(state(&ledger, one), State::Accepted);
     assert_eq!(state(&ledger, two), State::Ambiguous);
     let history = wait(ledger.history(one)).unwrap();
@@ -126,7 +128,7 @@ fn another_process_applies_it_before_it_takes_the_job_for_lost() {
 }
 
 #[test]
-fn a_job_that_nobody_carries_on_is_ended_when_the_file_is_free_again() {
+fn a_job_that_nobody_carries_on_is_found_when_the_file_is_free_again() {
     let (_folder, path, ledger) = impatient();
     let theirs = open(&path);
     let (own, other) = (send(&ledger, "own"), send(&theirs, "other"));
@@ -136,10 +138,9 @@ fn a_job_that_nobody_carries_on_is_ended_when_the_file_is_free_again() {
     crate::support::until("it is rescued", || rescued(&ledger).lines().count() == 2);
     held.execute_batch("ROLLBACK").unwrap();
     intend(&ledger, "more");
-    let found = futures_executor::block_on(ledger.recover(NOW)).unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!(state(&ledger, own), State::Ambiguous);
-    assert_eq!(state(&ledger, other), State::Sent, "it was not its to say");
+    let found = wait(ledger.recover(NOW)).unwrap();
+    let found: Vec<LocalId> = found.iter().map(|entry| entry.id).collect();
+    assert_eq!(found, [own], "the other was not its to release");
     assert!(!ledger.rescue_path().exists());
 }
 
