@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::reqwest::Certificate;
@@ -77,7 +78,7 @@ impl Connection {
         }
         let stop = Stop::default();
         let client = builder.build()?;
-        let client = client.with_transport(stop.around(client.transport().clone()));
+        let client = client.with_transport(stop.around(Arc::clone(client.transport())));
         Ok(Self {
             client,
             stop,

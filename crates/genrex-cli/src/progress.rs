@@ -66,7 +66,7 @@ impl State {
                     elapsed.as_secs_f64()
                 );
                 self.detail(&text);
-                self.doing(&status.to_string());
+                self.doing(status.as_ref());
             }
             Progress::UnknownStatus { status, .. } => {
                 self.warning(&format!(
