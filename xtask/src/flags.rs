@@ -23,7 +23,7 @@ xflags::xflags! {
         }
         /// Package every crate that is published, in order of dependency, and check what each package holds.
         cmd package {
-            /// Do not build what was packaged
+            /// Do not compile what was packaged
             optional --no-verify
         }
         /// Hold the dependency tree against what the project claims of it.

@@ -1,6 +1,7 @@
 //! Whether each crate is ready to be published, and what its package holds.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -47,17 +48,20 @@ pub(crate) fn run(shell: &Shell, no_verify: bool) -> anyhow::Result<()> {
         .iter()
         .filter_map(|package| package["name"].as_str());
     let names: Vec<_> = names.flat_map(|name| ["--package", name]).collect();
-    let verify = no_verify.then_some("--no-verify");
     cmd!(
         shell,
-        "cargo package --quiet --allow-dirty {names...} {verify...}"
+        "cargo package --quiet --allow-dirty --no-verify {names...}"
     )
+    .quiet()
     .run()?;
+    let folder = Path::new(target).join("package/unpacked");
+    shell.remove_path(&folder)?;
+    shell.create_dir(&folder)?;
     for package in packages {
         let name = package["name"].as_str().context("no name")?;
         let version = package["version"].as_str().context("no version")?;
         let archive = format!("{target}/package/{name}-{version}.crate");
-        let files = unpacked(shell, &archive, &format!("{name}-{version}"))?;
+        let files = unpacked(shell, &archive, &folder, &format!("{name}-{version}"))?;
         println!("{name} {version}: {} files", files.len());
         for (file, content) in &files {
             println!("  {file} ({} bytes)", content.len());
@@ -72,6 +76,9 @@ pub(crate) fn run(shell: &Shell, no_verify: bool) -> anyhow::Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if !no_verify {
+        verify(shell, &folder)?;
+    }
     println!("package: all that is published is ready to be");
     Ok(())
 }
@@ -118,11 +125,36 @@ fn missing(package: &Value) -> Vec<String> {
     .collect()
 }
 
+/// Checks that what was packaged compiles: each package with the others as a registry would give them.
+/// Cargo's own way builds all dependencies again, and this one takes those of the workspace.
+fn verify(shell: &Shell, folder: &Path) -> anyhow::Result<()> {
+    let mut manifest =
+        "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n\n[patch.crates-io]\n".to_owned();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let package = name.rsplit_once('-').map_or(&*name, |(package, _)| package);
+        writeln!(manifest, "{package} = {{ path = {name:?} }}")?;
+    }
+    shell.copy_file("Cargo.lock", folder.join("Cargo.lock"))?;
+    let path = folder.join("Cargo.toml");
+    shell.write_file(&path, manifest)?;
+    let target = folder.join("../..");
+    cmd!(
+        shell,
+        "cargo check --quiet --workspace --manifest-path {path} --target-dir {target}"
+    )
+    .quiet()
+    .run()
+    .context("what was packaged does not compile by itself")
+}
+
 /// The files of a package, without the folder that they are in.
-fn unpacked(shell: &Shell, archive: &str, top: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let folder = Path::new(archive).with_extension("unpacked");
-    shell.remove_path(&folder)?;
-    shell.create_dir(&folder)?;
+fn unpacked(
+    shell: &Shell,
+    archive: &str,
+    folder: &Path,
+    top: &str,
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     cmd!(
         shell,
         "tar --extract --gzip --file {archive} --directory {folder}"
@@ -132,7 +164,6 @@ fn unpacked(shell: &Shell, archive: &str, top: &str) -> anyhow::Result<Vec<(Stri
     let top = folder.join(top);
     let mut files = Vec::new();
     collect(&top, &top, &mut files)?;
-    shell.remove_path(&folder)?;
     files.sort();
     Ok(files)
 }

@@ -15,9 +15,11 @@ use crate::support::{builder, read_request};
 
 /// What a case does: in the child it is done, and what came of it written down.
 #[test]
-#[ignore = "only as the child of the others"]
 fn child() {
-    let case = std::env::var("GENREX_TEST_CASE").unwrap();
+    // Only as the child of the others is there anything to do.
+    let Ok(case) = std::env::var("GENREX_TEST_CASE") else {
+        return;
+    };
     let result = act(&case);
     let shown = match result {
         Ok(()) => String::from("built"),
@@ -61,7 +63,7 @@ const PROXY_VARIABLES: [&str; 8] = [
 fn run(case: &str, variables: &[(&str, &OsStr)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "environment::child", "--ignored", "--nocapture"])
+        .args(["--exact", "environment::child", "--nocapture"])
         .env("GENREX_TEST_CASE", case);
     for name in PROXY_VARIABLES {
         command.env_remove(name);
