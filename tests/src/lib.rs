@@ -2,13 +2,13 @@
 //!
 //! Every test starts what it needs; nothing sleeps for long and nothing asserts a time.
 
-mod stack;
 mod fault;
 mod recorder;
+mod stack;
 
-pub use stack::Stack;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};
+pub use stack::Stack;
 
 /// The README's examples are tests.
 #[cfg(doctest)]

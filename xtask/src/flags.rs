@@ -9,6 +9,23 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// The project's own chores.
     cmd xtask {
+        /// Hold the crates against the layers: which crate uses which, what pure crates must not touch, and
+        /// what clients and front ends must not decide.
+        cmd layers {}
+        /// Find source files and functions that are too long.
+        cmd sizes {}
+        /// Write each library's public surface to its `public-api.txt`.
+        cmd public-api {
+            /// Only this library; without it, all
+            optional library: String
+            /// Compare with what is kept there instead
+            optional --check
+        }
+        /// Package every crate that is published, in order of dependency, and check what each package holds.
+        cmd package {
+            /// Do not build what was packaged
+            optional --no-verify
+        }
         /// Hold the dependency tree against what the project claims of it.
         cmd dependencies {}
         /// Check that each library builds with each of its TLS features alone.

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::reqwest::Certificate;
@@ -77,7 +78,7 @@ impl Connection {
         }
         let stop = Stop::default();
         let client = builder.build()?;
-        let client = client.with_transport(stop.around(client.transport().clone()));
+        let client = client.with_transport(stop.around(Arc::clone(client.transport())));
         Ok(Self {
             client,
             stop,
@@ -120,7 +121,8 @@ impl Target {
         let sandbox = Sandbox::start(Options::default())
             .await
             .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
-        let refused = |error| Failure::credentials("the sandbox's keys are refused").because(&error);
+        let refused =
+            |error| Failure::credentials("the sandbox's keys are refused").because(&error);
         let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
         let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
         Ok(Self {

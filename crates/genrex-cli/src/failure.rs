@@ -206,7 +206,9 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
         ErrorKind::Ledger => (
             Code::Other,
             "ledger",
-            Some("mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one"),
+            Some(
+                "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one",
+            ),
         ),
         ErrorKind::OverLimit => (
             Code::OutOfCredit,

@@ -1,8 +1,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use genrex_async::core::proto::Escaped;
 use genrex_async::Progress;
+use genrex_async::core::proto::Escaped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;
@@ -66,7 +66,7 @@ impl State {
                     elapsed.as_secs_f64()
                 );
                 self.detail(&text);
-                self.doing(&status.to_string());
+                self.doing(status.as_ref());
             }
             Progress::UnknownStatus { status, .. } => {
                 self.warning(&format!(

@@ -315,6 +315,7 @@ impl<O: Call> SignedCall<O> {
 }
 
 impl<O: Call> Machine for SignedCall<O> {
+    const NAME: &'static str = O::NAME;
     type Output = Called<O>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

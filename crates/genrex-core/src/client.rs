@@ -11,6 +11,7 @@ use genrex_proto::{
     Balance, BalanceRequest, GenerateRequest, Generation, QueryId, RetrieveRequest,
 };
 use genrex_sign::KeyPair;
+use tracing::Instrument as _;
 
 pub use self::proxy::EnvironmentProxy;
 pub use self::setup::Setup;
@@ -26,7 +27,7 @@ use crate::sink::NoSink;
 use crate::submit::Submission;
 use crate::transport::{Moment, Transport};
 use crate::wait::Wait;
-use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Track};
+use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Track, trace};
 
 /// The operations of GenreX over any [`Transport`], with or without a [`Ledger`].
 ///
@@ -344,7 +345,8 @@ impl Client {
             ledger: self.ledger.as_deref(),
             watcher: &*self.watcher,
         };
-        drive(&mut machine, ports, sink).await
+        let span = trace::operation(M::NAME);
+        drive(&mut machine, ports, sink).instrument(span).await
     }
 
     fn terms(&self, deadline: Option<Moment>) -> Terms {

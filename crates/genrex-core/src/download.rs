@@ -412,6 +412,7 @@ impl Download {
 }
 
 impl Machine for Download {
+    const NAME: &'static str = "download";
     type Output = Result<Downloaded, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

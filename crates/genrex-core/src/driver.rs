@@ -161,6 +161,7 @@ mod tests {
     }
 
     impl Machine for Countdown {
+        const NAME: &'static str = "countdown";
         type Output = &'static str;
 
         fn next(&mut self, _: Now) -> Step<Self::Output> {

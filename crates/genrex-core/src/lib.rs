@@ -89,3 +89,8 @@ pub use transport::{
 pub use genrex_ledger as ledger;
 pub use genrex_proto as proto;
 pub use genrex_sign as sign;
+
+/// Runs the README's example as a test.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

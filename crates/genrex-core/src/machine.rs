@@ -12,6 +12,9 @@ use crate::transport::{Cancelled, Now, SendOptions, TransportError};
 /// A machine performs nothing and reads no clock. [`drive`](crate::driver::drive) performs its steps and holds no
 /// decision. After [`Step::Done`] neither method is called again.
 pub(crate) trait Machine {
+    /// The operation's name, as its span has it.
+    const NAME: &'static str;
+
     /// What it comes to.
     type Output;
 

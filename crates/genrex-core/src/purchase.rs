@@ -275,6 +275,7 @@ impl State {
 }
 
 impl Machine for Purchase {
+    const NAME: &'static str = "purchase";
     type Output = Submission;
 
     fn next(&mut self, now: Now) -> Step<Submission> {

@@ -29,6 +29,7 @@ impl Reconcile {
 }
 
 impl Machine for Reconcile {
+    const NAME: &'static str = "reconcile";
     type Output = Result<Entry, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
@@ -90,6 +91,7 @@ impl Resolve {
 }
 
 impl Machine for Resolve {
+    const NAME: &'static str = "resolve";
     type Output = Result<Entry, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
@@ -180,6 +182,7 @@ impl Recover {
 }
 
 impl Machine for Recover {
+    const NAME: &'static str = "recover";
     type Output = Result<Vec<Entry>, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

@@ -331,6 +331,7 @@ impl State {
 }
 
 impl Machine for Wait {
+    const NAME: &'static str = "wait";
     type Output = Result<Track, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

@@ -33,7 +33,7 @@ CREATE TABLE job (
     path             TEXT,
     bytes            INTEGER,
     sha256           TEXT,
-    owner            TEXT    NOT NULL,        -- the process that intended it: a file in the folder of owners
+    owner            TEXT    NOT NULL,        -- who intended it: a file in the folder of owners; '' if it was released
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     service_at       INTEGER NOT NULL         -- when its state last changed, by the service's clock

@@ -57,6 +57,10 @@ impl Trouble {
         self
     }
 
+    pub(crate) fn is_busy(&self) -> bool {
+        self.kind == ErrorKind::Busy
+    }
+
     /// `note` says what else there is to know.
     pub(crate) fn to_error(&self, path: &Path, note: &str) -> Error {
         let message = format!("the ledger {} {}{note}", path.display(), self.why);

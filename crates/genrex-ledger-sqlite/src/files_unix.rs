@@ -48,13 +48,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Opens a file to append to it, and makes it, 0600, if it is not there. It does not follow a link.
-pub(crate) fn append(path: &Path) -> io::Result<File> {
+/// Opens a file that is there, to write to it too. It does not follow a link.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
+        .write(true)
         .custom_flags(NO_FOLLOW)
         .open(path)
 }

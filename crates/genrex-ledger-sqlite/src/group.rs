@@ -4,12 +4,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use genrex_ledger::{Error, ErrorKind, Event, LocalId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::connection::Written;
+use crate::connection;
 use crate::failure::{Failure, Trouble};
+use crate::options::Options;
 use crate::owner::{Owner, Owners};
 use crate::place::Opened;
 use crate::request::{Request, Write};
@@ -19,6 +21,9 @@ use crate::store::Store;
 /// So many requests are kept by one transaction, at most: other processes get their turn.
 const MOST: usize = 256;
 
+/// How long a turn to write is waited for before outcomes are put beside the file.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What the thread owns.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -27,6 +32,7 @@ pub(crate) struct Writer {
     /// The ledger's own name.
     name: String,
     connection: Connection,
+    busy_timeout: Duration,
     opened: Opened,
     rescue: Rescue,
     owners: Owners,
@@ -34,12 +40,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn begin(path: &Path, written: Written) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, Failure> {
+        let written = connection::open(path, options)?;
         let owners = Owners::of(written.place.owners());
         let writer = Self {
             path: path.to_owned(),
             name: written.name,
             connection: written.connection,
+            busy_timeout: options.busy_timeout,
             opened: written.opened,
             rescue: Rescue::at(written.place.rescue(), written.place.reserve()),
             owner: owners.begin()?,
@@ -49,7 +57,7 @@ impl Writer {
         writer.rescue.hold_space();
         if writer.rescue.is_there() {
             // What cannot be applied now is tried again before each transaction.
-            let _ = writer.transaction(&mut []);
+            let _ = writer.transaction(&mut [], &mut []);
         }
         Ok(writer)
     }
@@ -92,29 +100,35 @@ impl Writer {
     }
 
     fn write(&self, mut writes: Vec<Box<dyn Write>>) {
-        let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(&mut writes)));
-        let ended = ended.unwrap_or_else(|_| {
-            Err(Trouble::new(
-                "met a defect in genrex, and nothing was written",
-            ))
-        });
+        let mut notes = vec![None; writes.len()];
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            self.transaction(&mut writes, &mut notes)
+        }));
+        let defect = || Trouble::new("met a defect in genrex, and nothing was written");
+        let ended = ended.unwrap_or_else(|_| Err(defect()));
         let ended = ended.as_ref().copied();
-        for write in writes {
+        for (write, note) in writes.into_iter().zip(notes) {
             let note = match write.unkept(ended) {
-                Some((id, event, at)) => self.put_to_rescue(id, event, at),
+                Some(outcome) => note.unwrap_or_else(|| {
+                    let kept = self.put_to_rescue(outcome);
+                    kept.unwrap_or_else(|lost| lost)
+                }),
                 None => String::new(),
             };
             write.answer(ended, &self.path, &note);
         }
     }
 
-    /// Keeps each that can be, and all of them or none for good.
-    fn transaction(&self, writes: &mut [Box<dyn Write>]) -> Result<(), Trouble> {
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+    /// Keeps each that can be, and all of them or none for good. `notes` says of each where it is otherwise.
+    fn transaction(
+        &self,
+        writes: &mut [Box<dyn Write>],
+        notes: &mut [Option<String>],
+    ) -> Result<(), Trouble> {
+        let transaction = self.begin(writes, notes)?;
         self.opened.check()?;
         let rescued = self.apply_rescued()?;
-        for write in writes {
+        for write in &mut *writes {
             self.in_savepoint(|| write.keep(&self.store()))?.ok();
         }
         transaction.commit()?;
@@ -125,6 +139,30 @@ impl Writer {
             let _ = rescued.end();
         }
         Ok(())
+    }
+
+    /// Waits for its turn to write. If that does not come soon, outcomes are put beside the file meanwhile: as
+    /// long as they are in memory only, the end of this process would lose them.
+    fn begin(
+        &self,
+        writes: &[Box<dyn Write>],
+        notes: &mut [Option<String>],
+    ) -> Result<Transaction<'_>, Trouble> {
+        let begin = || Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        self.connection.busy_timeout(SOON.min(self.busy_timeout))?;
+        let begun = begin().map_err(Trouble::from);
+        self.connection.busy_timeout(self.busy_timeout)?;
+        match begun {
+            Err(trouble) if trouble.is_busy() && self.busy_timeout > SOON => {
+                for (write, note) in writes.iter().zip(notes) {
+                    *note = write
+                        .outcome()
+                        .and_then(|outcome| self.put_to_rescue(outcome).ok());
+                }
+                Ok(begin()?)
+            }
+            result => result,
+        }
     }
 
     /// Runs one request of a transaction; what it wrote is taken back if it fails.
@@ -171,8 +209,8 @@ impl Writer {
         Ok(Some(rescued))
     }
 
-    /// Keeps an outcome beside the database, and says where.
-    fn put_to_rescue(&self, id: LocalId, event: &Event, at: u64) -> String {
+    /// Keeps an outcome beside the database. Both results say so to whoever reads the error.
+    fn put_to_rescue(&self, (id, event, at): (LocalId, &Event, u64)) -> Result<String, String> {
         let line = Line {
             ledger: self.name.clone(),
             key: self.store().key(id).unwrap_or_default(),
@@ -183,10 +221,12 @@ impl Writer {
         };
         let path = self.rescue.path().display();
         match self.rescue.keep(&line) {
-            Ok(()) => format!("; what happened is kept in {path}, and read at the next start"),
-            Err(error) => {
-                format!("; and what happened could not be kept in {path} either: {error}")
-            }
+            Ok(()) => Ok(format!(
+                "; what happened is kept in {path}, and read at the next start"
+            )),
+            Err(error) => Err(format!(
+                "; and what happened could not be kept in {path} either: {error}"
+            )),
         }
     }
 

@@ -9,7 +9,6 @@ use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, Event, Filter, Intent, Ledger, LocalId, Look, Past,
 };
 
-use crate::connection;
 use crate::failure::{Failure, Trouble};
 use crate::group::Writer;
 use crate::options::Options;
@@ -30,7 +29,7 @@ use crate::store::Store;
 /// blocks; each syncs on the ledger's own thread.
 ///
 /// **Dropped futures.** A future that is dropped while its request is queued does not take the request back.
-/// An intent that nobody awaits any more is [released](Ledger::release) by the ledger itself.
+/// An intent that nobody awaits any more is ended by the ledger itself: it was not sent.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
     shared: Arc<Shared>,
@@ -67,7 +66,7 @@ impl SqliteLedger {
     pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
-            let writer = Writer::begin(path, connection::open(path, options)?)?;
+            let writer = Writer::open(path, options)?;
             let rescue = writer.rescue().path().to_owned();
             Self::start(path, rescue, true, move |queue| writer.run(&queue))
         };
@@ -85,7 +84,7 @@ impl SqliteLedger {
         let open = || {
             let place = Place::find(path)?;
             let rescue = place.rescue();
-            let reader = Reader::begin(path, place)?;
+            let reader = Reader::open(path, place)?;
             Self::start(path, rescue, false, move |queue| reader.run(&queue))
         };
         open().map_err(|failure| to_error(failure, path))
@@ -246,5 +245,52 @@ impl Ledger for SqliteLedger {
     async fn credits(&self, account: &Account) -> Result<Credits, Error> {
         let account = account.clone();
         self.read(move |store| store.credits(&account)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+
+    use super::*;
+
+    /// What has a defect.
+    struct Defect;
+
+    impl Keep for Defect {
+        type Kept = ();
+        type Answer = ();
+
+        fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
+            store.connection.execute("DELETE FROM credits", [])?;
+            panic!("a defect, for the sake of a test");
+        }
+
+        fn answer(self, (): ()) {}
+    }
+
+    /// The other callers of a process are not to end with one.
+    #[test]
+    fn a_defect_ends_one_transaction_and_not_the_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(folder.path().join("genrex/ledger.db")).unwrap();
+        let account = Account::new("https://api.genrex.com", "u1");
+        let alias = Alias::new("https://api.genrex.com", "key");
+        block_on(ledger.observe(&alias, &account, &Look::new(7), 1)).unwrap();
+        let before = block_on(ledger.credits(&account)).unwrap();
+        assert_ne!(before, Credits::new());
+        let error = block_on(ledger.write(Defect)).unwrap_err();
+        assert!(error.to_string().contains("defect"), "{error}");
+        let read: Result<(), Error> =
+            block_on(ledger.read(|_| panic!("another, for the sake of a test")));
+        read.unwrap_err();
+        assert_eq!(block_on(ledger.credits(&account)).unwrap(), before);
+        block_on(ledger.observe(&alias, &account, &Look::new(8), 2)).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_goes_wherever_a_client_goes() {
+        fn is_at_home_anywhere<T: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
+        is_at_home_anywhere::<SqliteLedger>();
     }
 }

@@ -11,7 +11,7 @@
 //! # Features
 //!
 //! - `bundled` (on by default): SQLite is built from source and linked in. Without it the system's is linked,
-//!   which has to be 3.37 or later.
+//!   which has to be 3.37 or later, and no older than the `rusqlite` in use asks for.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

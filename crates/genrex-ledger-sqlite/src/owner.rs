@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::failure::Trouble;
 use crate::files;
 
+/// Whose a job is that was released: it is always gone.
+pub(crate) const NOBODY: &str = "";
+
 /// The folder where each owner holds its lock.
 #[derive(Debug, Clone)]
 pub(crate) struct Owners {
@@ -51,6 +54,9 @@ impl Owners {
     /// Whether an owner's process has ended. What cannot be told counts as living: a job must not be taken from
     /// a process that may still be sending it.
     pub(crate) fn is_gone(&self, name: &str) -> bool {
+        if name == NOBODY {
+            return true;
+        }
         if name.contains(['/', '\\']) || self.check_folder().is_err() {
             return false;
         }

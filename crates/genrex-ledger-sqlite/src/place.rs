@@ -77,7 +77,7 @@ impl Place {
         self.beside(".rescue")
     }
 
-    /// What holds space for that.
+    /// That file while it is empty.
     pub(crate) fn reserve(&self) -> PathBuf {
         self.beside(".reserve")
     }

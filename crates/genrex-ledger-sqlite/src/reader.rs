@@ -21,7 +21,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn begin(path: &Path, place: Place) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, place: Place) -> Result<Self, Failure> {
         connection::open_to_read(&place)?;
         Ok(Self {
             path: path.to_owned(),

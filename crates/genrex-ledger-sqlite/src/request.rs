@@ -70,6 +70,9 @@ pub(crate) trait Write: Send {
     /// Keeps it; says whether it is to stay.
     fn keep(&mut self, store: &Store<'_>) -> Result<(), ()>;
 
+    /// What must not be lost if it cannot be kept.
+    fn outcome(&self) -> Option<(LocalId, &Event, u64)>;
+
     /// What is to be rescued, now that the transaction it was in ended so.
     fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)>;
 
@@ -87,6 +90,10 @@ impl<K: Keep> Write for Asked<K> {
     fn keep(&mut self, store: &Store<'_>) -> Result<(), ()> {
         let kept = self.kept.insert(self.task.keep(store));
         kept.as_ref().map(drop).map_err(drop)
+    }
+
+    fn outcome(&self) -> Option<(LocalId, &Event, u64)> {
+        self.task.outcome()
     }
 
     fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)> {
@@ -160,7 +167,7 @@ impl Keep for Intend {
 }
 
 /// A job that has begun, on its way to whoever intended it. If it does not arrive, because the future that
-/// awaited it was dropped, nobody carries the job on: it is released.
+/// awaited it was dropped, nobody carries the job on, and nobody else knows of it: it is ended.
 pub(crate) struct Unclaimed {
     entry: Option<Entry>,
     release: Option<(Sender<Request>, LocalId, u64)>,
@@ -178,7 +185,7 @@ impl Drop for Unclaimed {
     fn drop(&mut self) {
         if let Some((queue, id, now)) = self.release.take() {
             // Without its thread the ledger is at its end, and so is the owner of the job.
-            let _ = queue.send(Request::write(Release { id, now }, None));
+            let _ = queue.send(Request::write(Abandon { id, now }, None));
         }
     }
 }
@@ -244,7 +251,28 @@ impl Keep for Recover {
     }
 }
 
-/// The end of one job that nobody carries on.
+/// The end of a job that nobody was told of.
+struct Abandon {
+    id: LocalId,
+    now: u64,
+}
+
+impl Keep for Abandon {
+    type Kept = Entry;
+    type Answer = ();
+
+    fn keep(&self, store: &Store<'_>) -> Result<Entry, Failure> {
+        store.record(self.id, &Event::Crashed, self.now)
+    }
+
+    fn answer(self, _: Entry) {}
+
+    fn outcome(&self) -> Option<(LocalId, &Event, u64)> {
+        Some((self.id, &Event::Crashed, self.now))
+    }
+}
+
+/// That nobody carries a job on.
 pub(crate) struct Release {
     pub(crate) id: LocalId,
     pub(crate) now: u64,
@@ -255,7 +283,7 @@ impl Keep for Release {
     type Answer = ();
 
     fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
-        store.release(self.id, store.owner, self.now)
+        store.release(self.id, store.owner)
     }
 
     fn answer(self, (): ()) {}

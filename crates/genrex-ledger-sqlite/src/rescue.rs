@@ -1,8 +1,10 @@
 //! Outcomes that the database could not take: one JSON line each in a file beside it, applied by whoever
 //! writes to the ledger next.
+//!
+//! Where a disk is full there would be no room for that file either. So it is made beforehand, under another
+//! name and filled with empty lines, and is written in place.
 
 use std::fs::{self, File};
-use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +18,7 @@ use crate::owner::is_named;
 #[derive(Debug, Clone)]
 pub(crate) struct Rescue {
     path: PathBuf,
-    /// Space that is held for it: where a disk is full, it is for the rescue file too.
+    /// The file while it is empty.
     reserve: PathBuf,
 }
 
@@ -41,27 +43,6 @@ impl Rescue {
         Self { path, reserve }
     }
 
-    /// Holds space for some hundred lines. Without it lines are kept for as long as the disk has room.
-    pub(crate) fn hold_space(&self) {
-        const BLOCKS: u64 = 8 * 1024;
-        if self.reserve.symlink_metadata().is_ok() {
-            return;
-        }
-        let random = RandomState::new();
-        // Some file systems hold no space for what is all alike.
-        let blocks = (0..BLOCKS).flat_map(|block| random.hash_one(block).to_ne_bytes());
-        let content: Vec<u8> = blocks.collect();
-        let write = |mut file: File| file.write_all(&content).and_then(|()| file.sync_all());
-        if files::create(&self.reserve).and_then(write).is_err() {
-            self.free_space();
-        }
-    }
-
-    /// Whether there was any.
-    fn free_space(&self) -> bool {
-        fs::remove_file(&self.reserve).is_ok()
-    }
-
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -71,66 +52,70 @@ impl Rescue {
         self.path.symlink_metadata().is_ok()
     }
 
-    /// Keeps a line. When it returns, the line survives the loss of power.
-    pub(crate) fn keep(&self, line: &Line) -> io::Result<()> {
-        match self.try_keep(line) {
-            Err(_) if self.free_space() => self.try_keep(line),
-            result => result,
+    /// Makes the file beforehand. Where that fails, lines are kept for as long as the disk has room.
+    pub(crate) fn hold_space(&self) {
+        /// Some hundred lines.
+        static SPACE: [u8; 64 * 1024] = [b'\n'; 64 * 1024];
+        if self.is_there() || self.reserve.symlink_metadata().is_ok() {
+            return;
+        }
+        let fill = |mut file: File| file.write_all(&SPACE).and_then(|()| file.sync_all());
+        if files::create(&self.reserve).and_then(fill).is_err() {
+            let _ = fs::remove_file(&self.reserve);
         }
     }
 
-    fn try_keep(&self, line: &Line) -> io::Result<()> {
-        let (mut file, _) = self.lock()?;
+    /// Keeps a line. When it returns, the line survives the loss of power.
+    pub(crate) fn keep(&self, line: &Line) -> io::Result<()> {
+        let mut file = self.lock(true)?.ok_or(io::ErrorKind::NotFound)?;
+        let end = end_of(&read(&mut file)?);
         let mut text = Vec::new();
         // What was begun and not ended must not swallow this one.
-        if !ends_whole(&mut file)? {
+        if end > 0 {
             text.push(b'\n');
         }
         serde_json::to_writer(&mut text, line)?;
         text.push(b'\n');
-        let before = file.metadata()?.len();
-        let written = file.write_all(&text).and_then(|()| file.sync_all());
-        if written.is_err() {
-            // Half a line is of no use; that it stays is no harm.
-            let _ = file.set_len(before);
-        }
-        written?;
+        write_at(&mut file, end, &text)?;
         files::sync_folder(&folder_of(&self.path))
     }
 
     /// What is there to be applied; no other process reads or adds to it while it is held.
     pub(crate) fn take(&self) -> io::Result<Option<Pending>> {
-        if !self.is_there() {
+        let Some(mut file) = self.lock(false)? else {
             return Ok(None);
-        }
-        let (mut file, is_new) = self.lock()?;
-        if is_new {
-            // Another applied it while this one waited.
-            fs::remove_file(&self.path)?;
-            return Ok(None);
-        }
-        let mut text = Vec::new();
-        file.seek(SeekFrom::Start(0))?;
-        file.read_to_end(&mut text)?;
+        };
+        let text = read(&mut file)?;
         let mut pending = Pending {
             rescue: self.clone(),
-            _file: file,
+            file,
+            text_len: end_of(&text),
             lines: Vec::new(),
             is_any_unreadable: false,
         };
         for text in text.split(|byte| *byte == b'\n') {
             match serde_json::from_slice(text) {
                 Ok(line) => pending.lines.push(line),
-                Err(_) => pending.is_any_unreadable |= !text.trim_ascii().is_empty(),
+                Err(_) => pending.is_any_unreadable |= !text.is_empty(),
             }
         }
         Ok(Some(pending))
     }
 
-    /// The file, locked, and whether it is empty.
-    fn lock(&self) -> io::Result<(File, bool)> {
+    /// The file, locked; it is only made if that is asked.
+    fn lock(&self, is_to_be_made: bool) -> io::Result<Option<File>> {
         loop {
-            let file = files::append(&self.path)?;
+            let file = match files::open_to_write(&self.path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if !is_to_be_made {
+                        return Ok(None);
+                    }
+                    self.make()?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let found = file.metadata()?;
             if !found.is_file() || files::names(&found) > 1 {
                 let why = format!("{} is no file of its own", self.path.display());
@@ -139,9 +124,22 @@ impl Rescue {
             file.lock()?;
             // Whoever held it may have taken it away.
             if is_named(&file, &self.path)? {
-                let is_empty = file.metadata()?.len() == 0;
-                return Ok((file, is_empty));
+                return Ok(Some(file));
             }
+        }
+    }
+
+    /// Another process may make it, and take it away again, at the same time.
+    fn make(&self) -> io::Result<()> {
+        let made = match fs::rename(&self.reserve, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                files::create(&self.path).map(drop)
+            }
+            result => result,
+        };
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
         }
     }
 }
@@ -151,17 +149,19 @@ impl Rescue {
 pub(crate) struct Pending {
     rescue: Rescue,
     /// Locked while this lives.
-    _file: File,
+    file: File,
+    text_len: usize,
     pub(crate) lines: Vec<Line>,
     pub(crate) is_any_unreadable: bool,
 }
 
 impl Pending {
-    /// Takes the file away, after what it says was kept.
-    pub(crate) fn remove(self) -> io::Result<()> {
-        fs::remove_file(&self.rescue.path)?;
-        self.rescue.hold_space();
-        files::sync_folder(&folder_of(&self.rescue.path))
+    /// Takes the file away, after what it says was kept: it becomes what holds space for the next.
+    pub(crate) fn remove(mut self) -> io::Result<()> {
+        let Rescue { path, reserve } = &self.rescue;
+        write_at(&mut self.file, 0, &vec![b'\n'; self.text_len])?;
+        fs::rename(path, reserve)?;
+        files::sync_folder(&folder_of(path))
     }
 
     /// Puts the file where a person finds it: it says something that could not be applied.
@@ -174,18 +174,29 @@ impl Pending {
         if let Some(free) = free {
             fs::rename(path, free)?;
         }
+        self.rescue.hold_space();
         files::sync_folder(&folder_of(path))
     }
 }
 
-fn ends_whole(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+fn read(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Where the text ends, and the empty lines begin.
+fn end_of(text: &[u8]) -> usize {
+    let last = text.iter().rposition(|byte| *byte != b'\n');
+    last.map_or(0, |last| last + 1)
+}
+
+fn write_at(file: &mut File, at: usize, text: &[u8]) -> io::Result<()> {
+    let at = u64::try_from(at).map_err(io::Error::other)?;
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(text)?;
+    file.sync_all()
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -80,7 +80,7 @@ pub(crate) fn values(entry: &Entry) -> [Value; 29] {
 }
 
 /// The columns of a verdict: its name, its doubt's, and until when that lasts.
-pub(crate) fn verdict(found: Option<Reconciliation>) -> (Value, Value, Value) {
+fn verdict(found: Option<Reconciliation>) -> (Value, Value, Value) {
     let doubt = match found {
         Some(Reconciliation::Inconclusive(doubt)) => Some(doubt),
         Some(Reconciliation::Charged | Reconciliation::NotCharged) | None => None,

@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use genrex_ledger::{Account, ErrorKind, Reconciliation, State};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use genrex_ledger::{Account, ErrorKind, State};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::failure::{Failure, Trouble};
 use crate::owner::Owners;
-use crate::{row, triggers};
+use crate::triggers;
 
 /// The version that this crate reads and writes, kept as `user_version`.
 const VERSION: i64 = 2;
@@ -121,7 +121,6 @@ fn from_first(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), Fail
          DROP TABLE job_1;",
     )?;
     normalise_accounts(transaction)?;
-    read_verdicts(transaction)?;
     distrust_intents(transaction)?;
     transaction.execute_batch(&triggers::sql())?;
     Ok(())
@@ -129,7 +128,11 @@ fn from_first(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), Fail
 
 /// Version 1 named an account by the URL as it was spelled, and a fingerprint of the key.
 fn normalise_accounts(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    for account in distinct(transaction, "account")? {
+    let mut query = transaction.prepare("SELECT DISTINCT account FROM job")?;
+    let accounts: Vec<String> = query
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for account in accounts {
         let Some((url, fingerprint)) = account.rsplit_once('#') else {
             continue;
         };
@@ -149,19 +152,6 @@ fn origin(url: &str) -> &str {
     &url[..path]
 }
 
-/// Version 1 kept a verdict's name, and no doubt.
-fn read_verdicts(transaction: &Transaction<'_>) -> Result<(), Failure> {
-    for name in distinct(transaction, "reconciliation")? {
-        let found: Reconciliation = name.parse()?;
-        let (verdict, doubt, until) = row::verdict(Some(found));
-        transaction.execute(
-            "UPDATE job SET reconciliation = ?2, doubt = ?3, doubt_until = ?4 WHERE reconciliation = ?1",
-            params![name, verdict, doubt, until],
-        )?;
-    }
-    Ok(())
-}
-
 /// Version 1 let a request leave even if it could not keep that it was about to: what it calls intended may
 /// have been sent.
 fn distrust_intents(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -177,11 +167,4 @@ fn distrust_intents(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         [before, after],
     )?;
     Ok(())
-}
-
-fn distinct(transaction: &Transaction<'_>, column: &str) -> rusqlite::Result<Vec<String>> {
-    let mut query = transaction.prepare(&format!(
-        "SELECT DISTINCT {column} FROM job WHERE {column} IS NOT NULL"
-    ))?;
-    query.query_map([], |row| row.get(0))?.collect()
 }

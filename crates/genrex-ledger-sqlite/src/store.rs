@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::failure::Failure;
-use crate::owner::Owners;
+use crate::owner::{NOBODY, Owners};
 use crate::query;
 use crate::rescue::Line;
 use crate::row::{self, COLUMNS, Raw};
@@ -21,8 +21,6 @@ pub(crate) mod sql {
          ON CONFLICT (alias) DO UPDATE SET account = excluded.account, seen_at = excluded.seen_at \
          WHERE account != excluded.account";
     pub(crate) const MOVE_JOBS: &str = "UPDATE job SET account = ?2 WHERE account = ?1";
-    pub(crate) const MOVE_CREDITS: &str =
-        "UPDATE OR IGNORE credits SET account = ?2 WHERE account = ?1";
     pub(crate) const DROP_CREDITS: &str = "DELETE FROM credits WHERE account = ?1";
     pub(crate) const CREDITS: &str = "SELECT credits FROM credits WHERE account = ?1";
     pub(crate) const KEEP_CREDITS: &str = "INSERT INTO credits (account, credits, updated_at) VALUES (?1, ?2, ?3) \
@@ -30,7 +28,7 @@ pub(crate) mod sql {
     pub(crate) const BY_KEY: &str = "SELECT * FROM job WHERE key = ?1";
     pub(crate) const BY_ID: &str = "SELECT * FROM job WHERE id = ?1";
     pub(crate) const KEY: &str = "SELECT key FROM job WHERE id = ?1";
-    pub(crate) const OWNER: &str = "SELECT owner FROM job WHERE id = ?1";
+    pub(crate) const RELEASE: &str = "UPDATE job SET owner = ?3 WHERE id = ?1 AND owner = ?2";
     pub(crate) const NEWEST: &str = "SELECT max(id) FROM job";
     pub(crate) const SUPERSEDE: &str = "UPDATE job SET superseded_by = ?2 WHERE id = ?1";
     pub(crate) const NOTE: &str =
@@ -81,14 +79,18 @@ impl Store<'_> {
         if before != *account {
             let both = [before.as_str(), account.as_str()];
             self.execute(sql::MOVE_JOBS, both)?;
-            self.execute(sql::MOVE_CREDITS, both)?;
-            self.execute(sql::DROP_CREDITS, [before.as_str()])?;
         }
         self.execute(
             sql::NAME_ALIAS,
             params![alias.as_str(), account.as_str(), now.cast_signed()],
         )?;
         let mut credits = self.credits(account)?;
+        if before != *account
+            && let Some(kept) = self.kept_credits(&before)?
+        {
+            rules::join(&mut credits, &kept);
+            self.execute(sql::DROP_CREDITS, [before.as_str()])?;
+        }
         credits.observe(look, now);
         self.keep_credits(account, &credits, now)
     }
@@ -136,9 +138,6 @@ impl Store<'_> {
     pub(crate) fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Failure> {
         let entry = self.known(id)?;
         let found = rules::reconcile(&self.credits(&entry.account)?, &entry)?;
-        if entry.resolved_by_hand {
-            return Ok(entry);
-        }
         self.record(id, &Event::Reconciled(found), now)
     }
 
@@ -164,16 +163,13 @@ impl Store<'_> {
         Ok(gone.map(|(id, _)| id).collect())
     }
 
-    /// Ends a job that nobody carries on, if it is the one's who says so, or its owner is gone.
-    pub(crate) fn release(&self, id: LocalId, by: &str, now: u64) -> Result<(), Failure> {
-        let mut query = self.connection.prepare_cached(sql::OWNER)?;
-        let owner: Option<String> = query.query_row([id.0], |row| row.get(0)).optional()?;
-        match owner {
-            Some(owner) if owner == by || self.is_gone(&owner) => {
-                self.record(id, &Event::Crashed, now).map(drop)
-            }
-            Some(_) | None => Ok(()),
+    /// Makes a job nobody's, if it is in flight, and the one's who says so.
+    pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), Failure> {
+        let entry = self.entry(id)?;
+        if entry.is_some_and(|entry| entry.state.is_in_flight()) {
+            self.execute(sql::RELEASE, params![id.0, by, NOBODY])?;
         }
+        Ok(())
     }
 
     /// Applies what could not be kept when it happened.
@@ -185,7 +181,7 @@ impl Store<'_> {
             return Err(Error::new(ErrorKind::NotFound, message).into());
         }
         match &line.event {
-            Event::Crashed => self.release(line.local_id, &line.owner, line.at),
+            Event::Crashed => self.release(line.local_id, &line.owner),
             event => self.record(line.local_id, event, line.at).map(drop),
         }
     }
@@ -240,14 +236,16 @@ impl Store<'_> {
     }
 
     pub(crate) fn credits(&self, account: &Account) -> Result<Credits, Failure> {
+        Ok(self.kept_credits(account)?.unwrap_or_default())
+    }
+
+    fn kept_credits(&self, account: &Account) -> Result<Option<Credits>, Failure> {
         let mut query = self.connection.prepare_cached(sql::CREDITS)?;
         let json: Option<String> = query
             .query_row([account.as_str()], |row| row.get(0))
             .optional()?;
-        match json {
-            Some(json) => Ok(Credits::from_json(&json)?),
-            None => Ok(Credits::new()),
-        }
+        let credits = json.map(|json| Credits::from_json(&json)).transpose()?;
+        Ok(credits)
     }
 
     fn keep_credits(&self, account: &Account, credits: &Credits, now: u64) -> Result<(), Failure> {

@@ -1,28 +1,41 @@
 //! What a ledger knows of one account's credits, and each rule about them.
 //!
-//! A storage keeps a [`Credits`] a account, gives it to the rules inside its transactions, and keeps what
+//! A storage keeps a [`Credits`] an account, gives it to the rules inside its transactions, and keeps what
 //! they made of it. Its size does not grow with the number of jobs.
 //!
 //! Nothing is guessed: a price is an observation of one duration, and what the balance shows beyond what was
-//! expected, while jobs of ours are under way, counts as ours.
+//! expected, while jobs of ours are under way or their charges may still come, counts as ours.
+//!
+//! Three sums count as spent. `seen` is what the balance showed. `pending` is what jobs are expected to cost
+//! and the balance has not shown; it ends when it shows, when a job turns out not to have been taken, or when
+//! the charges of all jobs have had their time. `unclear` is the same of ambiguous jobs; it ends only when it
+//! shows, or when somebody or something settles the job.
 
+mod clock;
+mod expect;
+mod fit;
 mod follow;
 mod hours;
+mod join;
 mod observe;
 mod price;
 mod reconcile;
 mod reserve;
 mod running;
 mod runs;
+mod settle;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::clock::LastLook;
 use self::hours::Hours;
-use self::price::{Charging, Prices, Solo};
+use self::price::{Charging, Prices};
+use self::reconcile::Doubted;
 use self::running::Running;
 use self::runs::Runs;
+use self::settle::{Solo, Unsettled};
 use crate::error::ErrorKind;
 use crate::{Error, LocalId, Look};
 
@@ -42,46 +55,23 @@ pub struct Credits {
     charging: Charging,
     /// Jobs that the service may be at work on.
     running: Running,
-    /// Ambiguous jobs that nobody has settled.
-    ambiguous: u64,
-    /// The last of our jobs that was over, whose charge may still come.
+    /// The last of our jobs that was over, until the balance has stood still since.
     unsettled: Option<Unsettled>,
-    /// Until when, by the service's clock, a movement may still be the charge of an earlier job.
-    late_until: u64,
+    /// When the last of our jobs was over, by the service's clock.
+    over_at: u64,
+    /// Until when it may be the charge of an ambiguous one.
+    unclear_until: u64,
     /// The job that went alone, while its charge is awaited.
     solo: Option<Solo>,
     /// The newest job.
     newest: Option<LocalId>,
     /// What was found not to be charged, and counts until the next look agrees.
     doubted: Vec<Doubted>,
-    /// Jobs under way or unsettled whose price is not known: what moves beside them is no surprise.
-    unpriced: u64,
+    /// Whether the price of a job that may still be charged is not known: what moves then is no surprise.
+    has_unpriced: bool,
+    /// Whether somebody else was seen to use the account.
+    is_shared: bool,
     runs: Runs,
-}
-
-/// The last look, on both clocks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct LastLook {
-    look: Look,
-    /// The service's time.
-    at: u64,
-    /// This machine's time.
-    local: u64,
-}
-
-/// When the last running job was over, and the first look since that shows what the latest shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Unsettled {
-    over_at: u64,
-    first_look: Option<(u64, Look)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Doubted {
-    run: Option<String>,
-    credits: u64,
-    service_at: u64,
-    look: Look,
 }
 
 /// What can be shown of an account's credits.
@@ -98,8 +88,8 @@ pub struct Spending {
 }
 
 impl Credits {
-    /// The least settling time: how long after a job's end a charge may still be its own.
-    const SETTLING: u64 = 10 * 60 * 1000;
+    /// How long after a job's end a charge may still be its own, at least, in milliseconds.
+    const LATE: u64 = 10 * 60 * 1000;
 
     /// What an account that nothing is known of has.
     #[must_use]
@@ -107,10 +97,11 @@ impl Credits {
         Self::default()
     }
 
-    /// What a piece of this duration, in seconds, was observed to cost; `None` while it was not.
+    /// What a piece of this duration, in seconds, was observed to cost; `None` while it was not, and when the
+    /// balance has moved by more than was expected since.
     #[must_use]
     pub fn price(&self, duration: u8) -> Option<u64> {
-        self.prices.of(duration)
+        self.prices.sure(duration)
     }
 
     /// What counts as spent, at `now` of this machine's clock.
@@ -146,14 +137,11 @@ impl Credits {
         serde_json::from_str(json).map_err(unreadable)
     }
 
-    /// The service's time at `now` of this machine's clock, carried on from the last look: at most an hour, so
-    /// that a clock which was set on does not make a window pass.
-    pub(crate) fn service_time(&self, now: u64) -> u64 {
-        const CARRIED: u64 = 60 * 60 * 1000;
-        match &self.look {
-            Some(last) => last.at + now.saturating_sub(last.local).min(CARRIED),
-            None => now,
-        }
+    /// Whether a look is what the ledger knows of the balance now.
+    pub(crate) fn is_last(&self, look: &Look) -> bool {
+        self.look
+            .as_ref()
+            .is_some_and(|last| last.look.is_like(look))
     }
 
     fn spent(&self, window: Option<Duration>, at: u64) -> u64 {
@@ -168,19 +156,15 @@ impl Credits {
             .saturating_add(self.unclear.within(window, at))
     }
 
-    /// Ten minutes, or ten times the longest lag that was seen.
-    fn settling(&self) -> u64 {
-        Self::SETTLING.max(self.charging.longest_lag.saturating_mul(10))
-    }
-
-    /// Whether a movement of the balance may be the charge of a job of ours.
-    fn may_be_ours(&self, at: u64) -> bool {
-        !self.running.is_empty() || self.unsettled.is_some() || at < self.late_until
-    }
-
     /// Everything is over, and the balance has stood still since.
     fn is_settled(&self) -> bool {
         self.running.is_empty() && self.unsettled.is_none()
+    }
+
+    /// Nothing but a job that starts now can move the balance, as far as we know.
+    fn is_quiet(&self, at: u64) -> bool {
+        let is_shown = self.pending.is_empty() && !self.has_unpriced && at >= self.unclear_until;
+        self.is_settled() && is_shown
     }
 }
 

@@ -125,7 +125,9 @@ impl Entry {
         }
     }
 
-    /// What an event makes of it; `None` when it has happened before.
+    /// What an event makes of it; `None` when it has happened before, or says nothing new.
+    ///
+    /// What a person has said of an ambiguous job, or what was acted on, no balance unsays.
     pub(crate) fn after(
         &self,
         event: &Event,
@@ -137,22 +139,41 @@ impl Entry {
             Transition::Already => return self.already(event),
             Transition::Impossible => return Err(self.impossible(event)),
         };
+        let stands = self.resolved_by_hand || self.superseded_by.is_some();
+        if stands && matches!(event, Event::Reconciled(_)) {
+            return Ok(None);
+        }
+        let next = self.with(event, state);
+        if next == *self {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            updated_at: now,
+            service_at: if state == self.state {
+                self.service_at
+            } else {
+                service_at
+            },
+            ..next
+        }))
+    }
+
+    /// With what an event tells of it.
+    fn with(&self, event: &Event, state: State) -> Self {
         let mut next = self.clone();
         next.state = state;
-        next.updated_at = now;
-        next.service_at = service_at;
         next.detail = event.detail().or(next.detail);
         match event {
-            Event::Sent | Event::NotSent(_) | Event::Crashed | Event::Completed | Event::Failed => {
-            }
-            Event::Ambiguous(_) => {}
+            Event::Sent
+            | Event::NotSent(_)
+            | Event::Ambiguous(_)
+            | Event::Crashed
+            | Event::Completed
+            | Event::Failed => {}
             Event::Refused(refusal, _) => next.refusal = Some(*refusal),
             Event::Unconfirmed(id) => next.unconfirmed_id = Some(id.clone()),
             Event::Accepted(id) => next.query_id = Some(id.clone()),
-            Event::Reconciled(found) => {
-                next.reconciliation = Some(*found);
-                next.resolved_by_hand = false;
-            }
+            Event::Reconciled(found) => next.reconciliation = Some(*found),
             Event::Resolved(resolution, _) => {
                 next.resolved_by_hand = true;
                 match resolution {
@@ -173,7 +194,7 @@ impl Entry {
                 next.sha256 = Some(sha256.clone());
             }
         }
-        Ok(Some(next))
+        next
     }
 
     /// A repeated event is no error, unless it says another id.

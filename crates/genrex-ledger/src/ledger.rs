@@ -15,13 +15,18 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// both pass one limit.
 ///
 /// **Repeatable.** An answer may be lost, so every call may be repeated: the same intent (by its key) returns
-/// the same job, and an event that has happened changes nothing.
+/// the same job as it is now, and an event that has happened, or that says nothing new, changes nothing.
 ///
 /// **Owned.** A job in flight belongs to whoever intended it. No other touches it while its process lives and
-/// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it.
+/// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it,
+/// and nobody else does. Until then it stays as it is. Whoever drops its ledger has ended.
 ///
 /// **Without rules.** What may be bought, what counts and what follows is decided by [`rules`](crate::rules),
 /// which a storage calls inside its transactions.
+///
+/// **Whole.** Texts of any length and characters, NUL among them, come back as they were. Numbers do up to
+/// `i64::MAX`; a call with a greater one may be refused as a whole, and is never cut. Keys of intents are 128
+/// bits. Two jobs may have one [`QueryId`](genrex_proto::QueryId). A later job's [`LocalId`] is greater.
 ///
 /// Time is an argument, in milliseconds since 1970; a storage that many machines share uses its own clock.
 #[async_trait]
@@ -34,7 +39,8 @@ pub trait Ledger: Send + Sync {
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error>;
 
     /// Keeps a look at the balance, and that an alias belongs to an account: jobs that were kept under the
-    /// alias are the account's from here on.
+    /// alias are the account's from here on, and what was known of their credits is
+    /// [joined](crate::rules::join) to the account's.
     ///
     /// # Errors
     ///
@@ -80,7 +86,9 @@ pub trait Ledger: Send + Sync {
     /// [`ErrorKind::Storage`](crate::ErrorKind).
     async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error>;
 
-    /// Says that nobody carries a job on: its future was dropped. It must not wait for anything.
+    /// Says that nobody carries a job on: its future was dropped. It must not wait for anything; calls that
+    /// follow on the same ledger see it. What the job becomes is [`recover`](Self::recover)'s to say, and an
+    /// outcome that comes after all may still be recorded.
     fn release(&self, id: LocalId, now: u64);
 
     /// A job by its name here.

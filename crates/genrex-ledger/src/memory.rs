@@ -108,7 +108,8 @@ impl State {
             entry.account = account.clone();
         }
         if let Some(credits) = self.credits.remove(&old) {
-            self.credits.entry(account.clone()).or_insert(credits);
+            let joined = self.credits.entry(account.clone()).or_default();
+            rules::join(joined, &credits);
         }
     }
 }
@@ -165,9 +166,6 @@ impl Ledger for MemoryLedger {
             let credits = state.credits.entry(entry.account.clone()).or_default();
             rules::reconcile(credits, &entry)?
         };
-        if entry.resolved_by_hand {
-            return Ok(entry);
-        }
         state.record(id, &Event::Reconciled(found), now)
     }
 
@@ -189,11 +187,8 @@ impl Ledger for MemoryLedger {
             .collect()
     }
 
-    fn release(&self, id: LocalId, now: u64) {
-        let mut state = self.state();
-        state.owners.remove(&id);
-        // A job that has an outcome is not released: that it cannot crash any more is no failure.
-        let _ = state.record(id, &Event::Crashed, now);
+    fn release(&self, id: LocalId, _: u64) {
+        self.state().owners.remove(&id);
     }
 
     async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {

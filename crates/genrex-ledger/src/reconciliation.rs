@@ -67,7 +67,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// The name in the storage.
+    /// The name, without the time of [`NotSettled`](Self::NotSettled): a storage keeps the serialised form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -58,8 +58,8 @@ pub fn intend(
 ) -> Result<Begun, Error> {
     let supersedes = match &intent.once {
         Once::No => None,
-        Once::Prompt => beside_prompt(credits, rivals)?,
-        Once::Row { last, .. } => beside_row(credits, rivals.first(), *last)?,
+        Once::Prompt => beside_prompt(credits, rivals, intent)?,
+        Once::Row { last, .. } => beside_row(credits, rivals.first(), *last, intent)?,
     };
     let reserved = credits.reserve(id, intent, now)?;
     Ok(Begun {
@@ -97,18 +97,34 @@ pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Err
         let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
         return Err(Error::new(ErrorKind::Transition, message).about(entry.id));
     }
-    // What a person has said stands.
-    match entry.reconciliation {
-        Some(found) if entry.resolved_by_hand => Ok(found),
-        Some(_) | None => Ok(credits.reconcile(entry)),
+    // What a person has said stands, and so does what was acted on.
+    let stands = entry.resolved_by_hand || entry.superseded_by.is_some();
+    match (entry.reconciliation, credits.reconcile(entry)) {
+        (Some(found), _) if stands => Ok(found),
+        // It moved by the price, and nothing that came later makes that not so.
+        (Some(Reconciliation::Charged), Reconciliation::Inconclusive(_)) => {
+            Ok(Reconciliation::Charged)
+        }
+        (_, found) => Ok(found),
     }
 }
 
-fn beside_prompt(credits: &Credits, rivals: &[Entry]) -> Result<Option<LocalId>, Error> {
+/// Adds what was kept under an alias, before its account was known, to the account's own credits.
+///
+/// The account's jobs are then those of both.
+pub fn join(credits: &mut Credits, alias: &Credits) {
+    credits.join(alias);
+}
+
+fn beside_prompt(
+    credits: &Credits,
+    rivals: &[Entry],
+    intent: &Intent,
+) -> Result<Option<LocalId>, Error> {
     let mut supersedes = None;
     for rival in rivals.iter().filter(|rival| rival.superseded_by.is_none()) {
         if rival.is_not_charged() {
-            is_still_not_charged(credits, rival)?;
+            is_still_not_charged(credits, rival, intent)?;
             supersedes = supersedes.max(Some(rival.id));
         } else if blocks_prompt(rival.state) {
             return Err(taken(rival));
@@ -130,6 +146,7 @@ fn beside_row(
     credits: &Credits,
     newest: Option<&Entry>,
     last: Option<LocalId>,
+    intent: &Intent,
 ) -> Result<Option<LocalId>, Error> {
     let Some(newest) = newest else {
         return match last {
@@ -145,8 +162,8 @@ fn beside_row(
     }
     match newest.state {
         State::NotSent | State::Refused | State::Failed => Ok(None),
-        State::Ambiguous if newest.is_not_charged() => {
-            is_still_not_charged(credits, newest)?;
+        State::Ambiguous if newest.is_not_charged() && newest.superseded_by.is_none() => {
+            is_still_not_charged(credits, newest, intent)?;
             Ok(Some(newest.id))
         }
         State::Intended
@@ -158,9 +175,12 @@ fn beside_row(
     }
 }
 
-/// A verdict is checked again right before it is acted on.
-fn is_still_not_charged(credits: &Credits, entry: &Entry) -> Result<(), Error> {
-    if reconcile(credits, entry)? == Reconciliation::NotCharged {
+/// A verdict is checked again right before it is acted on, by a look that was taken for it.
+fn is_still_not_charged(credits: &Credits, entry: &Entry, intent: &Intent) -> Result<(), Error> {
+    let looked = intent.look.as_ref();
+    let is_fresh = looked.is_some_and(|look| credits.is_last(look));
+    let found = reconcile(credits, entry)?;
+    if found == Reconciliation::NotCharged && (is_fresh || entry.resolved_by_hand) {
         return Ok(());
     }
     let message = format!(

@@ -9,7 +9,7 @@ use genrex_core::{
     Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind,
 };
 use genrex_sign::SIGNATURE_HEADER;
-use genrex_tests::{Act, Stack, FaultServer, Recorder, answer, json};
+use genrex_tests::{Act, FaultServer, Recorder, Stack, answer, json};
 use http::{HeaderValue, Request, Response};
 
 use crate::support::{

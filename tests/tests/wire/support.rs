@@ -7,11 +7,11 @@ use bytes::Bytes;
 use genrex_core::proto::{GenerateRequest, Prompt, QueryId, Seconds};
 use genrex_core::testing::keys;
 use genrex_core::{
-    BaseUrl, Client, Downloaded, Error, ErrorKind, Job, Pace, Settings, Sink,
-    Submission, Track, Transport,
+    BaseUrl, Client, Downloaded, Error, ErrorKind, Job, Pace, Settings, Sink, Submission, Track,
+    Transport,
 };
 use genrex_sign::{SIGNATURE_HEADER, SignatureHeader, UnixMillis, Verifier};
-use genrex_tests::{Act, Stack, FaultServer, Received, Recorder, Trace, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, Trace, json};
 
 pub(crate) const ACCEPTED: &str = r#"{"id":"QRY_1","status":"Processing"}"#;
 

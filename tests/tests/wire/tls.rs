@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use genrex_core::ErrorKind;
-use genrex_tests::{Act, Stack, FaultServer, Seen};
+use genrex_tests::{Act, FaultServer, Seen, Stack};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, Stream};
@@ -60,7 +60,8 @@ fn a_refused_certificate_is_final_and_nothing_was_sent() {
             0,
             "bytes of a request reached the server"
         );
-        let sent = client.trace()
+        let sent = client
+            .trace()
             .iter()
             .filter(|seen| matches!(seen, Seen::Sent(..)))
             .count();
@@ -84,7 +85,8 @@ fn a_connection_cut_before_tls_stood_is_tried_four_times() {
                 ("not sent", Some(ErrorKind::Unreachable)),
                 "{stack:?}"
             );
-            let sent = client.trace()
+            let sent = client
+                .trace()
                 .iter()
                 .filter(|seen| matches!(seen, Seen::Sent(..)))
                 .count();

@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::{
-    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission,
-    Transport, TransportError,
+    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission, Transport,
+    TransportError,
 };
 use genrex_proto::{GenerateRequest, Prompt, Seconds};
 use genrex_sign::{ApiKey, ApiSecret, KeyPair};
-use genrex_tests::{Act, Stack, FaultServer, Received, Recorder, answer, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, answer, json};
 
 use super::{Findings, Setting};
 
@@ -27,10 +27,10 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
     let mut random = fastrand::Rng::with_seed(setting.seed);
     let mut findings = Findings::default();
     let mut outcomes = [0_u64; 4];
-    let transports = Stack::BOTH.map(|stack| Shared(Arc::from(stack.transport())));
+    let transports = Stack::BOTH.map(Stack::transport);
     for submit in 0..submits {
         let which = usize::try_from(submit % 2)?;
-        let wire = (Stack::BOTH[which], transports[which].clone());
+        let wire = (Stack::BOTH[which], Arc::clone(&transports[which]));
         one(
             wire,
             setting.control,

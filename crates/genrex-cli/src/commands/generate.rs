@@ -103,7 +103,10 @@ async fn buy(
     };
     if let Some(why) = job.ledger_failure() {
         // The last resort: the id is told, whatever else fails.
-        let message = format!("accepted {}, and the ledger could not keep it: {why}", job.id());
+        let message = format!(
+            "accepted {}, and the ledger could not keep it: {why}",
+            job.id()
+        );
         return Err(Failure::new(Code::Other, "ledger", message)
             .resumable(job.id(), errand.connection.resume(job.id())));
     }

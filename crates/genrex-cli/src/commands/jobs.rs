@@ -24,9 +24,7 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
     match jobs.action {
         None => list(ListJobs::default(), output).await,
         Some(JobsAction::List(wanted)) => list(wanted, output).await,
-        Some(JobsAction::Show { id }) => {
-            show::show(&find(&open_to_read()?, &id).await?, output)
-        }
+        Some(JobsAction::Show { id }) => show::show(&find(&open_to_read()?, &id).await?, output),
         Some(JobsAction::Recover) => recover(global, output).await,
         Some(JobsAction::Reconcile { id }) => reconcile(&id, global, output).await,
         Some(JobsAction::Resolve(resolve)) => settle(resolve, global, output).await,
@@ -57,7 +55,10 @@ async fn list(wanted: ListJobs, output: &Output) -> Result<(), Failure> {
         ))?;
     }
     if entries.is_empty() {
-        output.note(format_args!("no such job is in {}", ledger.path().display()));
+        output.note(format_args!(
+            "no such job is in {}",
+            ledger.path().display()
+        ));
     }
     Ok(())
 }

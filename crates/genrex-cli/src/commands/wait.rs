@@ -38,7 +38,9 @@ async fn offer_to_link(
     let Some(ledger) = connection.client.ledger() else {
         return Ok(());
     };
-    let known = ledger.entries(&Filter::named(wait.query_id.as_str())).await?;
+    let known = ledger
+        .entries(&Filter::named(wait.query_id.as_str()))
+        .await?;
     if !known.is_empty() {
         return Ok(());
     }

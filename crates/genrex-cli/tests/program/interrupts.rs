@@ -66,7 +66,10 @@ fn a_submit_on_its_way_is_waited_for_so_that_the_job_is_not_lost() {
     for (interrupts, expected) in [(1, 130), (2, 7)] {
         let service = Played::start();
         let mut process = sandbox
-            .genrex(folder.path(), &["generate", "music", "--base-url", &service.url])
+            .genrex(
+                folder.path(),
+                &["generate", "music", "--base-url", &service.url],
+            )
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -127,7 +130,10 @@ fn nothing_is_bought_after_an_interrupt() {
     let sandbox = Sandbox::start(folder.path(), &[]);
     let service = Played::start();
     let mut process = sandbox
-        .genrex(folder.path(), &["generate", "music", "--base-url", &service.url])
+        .genrex(
+            folder.path(),
+            &["generate", "music", "--base-url", &service.url],
+        )
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -154,7 +160,10 @@ fn a_salvaged_id_survives_an_interrupt() {
     let sandbox = Sandbox::start(folder.path(), &[]);
     let service = Played::start();
     let mut process = sandbox
-        .genrex(folder.path(), &["generate", "music", "--base-url", &service.url])
+        .genrex(
+            folder.path(),
+            &["generate", "music", "--base-url", &service.url],
+        )
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -230,7 +239,10 @@ fn an_interrupt_after_a_retry_still_waits_for_what_is_on_its_way() {
     let sandbox = Sandbox::start(folder.path(), &[]);
     let service = Played::start();
     let mut process = sandbox
-        .genrex(folder.path(), &["generate", "music", "--base-url", &service.url])
+        .genrex(
+            folder.path(),
+            &["generate", "music", "--base-url", &service.url],
+        )
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

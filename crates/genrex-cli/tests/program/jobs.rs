@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Played, answer, Sandbox, code, error, json, run, stderr, stdout};
+use crate::support::{Played, Sandbox, answer, code, error, json, run, stderr, stdout};
 
 #[test]
 fn the_main_job_makes_a_file_of_music() {
@@ -282,7 +282,10 @@ fn an_ambiguous_submit_is_7_and_says_how_to_find_out() {
     assert_eq!(code(&lost), 7, "{}", stderr(&lost));
     let said = stderr(&lost);
     assert!(said.contains("genrex jobs reconcile 1"), "{said}");
-    assert!(!server.join().unwrap().has_more(), "it was sent a second time");
+    assert!(
+        !server.join().unwrap().has_more(),
+        "it was sent a second time"
+    );
 }
 
 #[test]

@@ -160,7 +160,8 @@ fn unless_balance(stream: &mut TcpStream) -> bool {
 /// Answers with a status and a body.
 pub(crate) fn answer(stream: &mut TcpStream, status: &str, body: &str) {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     // Whoever has gone away need not hear it.
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
 }

@@ -65,6 +65,7 @@ impl Look {
 }
 
 impl Machine for Look {
+    const NAME: &'static str = "look";
     type Output = Result<Looked, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

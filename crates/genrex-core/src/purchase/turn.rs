@@ -99,6 +99,7 @@ impl Turn {
 }
 
 impl Machine for Turn {
+    const NAME: &'static str = "turn";
     type Output = Result<(), Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {

@@ -21,7 +21,7 @@
 //! # What it needs
 //!
 //! A transport that reaches loopback over plain HTTP/1.1, without a proxy, and that nothing else uses meanwhile.
-//! No network: a resolver knows by itself every name that is asked for. The suite takes about eight seconds
+//! No network: a resolver knows by itself every name that is asked for. The suite takes about nine seconds
 //! where every rule is kept, most of them for time-outs that must pass. It never asserts that something was
 //! fast; what must end and does not is waited for ten seconds, or a minute.
 //!

@@ -106,6 +106,45 @@ fn one_that_is_refused_takes_no_other_with_it() {
     assert_eq!(spent.total, 20);
 }
 
+/// Somebody's own guard in the file, which refuses after the credits were written.
+#[test]
+fn what_the_file_refuses_is_taken_back_alone() {
+    let (_folder, path, ledger) = ledger();
+    let id = send(&ledger, "music");
+    let held = by_hand(&path);
+    held.execute_batch(
+        "CREATE TRIGGER mine BEFORE INSERT ON job WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'mine'); END;
+         CREATE TRIGGER mine_too BEFORE UPDATE ON job WHEN NEW.query_id = 'QRY_bad' \
+             BEGIN SELECT RAISE(ABORT, 'mine'); END;",
+    )
+    .unwrap();
+    let before = wait(ledger.credits(&account())).unwrap();
+    let error = wait(ledger.intend(&intent("bad"), NOW)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert_eq!(wait(ledger.credits(&account())).unwrap(), before);
+
+    let (good, bad) = (intent("good"), intent("bad"));
+    let outcome = accepted("QRY_bad");
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut asked = [ledger.intend(&bad, NOW), ledger.intend(&good, NOW)];
+    asked.iter_mut().for_each(begin);
+    let mut refused = ledger.record(id, &outcome, NOW);
+    begin(&mut refused);
+    held.execute_batch("ROLLBACK").unwrap();
+    let [bad, good] = asked.map(wait);
+    bad.unwrap_err();
+    wait(refused).unwrap_err();
+    let good = good.unwrap();
+    assert_eq!(good.id, LocalId(2));
+    let all = wait(ledger.entries(&Filter::default())).unwrap();
+    assert_eq!(all.len(), 2);
+    assert_eq!(state(&ledger, id), State::Sent);
+    assert!(ledger.rescue_path().exists(), "it may yet be kept");
+    held.execute_batch("DROP TRIGGER mine_too").unwrap();
+    intend(&ledger, "more");
+    assert_eq!(state(&ledger, id), State::Accepted);
+}
+
 #[test]
 fn another_process_is_waited_for_and_not_for_ever() {
     let (_folder, path) = place();

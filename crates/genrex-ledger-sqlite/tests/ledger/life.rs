@@ -116,22 +116,32 @@ fn the_file_of_an_owner_goes_with_it_and_that_of_a_crashed_one_at_the_next_start
 }
 
 #[test]
-fn a_released_job_is_ended_at_once_and_one_of_another_living_process_is_not() {
+fn a_released_job_is_found_by_who_recovers_and_one_of_another_living_process_is_not() {
     let (_folder, path, ours) = ledger();
     let theirs = SqliteLedger::open(&path).unwrap();
     let (intended, sent) = (intend(&ours, "one"), send(&ours, "two"));
-    let other = send(&theirs, "three");
+    let (kept, other) = (send(&ours, "three"), send(&theirs, "four"));
     for id in [intended, sent, other, LocalId(99)] {
         ours.release(id, NOW + 3);
     }
-    assert_eq!(state(&ours, intended), State::NotSent);
-    assert_eq!(state(&ours, sent), State::Ambiguous);
-    assert_eq!(state(&ours, other), State::Sent);
-    assert_eq!(wait(ours.recover(NOW + 4)).unwrap(), []);
+    assert_eq!(state(&ours, sent), State::Sent);
+    let found = wait(ours.recover(NOW + 4)).unwrap();
+    let found: Vec<_> = found.iter().map(|entry| (entry.id, entry.state)).collect();
+    assert_eq!(
+        found,
+        [(intended, State::NotSent), (sent, State::Ambiguous)]
+    );
+    for living in [kept, other] {
+        assert_eq!(state(&ours, living), State::Sent);
+    }
     let outcome = record(&ours, sent, &accepted("QRY_1")).unwrap();
     assert_eq!(outcome.state, State::Accepted, "its answer came after all");
     ours.release(sent, NOW + 5);
-    assert_eq!(state(&ours, sent), State::Accepted);
+    assert_eq!(wait(ours.recover(NOW + 6)).unwrap(), []);
+    // Another process finds it as well.
+    ours.release(kept, NOW + 7);
+    wait(ours.entry(kept)).unwrap();
+    assert_eq!(wait(theirs.recover(NOW + 8)).unwrap().len(), 1);
 }
 
 #[test]
@@ -146,6 +156,11 @@ fn what_is_queued_is_kept_before_the_ledger_is_closed() {
         begin(&mut outcome);
     }
     ledger.release(released, NOW);
+    let unheard = intent("unheard");
+    {
+        let mut unheard = ledger.intend(&unheard, NOW);
+        begin(&mut unheard);
+    }
     let closing = std::thread::spawn(move || drop(ledger));
     crate::support::rest();
     assert!(!closing.is_finished());
@@ -153,8 +168,12 @@ fn what_is_queued_is_kept_before_the_ledger_is_closed() {
     closing.join().unwrap();
     let ledger = SqliteLedger::open(&path).unwrap();
     assert_eq!(state(&ledger, id), State::Accepted);
-    assert_eq!(state(&ledger, released), State::Ambiguous);
-    assert_eq!(wait(ledger.recover(NOW)).unwrap(), []);
+    let owner: String = by_hand(&path)
+        .query_row("SELECT owner FROM job WHERE id = 2", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(owner, "");
+    assert_eq!(state(&ledger, LocalId(3)), State::NotSent);
+    assert_eq!(wait(ledger.recover(NOW)).unwrap().len(), 1);
 }
 
 #[test]
@@ -171,6 +190,7 @@ fn an_intent_whose_future_was_dropped_is_carried_on_by_nobody() {
     drop(future);
     let_go();
     let states = |ledger: &SqliteLedger| -> Vec<State> {
+        wait(ledger.recover(NOW)).unwrap();
         let entries = wait(ledger.entries(&Filter::default())).unwrap();
         entries.iter().map(|entry| entry.state).collect()
     };

@@ -4,7 +4,6 @@
 
 mod group;
 mod life;
-mod measure;
 mod migration;
 mod place;
 mod processes;

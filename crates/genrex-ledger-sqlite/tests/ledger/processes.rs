@@ -9,8 +9,8 @@ use genrex_ledger::{ErrorKind, Event, Filter, Ledger as _, LocalId, Look, State}
 use genrex_ledger_sqlite::SqliteLedger;
 
 use crate::support::{
-    NOW, accepted, account, alias, begin, beside, intend, intent, ledger, limited, record, send,
-    state, wait,
+    NOW, accepted, account, alias, begin, beside, by_hand, intend, intent, ledger, limited, record,
+    send, state, wait,
 };
 
 const PATH: &str = "GENREX_TEST_LEDGER";
@@ -137,7 +137,10 @@ fn full(ledger: &SqliteLedger) {
         .iter()
         .map(|intent| ledger.intend(intent, NOW))
         .collect();
+    let held = by_hand(ledger.path());
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
     asked.iter_mut().for_each(begin);
+    held.execute_batch("ROLLBACK").unwrap();
     for answer in asked {
         assert_eq!(wait(answer).unwrap_err().kind(), ErrorKind::Storage);
     }

@@ -41,8 +41,10 @@ fn fail(ledger: &SqliteLedger, id: LocalId, event: &Event) -> Error {
     error
 }
 
+/// What is put beside, without the empty lines that follow it.
 fn rescued(ledger: &SqliteLedger) -> String {
-    fs::read_to_string(ledger.rescue_path()).unwrap_or_default()
+    let text = fs::read_to_string(ledger.rescue_path()).unwrap_or_default();
+    String::from(text.trim_end())
 }
 
 #[test]
@@ -75,12 +77,31 @@ fn an_outcome_is_put_beside_and_applied_before_the_next_write() {
 
     intend(&ledger, "more");
     assert!(!rescue.exists());
+    let reserve = fs::read_to_string(beside(&path, ".reserve")).unwrap();
+    assert_eq!(reserve.trim_end(), "", "each is applied once");
     assert_eq!(state(&ledger, one), State::Accepted);
     assert_eq!(state(&ledger, two), State::Ambiguous);
     let history = wait(ledger.history(one)).unwrap();
     assert_eq!(history.last().unwrap().at, NOW + 1, "when it happened");
     drop(ledger);
     assert_eq!(entry(&open(&path), one).query_id.unwrap().as_str(), "QRY_1");
+}
+
+/// It is not in memory only for as long as another process may hold the file.
+#[test]
+fn an_outcome_that_has_to_wait_is_put_beside_meanwhile() {
+    let (_folder, path) = place();
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let id = send(&ledger, "music");
+    let held = hold(&path);
+    let event = accepted("QRY_1");
+    let mut outcome = ledger.record(id, &event, NOW);
+    crate::support::begin(&mut outcome);
+    crate::support::until("it is put beside", || rescued(&ledger).contains("QRY_1"));
+    held.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(wait(outcome).unwrap().state, State::Accepted);
+    assert!(!ledger.rescue_path().exists());
+    assert_eq!(wait(ledger.history(id)).unwrap().len(), 3, "once");
 }
 
 #[test]
@@ -107,7 +128,7 @@ fn another_process_applies_it_before_it_takes_the_job_for_lost() {
 }
 
 #[test]
-fn a_job_that_nobody_carries_on_is_ended_when_the_file_is_free_again() {
+fn a_job_that_nobody_carries_on_is_found_when_the_file_is_free_again() {
     let (_folder, path, ledger) = impatient();
     let theirs = open(&path);
     let (own, other) = (send(&ledger, "own"), send(&theirs, "other"));
@@ -117,8 +138,9 @@ fn a_job_that_nobody_carries_on_is_ended_when_the_file_is_free_again() {
     crate::support::until("it is rescued", || rescued(&ledger).lines().count() == 2);
     held.execute_batch("ROLLBACK").unwrap();
     intend(&ledger, "more");
-    assert_eq!(state(&ledger, own), State::Ambiguous);
-    assert_eq!(state(&ledger, other), State::Sent, "it was not its to say");
+    let found = wait(ledger.recover(NOW)).unwrap();
+    let found: Vec<LocalId> = found.iter().map(|entry| entry.id).collect();
+    assert_eq!(found, [own], "the other was not its to release");
     assert!(!ledger.rescue_path().exists());
 }
 
@@ -208,17 +230,17 @@ fn a_line_that_was_not_ended_is_put_aside_and_swallows_no_other() {
     let ids = [send(&ledger, "one"), send(&ledger, "two")];
     fail(&ledger, ids[0], &accepted("QRY_1"));
     let rescue = ledger.rescue_path().to_owned();
-    let whole = fs::read(&rescue).unwrap();
+    let whole = rescued(&ledger);
     let half = &whole[..whole.len() / 2];
-    fs::write(&rescue, [whole.as_slice(), half].concat()).unwrap();
+    fs::write(&rescue, format!("{whole}\n{half}")).unwrap();
     fail(&ledger, ids[1], &accepted("QRY_2"));
     intend(&ledger, "more");
     assert_eq!(state(&ledger, ids[0]), State::Accepted);
     assert_eq!(state(&ledger, ids[1]), State::Accepted);
     assert!(!rescue.exists());
     assert_eq!(aside(&path), ["ledger.db.rescue.unreadable-1"]);
-    let kept = fs::read(beside(&path, ".rescue.unreadable-1")).unwrap();
-    assert!(kept.windows(half.len()).any(|part| part == half));
+    let kept = fs::read_to_string(beside(&path, ".rescue.unreadable-1")).unwrap();
+    assert!(kept.lines().any(|line| line == half), "{kept}");
 
     fs::write(&rescue, "what is this\n").unwrap();
     drop(ledger);

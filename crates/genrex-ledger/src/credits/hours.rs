@@ -30,16 +30,33 @@ impl Hours {
         own + self.take_oldest(credits - own)
     }
 
-    /// Takes away up to so much from the oldest; how much there was.
-    pub(super) fn take_oldest(&mut self, credits: u64) -> u64 {
+    fn take_oldest(&mut self, credits: u64) -> u64 {
+        self.move_oldest(credits, |_, _| {})
+    }
+
+    /// Moves up to so much to another, from the oldest; how much there was.
+    ///
+    /// What was expected of an hour was charged in it, or in the next; `now` is when it was seen.
+    pub(super) fn move_to(&mut self, other: &mut Self, credits: u64, now: u64) -> u64 {
+        self.move_oldest(credits, |hour, moved| {
+            let end_of_next = (hour + 2).saturating_mul(Self::HOUR) - 1;
+            other.add(now.min(end_of_next), moved);
+        })
+    }
+
+    /// Takes away up to so much from the oldest, telling of which hour; how much there was.
+    fn move_oldest(&mut self, credits: u64, mut told: impl FnMut(u64, u64)) -> u64 {
         let mut taken = self.before.min(credits);
         self.before -= taken;
+        told(0, taken);
         let hours: Vec<u64> = self.hours.keys().copied().collect();
         for hour in hours {
             if taken == credits {
                 break;
             }
-            taken += self.take_of(hour, credits - taken);
+            let moved = self.take_of(hour, credits - taken);
+            told(hour, moved);
+            taken += moved;
         }
         taken
     }
@@ -56,6 +73,10 @@ impl Hours {
         taken
     }
 
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// What was spent in the window that ends now; all of it without one.
     pub(super) fn within(&self, window: Option<Duration>, now: u64) -> u64 {
         let Some(window) = window else {
@@ -68,9 +89,20 @@ impl Hours {
     }
 
     pub(super) fn total(&self) -> u64 {
-        self.hours
-            .values()
-            .fold(self.before, |sum, credits| sum.saturating_add(*credits))
+        let hours = self.hours.values().copied();
+        hours.fold(self.before, u64::saturating_add)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.before == 0 && self.hours.is_empty()
+    }
+
+    /// Adds another's.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.before = self.before.saturating_add(other.before);
+        for (hour, credits) in &other.hours {
+            self.add(hour * Self::HOUR, *credits);
+        }
     }
 
     /// Forgets the hours of what is too old for any window, and keeps its sum.
@@ -79,9 +111,7 @@ impl Hours {
             .hours
             .split_off(&(now / Self::HOUR).saturating_sub(Self::KEPT));
         let old = std::mem::replace(&mut self.hours, kept);
-        self.before = old
-            .values()
-            .fold(self.before, |sum, credits| sum.saturating_add(*credits));
+        self.before = old.into_values().fold(self.before, u64::saturating_add);
     }
 }
 
@@ -113,5 +143,16 @@ mod tests {
         assert!(hours.hours.len() <= 745, "{}", hours.hours.len());
         assert_eq!(hours.take_oldest(9_999), 9_999);
         assert_eq!((hours.total(), hours.take_oldest(5)), (1, 1));
+        assert!(hours.is_empty());
+    }
+
+    #[test]
+    fn what_is_seen_a_day_later_was_spent_when_it_was_expected() {
+        let (mut pending, mut seen) = (Hours::default(), Hours::default());
+        pending.add(5 * Hours::HOUR, 10);
+        assert_eq!(pending.move_to(&mut seen, 15, 40 * Hours::HOUR), 10);
+        assert_eq!(seen.within(Some(DAY), 31 * Hours::HOUR), 0);
+        assert_eq!(seen.within(Some(DAY), 30 * Hours::HOUR), 10);
+        assert!(pending.is_empty());
     }
 }

@@ -2,41 +2,111 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How many jobs are running, by the minute in which each last changed: one that nobody has heard of for an
-/// hour no longer counts, so that a job which is never asked after blocks nothing for ever.
+use crate::LocalId;
+
+/// The jobs that the service may be at work on, and when each was last heard of: one that nobody has heard of
+/// for an hour no longer counts, so that a job which is never asked after blocks nothing for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Running(BTreeMap<u64, u64>);
+pub(super) struct Running {
+    jobs: BTreeMap<LocalId, u64>,
+    /// There are more, which are not known one by one, until this time.
+    more_until: u64,
+}
 
 impl Running {
-    const MINUTE: u64 = 60 * 1000;
-    const EXPIRY: u64 = 60;
+    const EXPIRY: u64 = 60 * 60 * 1000;
+    /// So many are known one by one.
+    const MOST: usize = 256;
 
-    pub(super) fn add(&mut self, at: u64) {
-        *self.0.entry(at / Self::MINUTE).or_default() += 1;
-    }
-
-    pub(super) fn remove(&mut self, at: u64) {
-        let minute = at / Self::MINUTE;
-        if let Some(count) = self.0.get_mut(&minute) {
-            *count -= 1;
-            if *count == 0 {
-                self.0.remove(&minute);
-            }
+    pub(super) fn heard_of(&mut self, job: LocalId, at: u64) {
+        if self.jobs.len() >= Self::MOST
+            && !self.jobs.contains_key(&job)
+            && let Some((oldest, heard)) = self.oldest()
+        {
+            self.jobs.remove(&oldest);
+            self.more_until = self.more_until.max(heard.saturating_add(Self::EXPIRY));
         }
+        self.jobs.insert(job, at);
     }
 
-    pub(super) fn expire(&mut self, now: u64) {
-        self.0 = self
-            .0
-            .split_off(&(now / Self::MINUTE).saturating_sub(Self::EXPIRY));
+    pub(super) fn remove(&mut self, job: LocalId) {
+        self.jobs.remove(&job);
+    }
+
+    /// Takes out the jobs that nobody has heard of for an hour; each with the time from which it no longer
+    /// counts.
+    pub(super) fn expire(&mut self, now: u64) -> Vec<(LocalId, u64)> {
+        let mut expired = Vec::new();
+        self.jobs.retain(|job, heard| {
+            let end = heard.saturating_add(Self::EXPIRY);
+            if end <= now {
+                expired.push((*job, end));
+            }
+            end > now
+        });
+        if self.more_until <= now {
+            self.more_until = 0;
+        }
+        expired
+    }
+
+    /// The one that was not heard of for the longest time, and when it was.
+    pub(super) fn oldest(&self) -> Option<(LocalId, u64)> {
+        let heard = self.jobs.iter().map(|(job, heard)| (*heard, *job));
+        heard.min().map(|(heard, job)| (job, heard))
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.0.values().sum()
+        let more = u64::from(self.more_until > 0);
+        u64::try_from(self.jobs.len()).unwrap_or(u64::MAX) + more
+    }
+
+    /// Whether no more can be told apart.
+    pub(super) fn is_full(&self) -> bool {
+        self.jobs.len() >= Self::MOST
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.jobs.is_empty() && self.more_until == 0
+    }
+
+    pub(super) fn join(&mut self, other: &Self) {
+        for (job, heard) in &other.jobs {
+            self.heard_of(*job, *heard);
+        }
+        self.more_until = self.more_until.max(other.more_until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_nobody_asks_after_ends() {
+        let mut running = Running::default();
+        running.heard_of(LocalId(1), 5);
+        running.heard_of(LocalId(2), 9);
+        assert_eq!(running.oldest(), Some((LocalId(1), 5)));
+        assert_eq!(running.expire(Running::EXPIRY + 4), []);
+        assert_eq!(
+            running.expire(Running::EXPIRY + 5),
+            [(LocalId(1), Running::EXPIRY + 5)]
+        );
+        assert_eq!(running.count(), 1);
+    }
+
+    #[test]
+    fn what_is_not_known_one_by_one_still_counts() {
+        let mut running = Running::default();
+        for job in 0..1_000 {
+            running.heard_of(LocalId(job), 7);
+        }
+        for job in 0..1_000 {
+            running.remove(LocalId(job));
+        }
+        assert!(!running.is_empty());
+        running.expire(Running::EXPIRY + 7);
+        assert!(running.is_empty());
     }
 }

@@ -19,26 +19,39 @@ struct Spent {
 }
 
 impl Runs {
-    /// A run that has been still for a day is over.
-    const EXPIRY: u64 = 24 * 60 * 60 * 1000;
+    /// So many are known at once.
+    const MOST: usize = 128;
+    /// One that has been still for so long, in milliseconds, makes room for another.
+    const STILL: u64 = 60 * 60 * 1000;
 
     pub(super) fn spent(&self, run: &str) -> u64 {
-        self.0.get(run).map_or(0, |spent| {
-            spent
-                .pending
-                .saturating_add(spent.unclear)
-                .saturating_add(spent.seen)
-        })
+        self.of(run).pending.saturating_add(self.certain(run))
     }
 
     /// What it has spent for certain: all but what may yet be released.
     pub(super) fn certain(&self, run: &str) -> u64 {
-        self.0
-            .get(run)
-            .map_or(0, |spent| spent.unclear.saturating_add(spent.seen))
+        let spent = self.of(run);
+        spent.unclear.saturating_add(spent.seen)
+    }
+
+    fn of(&self, run: &str) -> Spent {
+        self.0.get(run).copied().unwrap_or_default()
+    }
+
+    /// Whether a run is known, or can be.
+    pub(super) fn has_room(&self, run: &str, now: u64) -> bool {
+        self.0.contains_key(run)
+            || self.0.len() < Self::MOST
+            || self.0.values().any(|spent| spent.is_still(now))
     }
 
     pub(super) fn reserve(&mut self, run: &str, credits: u64, at: u64) {
+        if self.0.len() >= Self::MOST && !self.0.contains_key(run) {
+            let stillest = self.0.iter().min_by_key(|(_, spent)| spent.at);
+            if let Some(stillest) = stillest.map(|(name, _)| name.clone()) {
+                self.0.remove(&stillest);
+            }
+        }
         let spent = self.0.entry(run.to_owned()).or_default();
         spent.pending = spent.pending.saturating_add(credits);
         spent.at = at;
@@ -46,17 +59,23 @@ impl Runs {
 
     pub(super) fn release(&mut self, run: &str, credits: u64) {
         if let Some(spent) = self.0.get_mut(run) {
-            spent.pending = spent.pending.saturating_sub(credits);
+            spent.pending -= credits.min(spent.pending);
         }
     }
 
     pub(super) fn release_unclear(&mut self, run: &str, credits: u64) {
         if let Some(spent) = self.0.get_mut(run) {
-            spent.unclear = spent.unclear.saturating_sub(credits);
+            spent.unclear -= credits.min(spent.unclear);
         }
     }
 
-    /// A job of a run became unclear, or was found.
+    pub(super) fn add_unclear(&mut self, run: &str, credits: u64) {
+        if let Some(spent) = self.0.get_mut(run) {
+            spent.unclear = spent.unclear.saturating_add(credits);
+        }
+    }
+
+    /// A job of a run became unclear.
     pub(super) fn move_to_unclear(&mut self, run: &str, credits: u64) {
         if let Some(spent) = self.0.get_mut(run) {
             let moved = spent.pending.min(credits);
@@ -79,23 +98,73 @@ impl Runs {
 
     /// The balance showed so much that was not expected: each run that may have caused it counts it.
     pub(super) fn exceed(&mut self, credits: u64, at: u64) {
-        const RECENT: u64 = 60 * 60 * 1000;
-        for spent in self.0.values_mut() {
-            if at.saturating_sub(spent.at) < RECENT {
-                spent.seen = spent.seen.saturating_add(credits);
-            }
+        for spent in self.0.values_mut().filter(|spent| !spent.is_still(at)) {
+            spent.seen = spent.seen.saturating_add(credits);
         }
     }
 
-    /// Everything is settled: what was expected and did not come is not spent.
+    /// Everything is settled: what was expected and did not come is not spent. Of which run it was is known
+    /// only if there is one; otherwise it counts for each.
     pub(super) fn settle(&mut self) {
-        for spent in self.0.values_mut() {
+        let waiting = self.0.values_mut().filter(|spent| spent.pending > 0);
+        let waiting: Vec<&mut Spent> = waiting.collect();
+        let is_one = waiting.len() == 1;
+        for spent in waiting {
+            if !is_one {
+                spent.seen = spent.seen.saturating_add(spent.pending);
+            }
             spent.pending = 0;
         }
     }
 
-    pub(super) fn expire(&mut self, now: u64) {
-        self.0
-            .retain(|_, spent| now.saturating_sub(spent.at) < Self::EXPIRY);
+    pub(super) fn join(&mut self, other: &Self) {
+        for (run, spent) in &other.0 {
+            self.reserve(run, spent.pending, spent.at);
+            if let Some(joined) = self.0.get_mut(run) {
+                joined.unclear = joined.unclear.saturating_add(spent.unclear);
+                joined.seen = joined.seen.saturating_add(spent.seen);
+            }
+        }
+    }
+}
+
+impl Spent {
+    const fn is_still(&self, now: u64) -> bool {
+        now.saturating_sub(self.at) >= Runs::STILL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stillest_makes_room() {
+        let mut runs = Runs::default();
+        for run in 0..Runs::MOST as u64 {
+            runs.reserve(&run.to_string(), 1, run);
+        }
+        assert!(runs.has_room("5", 0));
+        assert!(!runs.has_room("another", Runs::STILL - 1));
+        assert!(runs.has_room("another", Runs::STILL));
+        runs.reserve("another", 1, Runs::STILL);
+        assert_eq!(
+            (runs.0.len(), runs.spent("0"), runs.spent("1")),
+            (Runs::MOST, 0, 1)
+        );
+    }
+
+    #[test]
+    fn what_did_not_come_is_released_only_if_it_is_known_whose_it_was() {
+        let mut runs = Runs::default();
+        runs.reserve("one", 10, 0);
+        runs.reserve("one", 10, 0);
+        runs.explain(10);
+        runs.settle();
+        assert_eq!(runs.spent("one"), 10);
+        runs.reserve("one", 10, 0);
+        runs.reserve("other", 10, 0);
+        runs.settle();
+        assert_eq!((runs.spent("one"), runs.spent("other")), (20, 10));
     }
 }

@@ -83,6 +83,6 @@ mod tests {
     fn a_marker_that_cannot_be_read_is_no_new_batch() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(NAME), "{").unwrap();
-        assert!(read_or_make(folder.path()).is_err());
+        read_or_make(folder.path()).unwrap_err();
     }
 }

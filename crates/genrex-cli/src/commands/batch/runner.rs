@@ -3,9 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
-use genrex_async::{
-    Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track,
-};
+use genrex_async::{Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track};
 use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger, LocalId, Run, State};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -167,7 +165,10 @@ impl Runner {
             return Ok(Bought::Nothing(String::from("another genrex has it")));
         };
         let request = GenerateRequest::new(row.text.clone(), row.duration);
-        let submission = self.client.purchase(&request, &self.options(row, last)).await;
+        let submission = self
+            .client
+            .purchase(&request, &self.options(row, last))
+            .await;
         match submission {
             Submission::Accepted(job) => match job.ledger_failure() {
                 None => Ok(Bought::Job(job)),

@@ -19,7 +19,10 @@ pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
     line("job", Some(entry.id.to_string()))?;
     line("state", Some(entry.state.to_string()))?;
     line("id", entry.query_id.as_ref().map(ToString::to_string))?;
-    line("unconfirmed", entry.unconfirmed_id.as_ref().map(ToString::to_string))?;
+    line(
+        "unconfirmed",
+        entry.unconfirmed_id.as_ref().map(ToString::to_string),
+    )?;
     line("prompt", Some(entry.text.clone()))?;
     line("duration", Some(format!("{} s", entry.duration)))?;
     line("account", Some(entry.account.to_string()))?;
@@ -28,10 +31,19 @@ pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
     let cost = entry.expected_cost;
     line("cost", cost.map(|cost| format!("{cost} credits expected")))?;
     let before = entry.look_before.as_ref();
-    line("before", before.map(|look| format!("{} credits used", look.used)))?;
+    line(
+        "before",
+        before.map(|look| format!("{} credits used", look.used)),
+    )?;
     line("known", entry.detail.clone())?;
-    line("verdict", entry.reconciliation.map(|found| found.to_string()))?;
-    line("superseded", entry.superseded_by.map(|id| format!("by job {id}")))?;
+    line(
+        "verdict",
+        entry.reconciliation.map(|found| found.to_string()),
+    )?;
+    line(
+        "superseded",
+        entry.superseded_by.map(|id| format!("by job {id}")),
+    )?;
     line("file", entry.path.clone())?;
     if let Some(advice) = advice(entry) {
         output.note(advice);
@@ -48,7 +60,9 @@ pub(super) fn is_open(entry: &Entry) -> bool {
 pub(super) fn advice(entry: &Entry) -> Option<String> {
     let id = entry.id;
     if let Some(other) = entry.superseded_by {
-        return Some(format!("it was not charged, and job {other} was bought in its place"));
+        return Some(format!(
+            "it was not charged, and job {other} was bought in its place"
+        ));
     }
     match entry.state {
         State::Accepted | State::Completed => {

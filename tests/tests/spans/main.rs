@@ -1,10 +1,18 @@
-//! One span an attempt, with OpenTelemetry's names, and no secret in any.
+//! One span an operation and one an attempt, with OpenTelemetry's names, and no secret in any.
+//!
+//! It is a program of its own with one test: what is logged is one setting for a whole process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../wire/support.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod support;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use genrex_core::testing::keys;
-use genrex_tests::{Act, Stack, FaultServer, answer, json};
+use genrex_tests::{Act, FaultServer, Stack, answer, json};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -34,27 +42,27 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[test]
 fn spans_have_the_standard_names_and_no_secret() {
+    let log = Log::default();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .init();
     for stack in Stack::BOTH {
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_span_events(FmtSpan::CLOSE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
+        log.0.lock().unwrap().clear();
         let store = FaultServer::start([Act::Write(answer(200, &[("ETag", "\"v1\"")], wav()))]);
         let link = format!("{}/1.wav?X-Amz-Signature=presigned-s3cr3t", store.url());
         let server = FaultServer::start([Act::Write(json(503, "{}")), ready_at(&link)]);
-        // The async stack's work runs on this thread while it is waited for.
-        tracing::subscriber::with_default(subscriber, || {
-            let client = client(stack, &server.url());
-            let track = stack.run(client.wait(&job())).unwrap();
-            fetch(stack, &client, &track).unwrap();
-        });
+        let client = client(stack, &server.url());
+        let track = stack.run(client.wait(&job())).unwrap();
+        fetch(stack, &client, &track).unwrap();
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let spans: Vec<_> = text
             .lines()
-            .filter(|line| line.contains("genrex") && line.contains("attempt{"))
+            .filter(|line| {
+                line.contains("genrex") && line.contains("attempt{") && line.contains("close")
+            })
             .collect();
         for (span, status) in spans.iter().zip(["503", "200", "200"]) {
             for field in [
@@ -70,6 +78,13 @@ fn spans_have_the_standard_names_and_no_secret() {
             }
         }
         assert!(spans.len() >= 3, "{text}");
+        for operation in ["wait", "download"] {
+            let name = format!("operation{{otel.name=\"{operation}\"");
+            assert!(
+                spans.iter().any(|span| span.contains(&name)),
+                "{name}: {spans:?}"
+            );
+        }
         assert!(spans[0].contains("error.type=\"503\""), "{}", spans[0]);
         for secret in [
             "presigned-s3cr3t",

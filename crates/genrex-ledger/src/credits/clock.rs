@@ -1,0 +1,146 @@
+use serde::{Deserialize, Serialize};
+
+use super::Credits;
+use crate::Look;
+
+/// The last look, on both clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LastLook {
+    pub(super) look: Look,
+    /// The service's time. It never goes back.
+    pub(super) at: u64,
+    /// This machine's time.
+    pub(super) local: u64,
+}
+
+const MINUTE: u64 = 60 * 1000;
+
+impl Credits {
+    /// The greatest time there is, so that every storage can keep one.
+    const LAST: u64 = i64::MAX.cast_unsigned();
+
+    /// The service's time at `now` of this machine's clock, carried on from the last look.
+    ///
+    /// If the service tells its time, it is carried on by an hour at most, so that a clock which was set on
+    /// does not make a window pass. If it does not, this machine's clock is what there is.
+    pub(crate) fn service_time(&self, now: u64) -> u64 {
+        const CARRIED: u64 = 60 * MINUTE;
+        let Some(last) = &self.look else {
+            return now.min(Self::LAST);
+        };
+        let passed = now.saturating_sub(last.local);
+        let passed = match last.look.at {
+            Some(_) => passed.min(CARRIED),
+            None => passed,
+        };
+        last.at.saturating_add(passed).min(Self::LAST)
+    }
+
+    /// When a look was taken, by the service's clock. If that was set back, this machine's carries on.
+    pub(super) fn time_of(&self, look: &Look, now: u64) -> u64 {
+        let at = match (&self.look, look.at) {
+            (None, Some(at)) => at,
+            (Some(last), Some(at)) if at >= last.at => at,
+            (None | Some(_), _) => self.service_time(now),
+        };
+        at.min(Self::LAST)
+    }
+
+    /// Whether a look was taken before the last one, and only told after it.
+    ///
+    /// To take an old look for a new one counts a movement twice, which is safe; to take new looks for old
+    /// ones would be blind. So nothing makes looks old for more than ten minutes.
+    pub(super) fn is_stale(&self, look: &Look, now: u64) -> bool {
+        let Some(last) = &self.look else {
+            return false;
+        };
+        let passed = now.saturating_sub(last.local);
+        if let (Some(at), Some(last_at)) = (look.at, last.look.at) {
+            let is_late = at > last_at.saturating_add(10 * MINUTE);
+            let is_early = at < last_at && last_at - at <= 10 * MINUTE;
+            return is_early || (!is_late && is_older(look, &last.look, at == last_at));
+        }
+        is_older(look, &last.look, !self.running.is_empty()) && passed < MINUTE
+    }
+}
+
+/// Whether a look shows what was before another; `is_close` says that they are not apart by their dates.
+fn is_older(look: &Look, last: &Look, is_close: bool) -> bool {
+    match (&look.changed, &last.changed) {
+        (Some(changed), Some(last)) if changed != last && is_iso(changed) && is_iso(last) => {
+            changed < last
+        }
+        // Nothing says that it is a refund.
+        _ => look.used < last.used && is_close,
+    }
+}
+
+/// Whether times in this form are ordered as their texts are: `2024-06-02T11:05:21.826Z`.
+fn is_iso(time: &str) -> bool {
+    let bytes = time.as_bytes();
+    bytes.len() >= 20
+        && bytes.ends_with(b"Z")
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')]
+            .iter()
+            .all(|(at, byte)| bytes[*at] == *byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    fn after(first: &Look) -> Credits {
+        let mut credits = Credits::new();
+        credits.observe(first, NOW);
+        credits
+    }
+
+    #[test]
+    fn a_clock_that_was_set_on_passes_no_window() {
+        let day = 24 * 60 * MINUTE;
+        let dated = after(&Look::new(0).at(NOW));
+        assert_eq!(dated.service_time(NOW + day), NOW + 60 * MINUTE);
+        assert_eq!(dated.service_time(NOW - day), NOW);
+        let undated = after(&Look::new(0));
+        assert_eq!(undated.service_time(NOW + day), NOW + day);
+    }
+
+    #[test]
+    fn an_old_look_is_not_taken_for_a_refund() {
+        let last = Look::new(10).at(NOW).changed("2024-06-02T11:05:21.826Z");
+        let credits = after(&last);
+        let older = Look::new(0).at(NOW).changed("2024-06-02T11:05:20.826Z");
+        assert!(credits.is_stale(&older, NOW + 1));
+        assert!(credits.is_stale(&Look::new(0).at(NOW), NOW + 1));
+        assert!(credits.is_stale(&Look::new(10).at(NOW - 1000), NOW + 1));
+        let refund = Look::new(0).at(NOW).changed("2024-06-02T11:05:22.826Z");
+        assert!(!credits.is_stale(&refund, NOW + 1));
+        assert!(!credits.is_stale(&Look::new(0).at(NOW + 1000), NOW + 1));
+    }
+
+    #[test]
+    fn nothing_makes_looks_old_for_ever() {
+        let last = Look::new(10).at(NOW).changed("2024-06-02T11:05:21.826Z");
+        let credits = after(&last);
+        // The service's clock was a year on.
+        let back = Look::new(10).at(NOW - 525_600 * MINUTE).changed("2023");
+        assert!(!credits.is_stale(&back, NOW + 1));
+        assert_eq!(credits.time_of(&back, NOW + MINUTE), NOW + MINUTE);
+        let later = Look::new(20)
+            .at(NOW + 11 * MINUTE)
+            .changed("2023-06-02T11:05:21.826Z");
+        assert!(!credits.is_stale(&later, NOW + 1));
+        // Days of the week have no order.
+        let credits = after(&Look::new(10).changed("Wed, 03 Jun 2026 10:00:00 GMT"));
+        assert!(!credits.is_stale(&Look::new(20).changed("Fri, 05 Jun 2026 10:00:00 GMT"), NOW));
+    }
+
+    #[test]
+    fn no_time_is_too_great_for_a_storage() {
+        let credits = after(&Look::new(0).at(u64::MAX));
+        assert_eq!(credits.service_time(u64::MAX), i64::MAX.cast_unsigned());
+    }
+}

@@ -1,0 +1,152 @@
+use serde::{Deserialize, Serialize};
+
+use super::Credits;
+use crate::{LocalId, Look};
+
+/// All jobs are over, and the balance has not been seen to stand still since.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Unsettled {
+    /// The first look since that shows what the last one shows.
+    pub(super) first_look: Option<(u64, Look)>,
+}
+
+/// A job that went alone: what the balance does until it is settled is its doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Solo {
+    pub(super) id: LocalId,
+    pub(super) duration: u8,
+    /// The credits used before it.
+    pub(super) used_before: u64,
+    /// Whether a limit rests on what it shows: until then no other purchase starts.
+    pub(super) is_awaited: bool,
+    pub(super) is_accepted: bool,
+    /// The first look after the service took it, and the credits used then.
+    pub(super) first_look: Option<(u64, u64)>,
+}
+
+impl Credits {
+    /// A job is over at this time: its charge may still come.
+    pub(super) fn is_over(&mut self, at: u64) {
+        self.over_at = self.over_at.max(at);
+        self.unsettled = Some(Unsettled::default());
+    }
+
+    /// Until when a movement may be the charge of a job that is over.
+    pub(super) fn late_until(&self) -> u64 {
+        let late = Self::LATE.max(self.charging.longest_lag().saturating_mul(2));
+        self.over_at.saturating_add(late)
+    }
+
+    /// How long a balance must not have moved before that says something of an ambiguous submit: ten minutes,
+    /// or ten times the longest lag that was seen.
+    pub(super) fn settling(&self) -> u64 {
+        Self::LATE.max(self.charging.longest_lag().saturating_mul(10))
+    }
+
+    /// How far apart two looks that are alike must be, in milliseconds.
+    ///
+    /// The service tells whole seconds: three of them are more than two.
+    pub(super) fn apart(&self) -> u64 {
+        const LEAST: u64 = 3_000;
+        const MOST: u64 = 60_000;
+        let twice = self.charging.longest_lag().saturating_mul(2);
+        twice.clamp(LEAST, MOST)
+    }
+
+    /// Ends the jobs that nobody has heard of for too long.
+    pub(super) fn expire(&mut self, at: u64) {
+        for (job, end) in self.running.expire(at) {
+            self.end_solo(job);
+            self.is_over(end);
+        }
+    }
+
+    /// What was to show a price cannot: the next does.
+    pub(super) fn end_solo(&mut self, job: LocalId) {
+        if self.solo.as_ref().is_some_and(|solo| solo.id == job) {
+            self.solo = None;
+            self.has_unpriced &= !self.running.is_empty();
+        }
+    }
+
+    /// Concludes what can be, now that a look shows this.
+    pub(super) fn settle(&mut self, look: &Look, at: u64) {
+        if !self.running.is_empty() {
+            return;
+        }
+        if self.unsettled.is_some() && self.stands_still(look, at) {
+            self.unsettled = None;
+            self.conclude_solo(look, at);
+        }
+        // What is charged at the submit has been; anything else has had its time.
+        if self.unsettled.is_none() && (self.charging.is_at_submit() || at >= self.late_until()) {
+            self.release_pending();
+        }
+    }
+
+    /// Whether two looks are alike, far enough apart, after everything was over.
+    fn stands_still(&mut self, look: &Look, at: u64) -> bool {
+        if at < self.over_at {
+            return false;
+        }
+        let (apart, had_its_time) = (self.apart(), at >= self.late_until());
+        let Some(unsettled) = &mut self.unsettled else {
+            return true;
+        };
+        match &unsettled.first_look {
+            Some((first_at, first)) if first.is_like(look) => {
+                let is_apart = at >= first_at.saturating_add(apart);
+                had_its_time || (is_apart && !self.is_charge_awaited(look))
+            }
+            Some(_) | None => {
+                unsettled.first_look = Some((at, look.clone()));
+                had_its_time
+            }
+        }
+    }
+
+    /// Whether a limit rests on a charge that has not been seen, and that may still come.
+    fn is_charge_awaited(&self, look: &Look) -> bool {
+        let Some(solo) = &self.solo else {
+            return false;
+        };
+        solo.is_awaited && look.used <= solo.used_before && !self.charging.is_at_submit()
+    }
+
+    fn conclude_solo(&mut self, look: &Look, at: u64) {
+        let Some(solo) = self.solo.take() else { return };
+        let cost = look.used.saturating_sub(solo.used_before);
+        let is_shown = cost > 0 || at >= self.late_until();
+        if !is_shown {
+            return;
+        }
+        self.prices.observe(solo.duration, cost);
+        if cost > 0 {
+            self.learn_when(&solo, cost);
+            // It went alone, so that nothing else is expected.
+            self.release_pending();
+        }
+    }
+
+    fn learn_when(&mut self, solo: &Solo, cost: u64) {
+        // A look that was taken when the job may have been over says nothing of the submit.
+        const LEAST: u64 = 2_000;
+        let Some((at, used)) = solo.first_look else {
+            return;
+        };
+        if used.saturating_sub(solo.used_before) < cost {
+            self.charging.later = self.charging.later.saturating_add(1);
+        } else if self.over_at >= at.saturating_add(LEAST) {
+            self.charging.at_submit = self.charging.at_submit.saturating_add(1);
+        }
+    }
+
+    /// What was expected and did not come is not spent.
+    fn release_pending(&mut self) {
+        self.pending.clear();
+        self.runs.settle();
+        self.has_unpriced = false;
+    }
+}

@@ -1,0 +1,56 @@
+//! The suite that every storage must pass: the one in memory passes it, and each wrong one is caught.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod flawed;
+
+use std::collections::HashMap;
+
+use genrex_ledger::MemoryLedger;
+use genrex_ledger::testing::{Finding, Rule, block_on, conformance};
+
+use self::flawed::{Flaw, Flawed};
+
+#[test]
+fn memory_passes() {
+    let mut storages: HashMap<String, MemoryLedger> = HashMap::new();
+    let open = async |name: &str| storages.entry(name.to_owned()).or_default().reopened();
+    block_on(conformance(open)).unwrap();
+}
+
+fn found(flaw: Option<Flaw>) -> Result<(), Finding> {
+    let mut storages: HashMap<String, Flawed> = HashMap::new();
+    block_on(conformance(async |name: &str| {
+        storages
+            .entry(name.to_owned())
+            .or_insert_with(|| Flawed::new(flaw))
+            .reopened()
+    }))
+}
+
+#[test]
+fn a_storage_without_a_flaw_passes() {
+    found(None).unwrap();
+}
+
+#[test]
+fn each_wrong_storage_is_caught() {
+    let mut missed = Vec::new();
+    for &(flaw, rule) in Flaw::ALL {
+        match found(Some(flaw)) {
+            Err(finding) if finding.rule == rule => {}
+            other => missed.push(format!("{flaw:?} breaks {rule:?}: {other:?}")),
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn a_finding_says_what_was_broken() {
+    let finding = found(Some(Flaw::ForgetsOnReopen)).unwrap_err();
+    assert_eq!(finding.rule, Rule::Lasting);
+    assert!(
+        finding.to_string().contains("end of the process"),
+        "{finding}"
+    );
+}

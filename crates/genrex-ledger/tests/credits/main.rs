@@ -1,0 +1,9 @@
+//! The rules about credits, against a service that counts.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod oracle;
+mod properties;
+mod service;
+mod table;
+mod world;
