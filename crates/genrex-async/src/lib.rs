@@ -24,9 +24,8 @@
 //!
 //! # Testing
 //!
-//! [`ClientBuilder::transport`] takes anything in place of the network, and
-//! [`genrex_core::testing`](core) (feature `testing` of `genrex-core`) has a transport that answers by a
-//! script.
+//! [`ClientBuilder::transport`] takes anything in place of the network. The feature `testing` has a
+//! transport that answers by a script.
 //!
 //! # Features
 //!
@@ -35,6 +34,8 @@
 //! - `native-tls`: TLS by the operating system's own library. With a rustls feature on too, rustls is
 //!   used: a feature adds and never changes behaviour.
 //! - `socks`: SOCKS proxies.
+//! - `testing`: `core::testing`, a transport that answers by a script, for tests of code that uses a
+//!   client.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -23,9 +23,8 @@
 //!
 //! # Testing
 //!
-//! [`ClientBuilder::transport`] takes anything in place of the network, and
-//! [`genrex_core::testing`](core) (feature `testing` of `genrex-core`) has a transport that answers by a
-//! script.
+//! [`ClientBuilder::transport`] takes anything in place of the network. The feature `testing` has a
+//! transport that answers by a script.
 //!
 //! # Features
 //!
@@ -35,6 +34,8 @@
 //!   used: a feature adds and never changes behaviour.
 //! - `platform-verifier`: lets your own configuration ask for the operating system's roots with rustls.
 //! - `socks`: SOCKS proxies.
+//! - `testing`: `core::testing`, a transport that answers by a script, for tests of code that uses a
+//!   client.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -56,10 +56,12 @@ fn with_a_transport_no_client_of_the_network_is_built() {
 
 #[test]
 fn without_keys_there_is_no_client() {
-    let error = Client::builder().build().unwrap_err();
+    let client = Client::builder().transport(ScriptedTransport::new([]));
+    let error = client.build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
 }
 
+#[cfg(feature = "rustls")]
 #[test]
 fn an_http_client_that_cannot_be_built_is_an_error() {
     let refused = builder()
@@ -76,7 +78,7 @@ fn without_tls_an_https_base_url_is_refused() {
     let error = builder().build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("TLS"), "{error}");
-    crate::support::local(9).build().unwrap();
+    crate::server::local(9).build().unwrap();
 }
 
 #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]

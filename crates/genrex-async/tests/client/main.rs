@@ -4,8 +4,15 @@
 
 mod builder;
 mod downloads;
+#[cfg(any(
+    feature = "rustls",
+    all(feature = "native-tls", not(feature = "rustls-no-provider"))
+))]
 mod environment;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
 mod network;
 mod purchases;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
+mod server;
 mod streams;
 mod support;

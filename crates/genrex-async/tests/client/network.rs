@@ -8,7 +8,7 @@ use bytes::Bytes;
 use genrex_async::core::{AddressPolicy, Route, SendOptions, TransportErrorKind};
 use genrex_async::{ReqwestTransport, Transport as _};
 
-use crate::support::{answer, hang, local, read_request, serve};
+use crate::server::{answer, hang, local, read_request, serve};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(300);

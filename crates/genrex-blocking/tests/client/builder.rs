@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use genrex_blocking::core::testing::{Reply, ScriptedTransport};
 use genrex_blocking::{Backoff, Client, ClientBuilder, ErrorKind, Pace, Timeouts, Transport};
-#[cfg(feature = "rustls")]
+#[cfg(all(
+    feature = "rustls",
+    not(any(feature = "native-tls", feature = "platform-verifier"))
+))]
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 use crate::support::{ACCEPTED, builder, request};
@@ -52,7 +55,8 @@ fn with_a_transport_no_client_of_the_network_is_built() {
 
 #[test]
 fn without_keys_there_is_no_client() {
-    let error = Client::builder().build().unwrap_err();
+    let client = Client::builder().transport(ScriptedTransport::new([]));
+    let error = client.build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials);
 }
 
@@ -98,7 +102,7 @@ fn tls_that_cannot_work_is_an_error() {
     }
 }
 
-#[cfg(not(feature = "socks"))]
+#[cfg(all(feature = "rustls", not(feature = "socks")))]
 #[test]
 fn a_socks_proxy_that_would_be_passed_over_is_an_error() {
     let proxy = ureq::Proxy::new("socks5://127.0.0.1:1").unwrap();
@@ -114,7 +118,7 @@ fn without_tls_an_https_base_url_is_refused() {
     let error = builder().build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("TLS"), "{error}");
-    crate::support::local(9).build().unwrap();
+    crate::server::local(9).build().unwrap();
 }
 
 #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]

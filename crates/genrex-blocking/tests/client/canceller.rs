@@ -18,10 +18,11 @@ use genrex_blocking::core::{
     Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind,
 };
 use genrex_blocking::{
-    BaseUrl, Canceller, Client, ClientBuilder, Error, ErrorKind, Pace, Submission, Timeouts,
+    Canceller, Client, ClientBuilder, Error, ErrorKind, Pace, Submission, Timeouts,
 };
 
-use crate::support::{ACCEPTED, answer, builder, hang, local, read_request, request, serve, wav};
+use crate::server::{answer, hang, local, read_request, serve};
+use crate::support::{ACCEPTED, builder, request, wav};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -128,7 +129,7 @@ fn a_submit_that_is_still_connecting_was_not_sent() {
         sender.send(()).ok();
         hang(stream);
     });
-    let url = BaseUrl::new(&format!("https://127.0.0.1:{port}")).unwrap();
+    let url = genrex_blocking::BaseUrl::new(&format!("https://127.0.0.1:{port}")).unwrap();
     let client = patient(builder().base_url(url)).build().unwrap();
     let submission = cancelled(&client, &under_way, |client| client.submit(&request()));
     let Submission::NotSent(error) = submission else {

@@ -1,6 +1,8 @@
 //! The environment: each case runs this very program again, with variables of its own.
 
 use std::ffi::OsStr;
+#[cfg(feature = "socks")]
+use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::Command;
@@ -11,7 +13,8 @@ use std::time::Duration;
 use genrex_blocking::core::testing::ScriptedTransport;
 use genrex_blocking::{BaseUrl, Client, ClientBuilder, Error};
 
-use crate::support::{builder, read_request};
+use crate::server::read_request;
+use crate::support::builder;
 
 /// What a case does: in the child it is done, and what came of it written down.
 #[test]
@@ -31,7 +34,7 @@ fn child() {
 fn act(case: &str) -> Result<(), Error> {
     match case {
         "default" => builder().build().map(drop),
-        "loopback" => crate::support::local(9).build().map(drop),
+        "loopback" => crate::server::local(9).build().map(drop),
         "own transport" => {
             let own = builder().transport(ScriptedTransport::new([]));
             own.build().map(drop)
@@ -180,4 +183,21 @@ fn a_call_to_this_machine_never_goes_through_a_proxy() {
     run(&format!("http://127.0.0.1:{service}"), &variables);
     assert!(first(&at_service).starts_with("POST /v1/"));
     assert_eq!(at_proxy.try_recv(), Err(mpsc::TryRecvError::Empty));
+}
+
+#[cfg(feature = "socks")]
+#[test]
+fn a_socks_proxy_is_used_by_its_feature() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("socks5h://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut version = [0];
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut version).unwrap();
+        sender.send(version[0]).unwrap();
+    });
+    let variables = [("ALL_PROXY", OsStr::new(&proxy))];
+    run("https://service.invalid", &variables);
+    assert_eq!(receiver.recv_timeout(Duration::from_secs(60)), Ok(5));
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use genrex_blocking::core::{AddressPolicy, Route, SendOptions, TransportErrorKind, block_on};
 use genrex_blocking::{Transport as _, UreqTransport};
 
-use crate::support::{answer, hang, local, read_request, serve};
+use crate::server::{answer, hang, local, read_request, serve};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(300);
