@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn the_variable_for_https_goes_first_and_an_empty_one_names_none() {
-        let cases: [(&[(&str, &str)], Option<&str>); 8] = [
+        type Variables = &'static [(&'static str, &'static str)];
+        let cases: [(Variables, Option<&str>); 8] = [
             (&[], None),
             (&[("HTTPS_PROXY", "")], None),
             (&[("HTTP_PROXY", "http://a:1")], None),
