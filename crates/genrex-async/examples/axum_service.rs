@@ -22,17 +22,20 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use genrex_async::{Client, Error, ErrorKind, GenerateRequest, Limits, Progress, QueryId, Status};
+use genrex_async::{Client, GenerateRequest, Limits, Progress, QueryId, Status};
 use genrex_ledger_sqlite::SqliteLedger;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinError;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
+use problem::{Problem, describe};
+
 #[path = "support/connect.rs"]
 mod connect;
+#[path = "support/problem.rs"]
+mod problem;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -106,11 +109,8 @@ async fn events(
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = sender.clone();
     let client = app.client.on_progress(move |progress| {
-        if let Progress::Polled {
-            status, elapsed, ..
-        } = progress
-        {
-            let data = json!({ "status": status, "seconds": elapsed.as_secs() });
+        if let Progress::Polled { status, polls, .. } = progress {
+            let data = json!({ "status": status, "polls": polls });
             // An error says that the reader has left, which ends the wait below.
             let _ = watcher.send(Event::default().event("progress").json_data(data));
         }
@@ -141,55 +141,10 @@ async fn audio(
     }
     let track = client.wait(&client.job(id)).await?;
     let audio = client.stream(track.audio()).await?;
-    let mut response = Response::builder().header(CONTENT_TYPE, "audio/wav");
-    if let Some(length) = audio.len() {
-        response = response.header(CONTENT_LENGTH, length);
-    }
+    let length = audio
+        .len()
+        .map(|bytes| [(CONTENT_LENGTH, bytes.to_string())]);
     // An error in the stream aborts the connection before the last byte, so a part never looks whole.
-    let response = response.body(Body::from_stream(audio));
-    response.map_err(|error| {
-        Problem(
-            StatusCode::BAD_GATEWAY,
-            json!({ "error": error.to_string() }),
-        )
-    })
-}
-
-struct Problem(StatusCode, serde_json::Value);
-
-impl From<JoinError> for Problem {
-    /// The purchase panicked: what is in the ledger is recovered at the next start.
-    fn from(error: JoinError) -> Self {
-        let body = json!({ "error": error.to_string(), "mayHaveBeenCharged": true });
-        Self(StatusCode::INTERNAL_SERVER_ERROR, body)
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        let status = match error.kind() {
-            ErrorKind::InvalidInput => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::OverLimit | ErrorKind::OutOfCredit => StatusCode::PAYMENT_REQUIRED,
-            ErrorKind::RateLimited | ErrorKind::PriceUnknown => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        Self(status, describe(&error))
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        (self.0, Json(self.1)).into_response()
-    }
-}
-
-/// What a caller is told. An ambiguous purchase is in the ledger under its local id, for a person to settle.
-fn describe(error: &Error) -> serde_json::Value {
-    json!({
-        "error": error.to_string(),
-        "id": error.query_id(),
-        "localId": error.local_id(),
-        "mayHaveBeenCharged": error.may_have_been_charged(),
-    })
+    let body = Body::from_stream(audio);
+    Ok(([(CONTENT_TYPE, "audio/wav")], length, body).into_response())
 }

@@ -61,6 +61,7 @@ fn request(title: &str) -> Result<GenerateRequest, Error> {
 
 #[cfg(test)]
 mod tests {
+    use genrex_async::core::proto::{Operation as _, RetrieveRequest};
     use genrex_async::core::testing::{Reply, ScriptedTransport, Sent, keys};
     use genrex_async::core::{Route, TransportErrorKind, block_on};
     use genrex_async::{ErrorKind, Ledger as _, Limits, State};
@@ -70,8 +71,8 @@ mod tests {
     /// A service that answers a submit like this, and is well otherwise.
     fn service(submit: fn() -> Reply) -> ScriptedTransport {
         ScriptedTransport::answering(move |sent| match sent.request.uri().path() {
-            "/v1/text2music/generateMusic" => submit(),
-            "/v1/text2music/retrieveMusic" => Reply::json(
+            GenerateRequest::PATH => submit(),
+            RetrieveRequest::PATH => Reply::json(
                 200,
                 r#"{"id":"QRY_1","status":"Completed",
                     "response":[{"content":{"url":"https://storage.example/1.wav"}}]}"#,
@@ -79,8 +80,7 @@ mod tests {
             "/1.wav" => Reply::new(200, wav()),
             _ => Reply::json(
                 200,
-                r#"{"_id":"user","email":"user@example.com","apiKeyUsage":
-                    {"totalCredit":100,"usedCredit":0,"remainingCredit":100}}"#,
+                r#"{"creditQuota":100,"usedCredit":0,"durationLimit":60}"#,
             ),
         })
     }

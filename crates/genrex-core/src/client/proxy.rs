@@ -145,7 +145,6 @@ mod tests {
         for (name, value) in [
             ("ALL_PROXY", "socks5://secret:1"),
             ("all_proxy", "socks5h://secret:1"),
-            ("HTTPS_PROXY", "http://"),
             ("HTTPS_PROXY", "not a secret url"),
             ("https_proxy", "ftp://secret:1"),
             ("HTTPS_PROXY", "http://secret:port"),
