@@ -195,6 +195,10 @@ proptest! {
         nothing_is_blocked(&mut world)?;
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::verdicts_are_true(&world))?;
+        // A charge that comes later than everything seemed settled may be taken for somebody else's.
+        if fates.fails == 0 && world.service.settings.longest_lag() < 3 * SECOND {
+            checked(oracle::what_was_charged_is_counted(&mut world))?;
+        }
         // A failed job that teaches no price, and whose charge shows late, makes the next seem dearer.
         if fates.fails == 0 || world.service.settings.longest_lag() < 3 * SECOND {
             checked(oracle::stops_are_true(&world))?;
