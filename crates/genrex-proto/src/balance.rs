@@ -108,6 +108,12 @@ impl Balance {
         decode(json)
     }
 
+    /// How many credits were used since an earlier balance; 0 if some were given back meanwhile.
+    #[must_use]
+    pub const fn used_since(&self, earlier: &Self) -> u64 {
+        self.credits_used.saturating_sub(earlier.credits_used)
+    }
+
     /// Credits that can still be spent; 0 when more is spent than was given.
     #[must_use]
     pub const fn credits_left(&self) -> u64 {

@@ -74,7 +74,7 @@ fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
 
 async fn credits_moved(connection: &Connection, before: &Balance) -> Option<u64> {
     let after = connection.client.balance().await.ok()?;
-    Some(after.credits_used.saturating_sub(before.credits_used))
+    Some(after.used_since(before))
 }
 
 /// Rows that another folder's batch has bought are not bought again unasked: the folder may have been renamed
@@ -127,23 +127,20 @@ async fn say_what_failed_ones_cost(
     output: &Output,
 ) -> Result<(), Failure> {
     let prices = runner.ledger.credits(&runner.account).await?;
-    let (mut failed, mut credits, mut is_known) = (0_u64, 0_u64, true);
+    let mut costs = Vec::new();
     for row in source.rows()? {
         let row = row?;
         let entry = runner.newest(&row).await?;
         if entry.is_some_and(|entry| entry.state == State::Failed) {
-            failed += 1;
-            match prices.price(row.duration.get()) {
-                Some(cost) => credits += cost,
-                None => is_known = false,
-            }
+            costs.push(prices.price(row.duration.get()));
         }
     }
-    let cost = if is_known {
-        format!("{credits} credits")
-    } else {
-        String::from("credits that are not known yet")
-    };
+    let failed = costs.len();
+    let credits: Option<u64> = costs.into_iter().sum();
+    let cost = credits.map_or_else(
+        || String::from("credits that are not known yet"),
+        |credits| format!("{credits} credits"),
+    );
     output.note(format_args!(
         "buying {failed} failed rows again, for {cost}"
     ));
