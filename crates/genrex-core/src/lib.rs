@@ -36,7 +36,7 @@
 //!
 //! # Features
 //!
-//! - `testing`: the module [`testing`], a scripted transport with a virtual clock, for tests of code
+//! - `testing`: the module `testing`, a scripted transport with a virtual clock, for tests of code
 //!   that uses a client.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

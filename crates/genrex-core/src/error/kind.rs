@@ -22,7 +22,7 @@ pub enum ErrorKind {
     GenerationFailed,
     /// The time that the caller gave is over; a job that was accepted goes on.
     Deadline,
-    /// The submit may have been charged: see [`Error::evidence`]. It was not sent again.
+    /// The submit may have been charged: see [`Error::evidence`](crate::Error::evidence). It was not sent again.
     Ambiguous,
     /// The service could not be reached, or only errors of its own came (5xx).
     Unreachable,
@@ -48,7 +48,7 @@ pub enum ErrorKind {
     OverLimit,
     /// A limit is in force, and what earlier jobs cost was not settled in time. Nothing was sent.
     PriceUnknown,
-    /// The very same was bought before: see [`Error::local_id`]. Nothing was sent.
+    /// The very same was bought before: see [`Error::local_id`](crate::Error::local_id). Nothing was sent.
     AlreadyBought,
 }
 

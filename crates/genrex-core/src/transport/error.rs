@@ -64,7 +64,7 @@ pub enum TransportErrorKind {
     /// The request could not be put into HTTP. Nothing left.
     #[error("the request could not be built")]
     Request,
-    /// A limit of [`SendOptions`] passed. The request may have left.
+    /// A limit of [`SendOptions`](crate::SendOptions) passed. The request may have left.
     #[error("no answer came in time")]
     Timeout,
     /// The connection died. The request may have left.
