@@ -52,3 +52,8 @@ pub use look::Look;
 pub use memory::MemoryLedger;
 pub use reconciliation::{Doubt, Reconciliation};
 pub use state::{State, Transition};
+
+/// The page's example is a test.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -74,7 +74,16 @@ impl fmt::Debug for EnvironmentProxy {
 fn check(variable: &str, url: &str, socks: bool) -> Result<(), Error> {
     let no_url = || refused(variable, "it is not the URL of a proxy");
     let uri: http::Uri = url.parse().map_err(|_| no_url())?;
-    if uri.host().is_none_or(str::is_empty) {
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    let host = uri.host().filter(|host| !host.is_empty());
+    let port = host.and_then(|host| place.strip_prefix(host));
+    // `http` takes whatever stands behind the colon.
+    let is_port = |port: &str| {
+        let digits = port.strip_prefix(':');
+        port.is_empty() || digits.is_some_and(|digits| digits.parse::<u16>().is_ok())
+    };
+    if !port.is_some_and(is_port) {
         return Err(no_url());
     }
     match uri.scheme_str() {
@@ -145,6 +154,7 @@ mod tests {
         for (name, value) in [
             ("ALL_PROXY", "socks5://secret:1"),
             ("all_proxy", "socks5h://secret:1"),
+            ("HTTPS_PROXY", "http://"),
             ("HTTPS_PROXY", "not a secret url"),
             ("https_proxy", "ftp://secret:1"),
             ("HTTPS_PROXY", "http://secret:port"),
