@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use genrex_ledger::{ErrorKind, Limits, Reconciliation};
+use genrex_ledger::{ErrorKind, Limits, LocalId, Reconciliation, State};
 
-use crate::service::HOUR;
-use crate::world::World;
+use crate::service::{HOUR, MINUTE};
+use crate::world::{Bought, World};
 
 const DAY: u64 = 24 * HOUR;
 
@@ -19,19 +19,27 @@ pub(crate) fn most_within(world: &World, window: Option<u64>) -> u64 {
     ends.max().unwrap_or(0)
 }
 
-/// What the first jobs of durations cost, whose price nobody knew: the dearest of each duration.
+/// What the first jobs of durations cost, whose price nobody knew: the dearest of each duration. One that
+/// fails teaches no price, so that another comes first; what it costs counts when it shows.
 pub(crate) fn first_jobs(world: &World) -> u64 {
     let mut firsts: BTreeMap<u8, u64> = BTreeMap::new();
+    let mut failed = 0;
     for bought in world
         .bought
         .iter()
         .filter(|bought| bought.expected.is_none())
     {
-        let cost = bought.job.map_or(0, |job| world.service.jobs[job].cost);
-        let first = firsts.entry(bought.duration).or_default();
-        *first = cost.max(*first);
+        let Some(job) = bought.job.map(|job| &world.service.jobs[job]) else {
+            continue;
+        };
+        if job.fails {
+            failed += job.cost;
+        } else {
+            let first = firsts.entry(bought.duration).or_default();
+            *first = job.cost.max(*first);
+        }
     }
-    firsts.values().sum()
+    firsts.values().sum::<u64>() + failed
 }
 
 /// No limit was passed by more than is allowed.
@@ -80,8 +88,18 @@ pub(crate) fn verdicts_are_true(world: &World) -> Result<(), String> {
 
 /// Whoever was stopped, was stopped by a limit: with what was spent, what may yet be charged, and the price
 /// as it was last seen, no room was left.
-pub(crate) fn stops_are_true(world: &World, dearest: u64) -> Result<(), String> {
-    for stopped in &world.stopped {
+pub(crate) fn stops_are_true(world: &World) -> Result<(), String> {
+    let costs = world.service.jobs.iter().map(|job| job.cost);
+    let dearest = costs.max().unwrap_or(0).max(1);
+    let unclear: Vec<LocalId> = world
+        .entries()
+        .iter()
+        .filter(|entry| entry.state == State::Ambiguous)
+        .map(|entry| entry.id)
+        .collect();
+    // What is bought once may have been bought before.
+    let stopped = world.stopped.iter();
+    for stopped in stopped.filter(|stopped| stopped.kind != ErrorKind::Taken) {
         if stopped.kind != ErrorKind::OverLimit {
             return Err(format!(
                 "stopped by {:?}: {}",
@@ -97,14 +115,13 @@ pub(crate) fn stops_are_true(world: &World, dearest: u64) -> Result<(), String> 
         let is_true = sums.into_iter().any(|(window, most)| {
             let from = window.map_or(0, |window| stopped.at.saturating_sub(window));
             let shown = world.service.charged(from, stopped.at)
-                + world.service.bought_by_others(from, stopped.at);
+                + world.service.bought_by_others(from, stopped.at)
+                // What was given back makes no room.
+                + world.service.given_back;
             // A job that was intended in the window may be charged yet, or may be unclear.
             let awaited = world.bought.iter().filter(|bought| {
-                let charges = bought.job.map(|job| &world.service.jobs[job].charges);
-                let is_charged = charges.is_some_and(|charges| {
-                    !charges.is_empty() && charges.iter().all(|(at, _)| *at <= stopped.at)
-                });
-                (from..=stopped.at).contains(&bought.at) && !is_charged
+                (from..=stopped.at).contains(&bought.at)
+                    && (unclear.contains(&bought.id) || is_awaited(world, bought, stopped.at))
             });
             let awaited = u64::try_from(awaited.count()).unwrap() * dearest;
             most.is_some_and(|most| shown + awaited + dearest > most)
@@ -119,4 +136,80 @@ pub(crate) fn stops_are_true(world: &World, dearest: u64) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// Whether a job may be charged more than it was, at this time.
+fn is_awaited(world: &World, bought: &Bought, at: u64) -> bool {
+    const LATE: u64 = 25 * MINUTE;
+    let Some(job) = bought.job.map(|job| &world.service.jobs[job]) else {
+        return at < bought.at + HOUR + LATE;
+    };
+    let charges = job.charges.iter().filter(|(charged, _)| *charged <= at);
+    let charged: u64 = charges.map(|(_, credits)| credits).sum();
+    // One that nobody asks after is under way for an hour, as far as anybody knows.
+    charged < job.cost && at < job.over_at.max(bought.at + HOUR) + LATE
+}
+
+/// What the jobs of a run were really charged.
+pub(crate) fn charged_to_run(world: &World, run: &str) -> u64 {
+    let entries = world.entries().into_iter();
+    let of_run = entries.filter(|entry| entry.run.as_deref() == Some(run));
+    let jobs = of_run.filter_map(|entry| {
+        let bought = world.bought.iter().find(|bought| bought.id == entry.id);
+        bought.and_then(|bought| bought.job)
+    });
+    let charges = jobs.flat_map(|job| &world.service.jobs[job].charges);
+    charges.map(|(_, credits)| credits).sum()
+}
+
+/// By how much jobs were dearer than expected.
+pub(crate) fn surprises(world: &World) -> u64 {
+    let surprises = world.bought.iter().filter_map(|bought| {
+        let cost = world.service.jobs[bought.job?].cost;
+        cost.checked_sub(bought.expected?)
+    });
+    surprises.sum()
+}
+
+/// The most that jobs cost which were on their way, or not yet charged, at one time.
+pub(crate) fn most_under_way(world: &World) -> u64 {
+    let jobs = world.bought.iter().filter_map(|bought| {
+        let job = &world.service.jobs[bought.job?];
+        let (end, _) = job.charges.last()?;
+        Some((bought.at, *end, job.cost))
+    });
+    let jobs: Vec<_> = jobs.collect();
+    let at_once = jobs.iter().map(|(begin, ..)| {
+        let beside = jobs
+            .iter()
+            .filter(|(from, to, _)| (from..=to).contains(&begin));
+        beside.map(|(.., cost)| cost).sum()
+    });
+    at_once.max().unwrap_or(0)
+}
+
+/// A job that was dearer than expected was bought before a look could show the new price, or went alone.
+pub(crate) fn surprises_were_under_way(world: &World) -> Result<(), String> {
+    let dearer = |bought: &Bought| {
+        let job = &world.service.jobs[bought.job?];
+        (job.cost > bought.expected?).then_some(job)
+    };
+    let shown = world.bought.iter().filter_map(dearer);
+    let shown = shown.filter_map(|job| job.charges.last().map(|(at, _)| *at));
+    let Some(shown) = shown.min() else {
+        return Ok(());
+    };
+    for bought in &world.bought {
+        let is_late = bought.at > shown + 2 * MINUTE && !bought.is_alone;
+        if is_late && dearer(bought).is_some() {
+            return Err(format!("{bought:?}: the new price had shown at {shown}"));
+        }
+    }
+    Ok(())
+}
+
+/// What refusals charged.
+pub(crate) fn charged_refusals(world: &World) -> u64 {
+    let refused = world.service.jobs.iter().filter(|job| job.is_refused);
+    refused.map(|job| job.cost).sum()
 }

@@ -97,6 +97,7 @@ pub(crate) struct Job {
     pub(crate) cost: u64,
     pub(crate) over_at: u64,
     pub(crate) fails: bool,
+    pub(crate) is_refused: bool,
     /// What was charged for it so far, and when.
     pub(crate) charges: Vec<(u64, u64)>,
 }
@@ -125,6 +126,10 @@ pub(crate) struct Service {
     pub(crate) jobs: Vec<Job>,
     /// What other clients bought, and when.
     pub(crate) others: Vec<(u64, u64)>,
+    /// What our failed jobs were given back.
+    pub(crate) given_back: u64,
+    /// What other clients were given back.
+    pub(crate) refunded: u64,
     changed_at: u64,
     due: BTreeMap<(u64, usize), Change>,
 }
@@ -137,6 +142,8 @@ impl Service {
             used: 0,
             jobs: Vec::new(),
             others: Vec::new(),
+            given_back: 0,
+            refunded: 0,
             changed_at: START - HOUR,
             due: BTreeMap::new(),
         }
@@ -163,11 +170,13 @@ impl Service {
             Change::Refund(job) => {
                 let charged: u64 = self.jobs[job].charges.iter().map(|(_, paid)| paid).sum();
                 self.used -= charged.min(self.used);
+                self.given_back += charged;
                 self.jobs[job].charges.clear();
             }
             Change::Other(credits) => {
-                if let Ok(bought) = u64::try_from(credits) {
-                    self.others.push((at, bought));
+                match u64::try_from(credits) {
+                    Ok(bought) => self.others.push((at, bought)),
+                    Err(_) => self.refunded += credits.unsigned_abs(),
                 }
                 self.used = self.used.saturating_add_signed(credits);
             }
@@ -222,6 +231,7 @@ impl Service {
             cost,
             over_at,
             fails,
+            is_refused: false,
             charges: Vec::new(),
         });
         let mut left = cost;
@@ -259,6 +269,7 @@ impl Service {
             cost,
             over_at: self.now,
             fails: true,
+            is_refused: true,
             charges: Vec::new(),
         });
         let lag = self.settings.longest_lag();

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{
-    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, Limits,
-    LocalId, Look, MemoryLedger, Once, Refusal, Run, State,
+    Account, Alias, Credits, Doubt, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, Limits,
+    LocalId, Look, MemoryLedger, Once, Reconciliation, Refusal, Run, State,
 };
 use genrex_proto::QueryId;
 
-use crate::service::{SECOND, START, Service, Settings, Status};
+use crate::service::{MINUTE, SECOND, START, Service, Settings, Status};
 
 /// One purchase to be made.
 #[derive(Debug, Clone)]
@@ -21,8 +21,30 @@ pub(crate) struct Purchase {
     pub(crate) once: bool,
     /// Whether anybody asks after the job.
     pub(crate) waits: bool,
+    /// Whether it is held against the balance when it is unclear, and bought again if it was not charged.
+    pub(crate) reconciles: bool,
     /// How long after the one before, in milliseconds.
     pub(crate) pause: u64,
+    /// What becomes of its submit; left to chance unless set.
+    pub(crate) fate: Option<Fate>,
+}
+
+/// What becomes of a submit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Accepted,
+    Fails,
+    /// Its answer is lost; the service takes it so long after, in milliseconds.
+    Taken(u64),
+    /// It is lost, and the service never sees it.
+    Lost,
+    NotSent,
+    Refused,
+    RefusedAndCharged,
+    /// Its process is killed before it is sent.
+    KilledBefore,
+    /// Its process is killed when it is sent.
+    KilledAfter,
 }
 
 impl Purchase {
@@ -33,7 +55,9 @@ impl Purchase {
             run: None,
             once: false,
             waits: true,
+            reconciles: false,
             pause: 0,
+            fate: None,
         }
     }
 }
@@ -56,6 +80,8 @@ pub(crate) struct Fates {
     pub(crate) look_lost: u64,
     /// A look is told late, by up to a minute.
     pub(crate) look_late: u64,
+    /// The process is stopped between a look and its intent, for up to ten minutes.
+    pub(crate) stopped: u64,
     /// Another client buys beside a submit, or is given credits back.
     pub(crate) other_buys: u64,
     pub(crate) other_refunded: u64,
@@ -68,6 +94,7 @@ pub(crate) struct Bought {
     pub(crate) id: LocalId,
     pub(crate) duration: u8,
     pub(crate) expected: Option<u64>,
+    pub(crate) is_alone: bool,
     /// The service's job, if it took one.
     pub(crate) job: Option<usize>,
 }
@@ -97,6 +124,7 @@ enum Step {
     Begin,
     LookRead(Purpose),
     LookTold(Purpose, Look),
+    Intend(Look),
     Answered(LocalId, Answer),
     Poll(LocalId, usize),
 }
@@ -105,6 +133,7 @@ enum Step {
 enum Purpose {
     Before,
     After(LocalId, usize),
+    Reconcile(LocalId, u32),
 }
 
 #[derive(Debug, Clone)]
@@ -138,6 +167,8 @@ pub(crate) struct World {
     /// The longest time that a purchase waited before it was let through or stopped, in milliseconds.
     pub(crate) longest_wait: u64,
     pub(crate) account: Account,
+    /// How often each was found.
+    pub(crate) found: BTreeMap<&'static str, u64>,
     alias: Alias,
     processes: Vec<Option<MemoryLedger>>,
     workers: Vec<Worker>,
@@ -161,6 +192,7 @@ impl World {
             longest_wait: 0,
             account: Account::new("https://api.genrex.com", "user"),
             alias,
+            found: BTreeMap::new(),
             processes: Vec::new(),
             workers: Vec::new(),
             queue: BinaryHeap::new(),
@@ -359,10 +391,16 @@ impl World {
                 let now = self.machine();
                 block_on(ledger.observe(&self.alias, &self.account, &look, now)).unwrap();
                 match purpose {
+                    Purpose::Before if self.is_fated(self.fates.stopped) => {
+                        let delay = self.below(10 * MINUTE);
+                        self.next(worker, delay, Step::Intend(look));
+                    }
                     Purpose::Before => self.intend(worker, look),
                     Purpose::After(id, job) => self.next(worker, 2 * SECOND, Step::Poll(id, job)),
+                    Purpose::Reconcile(id, tries) => self.reconcile(worker, id, tries),
                 }
             }
+            Step::Intend(look) => self.intend(worker, look),
             Step::Answered(id, answer) => self.answered(worker, id, &answer),
             Step::Poll(id, job) => self.poll(worker, id, job),
         }
@@ -381,6 +419,8 @@ impl World {
             .within(purchase.limits);
         intent.run.clone_from(&purchase.run);
         if purchase.once {
+            // What it must not be bought beside is what this place has bought.
+            intent.body_sha256 = genrex_ledger::hash(&worker.to_be_bytes());
             intent = intent.once(Once::Prompt);
         }
         match block_on(ledger.intend(&intent, now)) {
@@ -431,52 +471,81 @@ impl World {
             id: entry.id,
             duration: purchase.duration,
             expected: entry.expected_cost,
+            is_alone: entry.alone,
             job: None,
         });
-        if self.is_fated(self.fates.killed) {
-            self.workers[worker].plan.pop_front();
-            self.kill(self.workers[worker].process);
+        let fate = purchase.fate.unwrap_or_else(|| self.fate());
+        if fate == Fate::KilledBefore {
+            self.kill_with(worker);
             return;
         }
         let now = self.machine();
         block_on(ledger.record(entry.id, &Event::Sent, now)).unwrap();
-        let (id, duration) = (entry.id, purchase.duration);
-        let fails = self.is_fated(self.fates.fails);
-        let arrival = Happening::Arrival {
-            id,
-            duration,
-            fails,
-        };
         let delay = 10 + self.below(300);
-        let answer = if self.is_fated(self.fates.lost_taken) {
-            let late = self.below(self.fates.delivered_late + 1);
-            self.at(delay + late, arrival);
-            Answer::Lost
-        } else if self.is_fated(self.fates.lost) {
-            Answer::Lost
-        } else if self.is_fated(self.fates.not_sent) {
-            Answer::NotSent
-        } else if self.is_fated(self.fates.refused) {
-            Answer::Refused
-        } else if self.is_fated(self.fates.refused_and_charged) {
-            self.service.charge_refused(duration);
-            let job = self.service.jobs.len() - 1;
-            self.took(id, job);
-            Answer::Refused
-        } else {
-            self.service.advance(self.service.now);
-            let job = self.service.submit(duration, fails);
-            self.took(id, job);
-            Answer::Accepted(job)
-        };
+        let answer = self.send(entry.id, purchase.duration, fate, delay);
         self.others();
-        // Its process may be killed with the request on its way.
-        if self.is_fated(self.fates.killed) {
-            self.workers[worker].plan.pop_front();
-            self.kill(self.workers[worker].process);
+        // The request is on its way.
+        if fate == Fate::KilledAfter || self.is_fated(self.fates.killed) {
+            self.kill_with(worker);
             return;
         }
-        self.next(worker, delay + 300, Step::Answered(id, answer));
+        self.next(worker, delay + 300, Step::Answered(entry.id, answer));
+    }
+
+    fn fate(&mut self) -> Fate {
+        let fates = self.fates;
+        if self.is_fated(fates.killed) {
+            Fate::KilledBefore
+        } else if self.is_fated(fates.lost_taken) {
+            Fate::Taken(self.below(fates.delivered_late + 1))
+        } else if self.is_fated(fates.lost) {
+            Fate::Lost
+        } else if self.is_fated(fates.not_sent) {
+            Fate::NotSent
+        } else if self.is_fated(fates.refused) {
+            Fate::Refused
+        } else if self.is_fated(fates.refused_and_charged) {
+            Fate::RefusedAndCharged
+        } else if self.is_fated(fates.fails) {
+            Fate::Fails
+        } else {
+            Fate::Accepted
+        }
+    }
+
+    /// What the service answers to a submit, and does about it.
+    fn send(&mut self, id: LocalId, duration: u8, fate: Fate, delay: u64) -> Answer {
+        match fate {
+            Fate::Taken(late) => {
+                let fails = self.is_fated(self.fates.fails);
+                let arrival = Happening::Arrival {
+                    id,
+                    duration,
+                    fails,
+                };
+                self.at(delay + late, arrival);
+                Answer::Lost
+            }
+            Fate::Lost => Answer::Lost,
+            Fate::NotSent => Answer::NotSent,
+            Fate::Refused => Answer::Refused,
+            Fate::RefusedAndCharged => {
+                self.service.charge_refused(duration);
+                self.took(id, self.service.jobs.len() - 1);
+                Answer::Refused
+            }
+            Fate::Accepted | Fate::Fails | Fate::KilledBefore | Fate::KilledAfter => {
+                let job = self.service.submit(duration, fate == Fate::Fails);
+                self.took(id, job);
+                Answer::Accepted(job)
+            }
+        }
+    }
+
+    /// Its process is killed, and what it was buying is not tried again.
+    fn kill_with(&mut self, worker: usize) {
+        self.workers[worker].plan.pop_front();
+        self.kill(self.workers[worker].process);
     }
 
     fn others(&mut self) {
@@ -510,7 +579,37 @@ impl World {
                 self.next(worker, delay, Step::LookRead(Purpose::After(id, *job)));
             }
             Answer::Accepted(job) => self.next(worker, 2 * SECOND, Step::Poll(id, *job)),
+            Answer::Lost if self.reconciles(worker) => {
+                self.next(worker, SECOND, Step::LookRead(Purpose::Reconcile(id, 0)));
+            }
             Answer::Lost | Answer::NotSent | Answer::Refused => self.came_to_an_end(worker),
+        }
+    }
+
+    fn reconciles(&self, worker: usize) -> bool {
+        let next = self.workers[worker].plan.front();
+        next.is_some_and(|next| next.reconciles)
+    }
+
+    /// Holds an unclear job against the balance, for as long as that may tell more.
+    fn reconcile(&mut self, worker: usize, id: LocalId, tries: u32) {
+        const MOST: u32 = 200;
+        let ledger = self.ledger(worker);
+        let now = self.machine();
+        let entry = block_on(ledger.reconcile(id, now)).unwrap();
+        let found = entry.reconciliation.unwrap();
+        *self.found.entry(found.as_str()).or_default() += 1;
+        match found {
+            Reconciliation::NotCharged => {
+                // The same purchase again, in its place.
+                self.workers[worker].key += 1;
+                self.next(worker, 0, Step::Begin);
+            }
+            Reconciliation::Inconclusive(Doubt::NotSettled { .. }) if tries < MOST => {
+                let again = Step::LookRead(Purpose::Reconcile(id, tries + 1));
+                self.next(worker, 30 * SECOND, again);
+            }
+            _ => self.came_to_an_end(worker),
         }
     }
 
