@@ -100,16 +100,15 @@ impl State {
         if old == *account {
             return;
         }
-        for entry in self
-            .entries
-            .values_mut()
-            .filter(|entry| entry.account == old)
-        {
+        // Every job of an account began with its credits.
+        let Some(credits) = self.credits.remove(&old) else {
+            return;
+        };
+        let joined = self.credits.entry(account.clone()).or_default();
+        rules::join(joined, &credits);
+        let moved = self.entries.values_mut();
+        for entry in moved.filter(|entry| entry.account == old) {
             entry.account = account.clone();
-        }
-        if let Some(credits) = self.credits.remove(&old) {
-            let joined = self.credits.entry(account.clone()).or_default();
-            rules::join(joined, &credits);
         }
     }
 }

@@ -63,7 +63,7 @@ impl Credits {
     /// Whether a price may be relied on to refuse a purchase.
     ///
     /// One that is beyond a whole limit would be refused for ever, and nothing would show that it was
-    /// somebody else's purchase: where that may be, it is tried a second time.
+    /// somebody else's purchase: where that may be, it is observed a second time.
     fn can_ever_fit(&self, intent: &Intent, price: u64) -> bool {
         let is_uncertain = self
             .prices
@@ -71,12 +71,13 @@ impl Credits {
             .is_some_and(|last| last.is_uncertain(self.is_shared));
         let run = intent.run.as_ref().map(|run| run.credits);
         let sums = intent.limits.sums().map(|(.., most)| most);
-        !is_uncertain || sums.chain(run).all(|most| price <= most)
+        let mut bounds = sums.chain(run).chain(intent.limits.per_job);
+        !is_uncertain || bounds.all(|most| price <= most)
     }
 
     /// A job that cost more than the user knows that one can stops everything.
     fn refuse_dearer(&self, most: u64) -> Result<(), Error> {
-        match self.prices.dearest() {
+        match self.prices.dearest(self.is_shared) {
             Some(dearest) if dearest > most => Err(Error::new(
                 ErrorKind::OverLimit,
                 format!(

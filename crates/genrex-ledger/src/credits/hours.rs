@@ -49,11 +49,9 @@ impl Hours {
         let mut taken = self.before.min(credits);
         self.before -= taken;
         told(0, taken);
-        let hours: Vec<u64> = self.hours.keys().copied().collect();
-        for hour in hours {
-            if taken == credits {
-                break;
-            }
+        while taken < credits
+            && let Some((&hour, _)) = self.hours.first_key_value()
+        {
             let moved = self.take_of(hour, credits - taken);
             told(hour, moved);
             taken += moved;

@@ -39,10 +39,11 @@ impl Prices {
         self.of.get(&duration).copied()
     }
 
-    /// The dearest that is known for sure.
-    pub(super) fn dearest(&self) -> Option<u64> {
+    /// The dearest that nobody else's purchase can explain.
+    pub(super) fn dearest(&self, is_shared: bool) -> Option<u64> {
         let sure = self.of.values().filter(|price| price.is_sure);
-        sure.map(|price| price.credits).max()
+        let certain = sure.filter(|price| !price.is_uncertain(is_shared));
+        certain.map(|price| price.credits).max()
     }
 
     pub(super) fn observe(&mut self, duration: u8, credits: u64) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod oracle;
+mod promises;
 mod properties;
 mod service;
 mod table;

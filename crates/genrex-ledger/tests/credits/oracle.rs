@@ -61,6 +61,29 @@ pub(crate) fn limits_held(world: &World, limits: Limits, allowance: u64) -> Resu
     Ok(())
 }
 
+/// What our jobs were charged counts as spent, and nothing is counted that nobody was charged or may be.
+pub(crate) fn what_was_charged_is_counted(world: &mut World) -> Result<(), String> {
+    for _ in 0..3 {
+        world.look();
+        world.pass(30 * MINUTE);
+    }
+    let counted = world.credits().spending(world.machine()).total;
+    let charged = world.service.charged(0, u64::MAX);
+    let given_back = world.service.given_back;
+    let unclear = world.entries().into_iter();
+    let unclear = unclear.filter(|entry| entry.state == State::Ambiguous);
+    let unclear: u64 = unclear.filter_map(|entry| entry.expected_cost).sum();
+    let most = charged + given_back + unclear;
+    if (charged..=most).contains(&counted) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{counted} credits count; {charged} were charged, {given_back} given back, {unclear} are unclear; {:?}",
+            world.credits()
+        ))
+    }
+}
+
 /// What a balance was said to show is so.
 pub(crate) fn verdicts_are_true(world: &World) -> Result<(), String> {
     for entry in world.entries() {

@@ -195,6 +195,7 @@ proptest! {
         nothing_is_blocked(&mut world)?;
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::verdicts_are_true(&world))?;
+        checked(oracle::what_was_charged_is_counted(&mut world))?;
         // A failed job that teaches no price, and whose charge shows late, makes the next seem dearer.
         if fates.fails == 0 || world.service.settings.longest_lag() < 3 * SECOND {
             checked(oracle::stops_are_true(&world))?;
@@ -271,6 +272,19 @@ proptest! {
         let allowance = oracle::first_jobs(&world) + hidden;
         checked(oracle::limits_held(&world, limits, allowance))?;
         a_next_one_gets_through(&mut world)?;
+        // The day after, under a limit that the price fits, though another's purchase may seem to be it.
+        let now = world.service.now;
+        world.service.other(now + HOUR, 7);
+        for _ in 0..30 {
+            world.pass(HOUR);
+            world.look();
+        }
+        let mut limits = Limits::default();
+        limits.day = Some(60);
+        let bought = world.bought.len();
+        world.process(vec![vec![Purchase::of(10, limits)]]);
+        prop_assert!(world.run(HORIZON));
+        prop_assert_eq!(world.bought.len(), bought + 1, "{:?}", world.credits());
     }
 
     /// Refusals that charge count as soon as the balance shows them.

@@ -93,7 +93,6 @@ impl Settings {
 /// A job, as the service knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    pub(crate) duration: u8,
     pub(crate) cost: u64,
     pub(crate) over_at: u64,
     pub(crate) fails: bool,
@@ -227,7 +226,6 @@ impl Service {
         let number = self.jobs.len();
         let over_at = self.now + self.settings.takes;
         self.jobs.push(Job {
-            duration,
             cost,
             over_at,
             fails,
@@ -265,7 +263,6 @@ impl Service {
         let number = self.jobs.len();
         let cost = self.price(duration);
         self.jobs.push(Job {
-            duration,
             cost,
             over_at: self.now,
             fails: true,
@@ -330,7 +327,9 @@ fn timestamp(millis: u64) -> String {
 
 /// The date so many days after 1970-01-01.
 fn date(mut days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));

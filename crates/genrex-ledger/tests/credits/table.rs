@@ -1,12 +1,18 @@
 //! Each wrong conclusion that was ever drawn about credits, with the numbers of the case.
 
-use genrex_ledger::{Limits, Run};
+use genrex_ledger::testing::block_on;
+use genrex_ledger::{
+    Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Intent, Ledger, Limits, Once,
+    Reconciliation, Resolution, Run, State,
+};
+use genrex_proto::QueryId;
 
 use crate::oracle;
-use crate::service::{HOUR, MINUTE, Price, SECOND, Settings, When};
-use crate::world::{Purchase, World};
+use crate::service::{HOUR, MINUTE, Price, SECOND, START, Settings, When};
+use crate::world::{Fate, Purchase, World};
 
 const LONG: u64 = 10 * 24 * HOUR;
+const DAY: u64 = 24 * HOUR;
 
 fn total(credits: u64) -> Limits {
     let mut limits = Limits::default();
@@ -21,84 +27,445 @@ fn day(credits: u64) -> Limits {
 }
 
 fn batch(durations: &[u8], limits: Limits) -> Vec<Purchase> {
-    durations
-        .iter()
+    let purchases = durations.iter();
+    purchases
         .map(|duration| Purchase::of(*duration, limits))
         .collect()
 }
 
-#[test]
-fn a_flat_price_and_a_long_piece_first() {
-    let mut world = World::new(Settings::new(Price::Flat(10)));
-    let mut durations = vec![60];
-    durations.extend([10; 60]);
-    world.process(vec![batch(&durations, total(60))]);
-    assert!(world.run(LONG));
-    assert_eq!(oracle::most_within(&world, None), 60);
+/// What our jobs were charged after a batch that is made by one, or by eight at once.
+fn used_by(settings: &Settings, plan: &[Purchase], places: usize) -> World {
+    let mut world = World::new(settings.clone());
+    let share = plan.len().div_ceil(places);
+    world.process(plan.chunks(share).map(<[_]>::to_vec).collect());
+    assert!(world.run(LONG), "not everyone came to an end");
+    world
 }
 
 #[test]
-fn a_base_and_one_per_five_seconds() {
-    for by_run in [false, true] {
-        let mut world = World::new(Settings::new(Price::PerFiveSeconds(8)));
-        let durations: Vec<u8> = (0..60).map(|row| 5 + row % 12 * 5).collect();
-        let limits = if by_run {
-            Limits::default()
-        } else {
-            total(100)
-        };
-        let mut plan = batch(&durations, limits);
-        if by_run {
-            for purchase in &mut plan {
-                purchase.run = Some(Run {
-                    id: String::from("run"),
-                    credits: 100,
-                });
-            }
-        }
-        world.process(plan.chunks(15).map(<[_]>::to_vec).collect());
-        assert!(world.run(LONG));
-        let used = oracle::most_within(&world, None);
-        assert!(used <= 100 + 20, "{used}");
-        assert!(used >= 90, "{used}");
+fn flat_ten_a_job_and_a_long_piece_first_with_limit_60() {
+    let mut durations = vec![60];
+    durations.extend([10; 60]);
+    for places in [1, 8] {
+        let settings = Settings::new(Price::Flat(10));
+        let world = used_by(&settings, &batch(&durations, total(60)), places);
+        assert_eq!(oracle::most_within(&world, None), 60);
     }
 }
 
 #[test]
-fn a_price_that_goes_up() {
-    let mut world = World::new(Settings::new(Price::Changes(3 * MINUTE, 5, 15)));
-    world.process(vec![batch(&[10; 40], total(60))]);
-    assert!(world.run(LONG));
-    let used = oracle::most_within(&world, None);
-    assert!(used <= 70, "{used}");
+fn eight_and_one_per_five_seconds_with_limit_100() {
+    let durations: Vec<u8> = (0..60).map(|row| 5 + row % 12 * 5).collect();
+    for by_run in [false, true] {
+        for places in [1, 8] {
+            let settings = Settings::new(Price::PerFiveSeconds(8));
+            let mut plan = batch(
+                &durations,
+                if by_run {
+                    Limits::default()
+                } else {
+                    total(100)
+                },
+            );
+            if by_run {
+                for purchase in &mut plan {
+                    let id = String::from("run");
+                    purchase.run = Some(Run { id, credits: 100 });
+                }
+            }
+            let world = used_by(&settings, &plan, places);
+            let used = oracle::most_within(&world, None);
+            // Twelve durations, each of which is bought for the first time.
+            assert!((85..=100 + 20).contains(&used), "{used} by {places}");
+        }
+    }
 }
 
 #[test]
-fn a_first_piece_that_is_cheaper() {
-    let mut world = World::new(Settings::new(Price::FirstThen(1, 10)));
-    world.process(vec![batch(&[10; 40], day(20))]);
-    assert!(world.run(LONG));
-    let used = oracle::most_within(&world, Some(24 * HOUR));
-    assert!(used <= 29, "{used}");
+fn five_and_later_fifteen_with_limit_60() {
+    for places in [1, 8] {
+        let settings = Settings::new(Price::Changes(3 * MINUTE, 5, 15));
+        let world = used_by(&settings, &batch(&[10; 60], total(60)), places);
+        let used = oracle::most_within(&world, None);
+        let under_way = oracle::most_under_way(&world);
+        assert!(used <= 60 + under_way.min(8 * 15), "{used}");
+        assert!(places > 1 || used <= 70, "{used}");
+    }
 }
 
 #[test]
-fn a_price_in_two_parts() {
-    let settings =
-        Settings::new(Price::Flat(5)).charged(&[(20, When::Submit, 0), (80, When::Completion, 0)]);
+fn one_and_then_ten_with_limit_20_a_day() {
+    for places in [1, 8] {
+        let settings = Settings::new(Price::FirstThen(1, 10));
+        let world = used_by(&settings, &batch(&[10; 40], day(20)), places);
+        let used = oracle::most_within(&world, Some(DAY));
+        assert!(used <= 20 + 9, "{used}");
+    }
+}
+
+#[test]
+fn one_at_the_submit_and_four_when_done_with_limit_20() {
+    for places in [1, 8] {
+        let parts = [(20, When::Submit, 0), (80, When::Completion, 0)];
+        let settings = Settings::new(Price::Flat(5)).charged(&parts);
+        let world = used_by(&settings, &batch(&[10; 100], total(20)), places);
+        assert_eq!(oracle::most_within(&world, None), 20);
+    }
+}
+
+#[test]
+fn another_client_is_refunded_four_while_the_price_shows_with_limit_60() {
+    // Before the first job is charged, and between that and the next look.
+    for refunded_at in [0, 250, 8 * SECOND] {
+        let mut world = World::new(Settings::new(Price::Flat(10)));
+        world.service.other(START, 50);
+        world.run(1);
+        world.service.other(START + refunded_at, -4);
+        world.process(vec![batch(&[10; 40], total(60))]);
+        assert!(world.run(LONG));
+        let used = oracle::most_within(&world, None);
+        assert!((50..=64).contains(&used), "{used} at {refunded_at}");
+    }
+}
+
+/// Three jobs that go alone, so that it is known when the account is charged, and how much.
+fn known(settings: Settings) -> World {
     let mut world = World::new(settings);
-    world.process(vec![batch(&[10; 100], total(20))]);
+    let plan = (0..3).map(|_| Purchase {
+        pause: 30 * MINUTE,
+        ..Purchase::of(10, Limits::default())
+    });
+    world.process(vec![plan.collect()]);
     assert!(world.run(LONG));
-    assert_eq!(oracle::most_within(&world, None), 20);
+    world.pass(30 * MINUTE);
+    // A purchase far from the others, whose own look settles them.
+    for _ in 0..3 {
+        world.look();
+        world.pass(MINUTE);
+    }
+    world
+}
+
+fn unclear(fate: Fate) -> Purchase {
+    Purchase {
+        reconciles: true,
+        once: true,
+        fate: Some(fate),
+        ..Purchase::of(10, Limits::default())
+    }
+}
+
+fn job(world: &World, state: State) -> Entry {
+    let entries = world.entries();
+    entries
+        .into_iter()
+        .find(|entry| entry.state == state)
+        .unwrap()
 }
 
 #[test]
-fn another_client_s_refund_while_the_price_shows() {
-    let mut world = World::new(Settings::new(Price::Flat(10)));
-    world.service.other(world.service.now, 50);
-    world.service.other(world.service.now + 8 * SECOND, -4);
-    world.process(vec![batch(&[10; 40], total(60))]);
+fn what_was_lost_is_bought_again_when_that_is_sure() {
+    let mut world = known(Settings::new(Price::Flat(10)));
+    let mut purchase = unclear(Fate::Lost);
+    purchase.pause = 1;
+    world.process(vec![vec![purchase]]);
+    world.run(15 * MINUTE);
+    assert_eq!(world.found.get("notCharged"), Some(&1), "{:?}", world.found);
+    let entries = world.entries();
+    let lost = entries
+        .iter()
+        .rev()
+        .find(|entry| entry.state == State::Ambiguous);
+    assert_eq!(lost.unwrap().superseded_by, Some(entries[0].id));
+    let between = entries[0].created_at - lost.unwrap().created_at;
+    assert!((10..12).contains(&(between / MINUTE)), "{between}");
+}
+
+#[test]
+fn charged_a_second_after_it_was_done_is_not_taken_for_not_charged() {
+    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, SECOND)]);
+    let mut world = known(settings);
+    world.process(vec![vec![unclear(Fate::Taken(0))]]);
     assert!(world.run(LONG));
-    let used = oracle::most_within(&world, None);
-    assert!(used <= 64, "{used}");
+    oracle::verdicts_are_true(&world).unwrap();
+    assert_eq!(world.bought.len(), 4, "it was bought again");
+    // With the price known, that it was charged shows.
+    let id = job(&world, State::Ambiguous).id;
+    world.pass(MINUTE);
+    world.look();
+    let found = block_on(world.root.reconcile(id, world.machine())).unwrap();
+    assert_eq!(found.reconciliation, Some(Reconciliation::Charged));
+}
+
+#[test]
+fn an_earlier_unclear_job_is_charged_during_another_submit() {
+    let mut world = known(Settings::new(Price::Flat(10)));
+    // The first is delivered while the second, which is lost, is being sent.
+    let first = Purchase {
+        reconciles: false,
+        ..unclear(Fate::Taken(20 * SECOND))
+    };
+    let second = Purchase {
+        pause: 15 * SECOND,
+        ..unclear(Fate::Lost)
+    };
+    world.process(vec![vec![first], vec![second]]);
+    assert!(world.run(LONG));
+    oracle::verdicts_are_true(&world).unwrap();
+    assert_eq!(world.found.get("notCharged"), None);
+    assert_eq!(world.found.get("charged"), None);
+    assert_eq!(world.bought.len(), 5);
+}
+
+#[test]
+fn a_gateway_delivers_33_to_45_seconds_later() {
+    for late in [33, 39, 45, 300] {
+        let mut world = known(Settings::new(Price::Flat(10)));
+        world.process(vec![vec![unclear(Fate::Taken(late * SECOND))]]);
+        assert!(world.run(LONG));
+        oracle::verdicts_are_true(&world).unwrap();
+        assert_eq!(world.found.get("notCharged"), None);
+        assert_eq!(world.bought.len(), 4, "it was bought again");
+    }
+}
+
+#[test]
+fn a_stored_verdict_is_not_acted_on_unchecked() {
+    // (what happens after the verdict, whether the look of the new purchase is given, what comes of it)
+    let cases = [
+        ("nothing", true, None),
+        ("nothing", false, Some(ErrorKind::Taken)),
+        ("it is charged after all", true, Some(ErrorKind::Taken)),
+    ];
+    for (happens, is_looked, expected) in cases {
+        let mut world = known(Settings::new(Price::Flat(10)));
+        let before = world.look();
+        let intent = Intent::new(1, world.account.clone(), "text", 10, b"same")
+            .once(Once::Prompt)
+            .after(before);
+        let ledger = world.root.clone();
+        let lost = block_on(ledger.intend(&intent, world.machine())).unwrap();
+        for event in [Event::Sent, Event::Ambiguous(String::from("504"))] {
+            block_on(ledger.record(lost.id, &event, world.machine())).unwrap();
+        }
+        world.pass(11 * MINUTE);
+        world.look();
+        let found = block_on(ledger.reconcile(lost.id, world.machine())).unwrap();
+        assert!(found.is_not_charged(), "{found:?}");
+        if happens != "nothing" {
+            world.service.submit(10, false);
+        }
+        world.pass(MINUTE);
+        let look = world.look();
+        let mut again = intent.clone();
+        again.key = 2;
+        again.look = is_looked.then_some(look);
+        let again = block_on(ledger.intend(&again, world.machine()));
+        assert_eq!(again.err().map(|error| error.kind()), expected, "{happens}");
+    }
+}
+
+#[test]
+fn a_rotated_key_and_other_spellings_share_a_limit_of_20() {
+    let world = World::new(Settings::new(Price::Flat(10)));
+    let ledger = world.root.clone();
+    let aliases = [
+        ("http://localhost:8080", "old"),
+        ("http://127.0.0.1:8080/", "old"),
+        ("HTTP://LOCALHOST:8080", "new"),
+        ("http://[::1]:8080", "new"),
+    ];
+    let mut began = 0;
+    for (key, (origin, api_key)) in (0..).zip(aliases) {
+        let account = Account::new(origin, "a6f4");
+        let look = world.service.look();
+        let alias = Alias::new(origin, api_key);
+        block_on(ledger.observe(&alias, &account, &look, START)).unwrap();
+        let mut limits = total(20);
+        limits.per_job = Some(10);
+        let intent = Intent::new(key, account, "text", 10, b"{}")
+            .after(look)
+            .within(limits);
+        began += u64::from(block_on(ledger.intend(&intent, START)).is_ok());
+    }
+    assert_eq!(began, 2);
+}
+
+#[test]
+fn whatever_becomes_of_the_first_purchase_the_next_gets_through() {
+    let free = Settings::new(Price::Flat(0));
+    let ten = Settings::new(Price::Flat(10));
+    let cases = [
+        (&ten, Some(Fate::KilledBefore), true),
+        (&ten, Some(Fate::KilledAfter), true),
+        (&ten, Some(Fate::Lost), true),
+        (&ten, Some(Fate::Taken(5 * SECOND)), true),
+        (&ten, Some(Fate::Fails), true),
+        (&ten, Some(Fate::NotSent), true),
+        (&ten, Some(Fate::Refused), true),
+        (&free, None, true),
+        (&ten, None, false),
+    ];
+    for (settings, fate, waits) in cases {
+        let mut world = World::new(settings.clone());
+        let first = Purchase {
+            fate,
+            waits,
+            ..Purchase::of(10, total(60))
+        };
+        world.process(vec![vec![first], batch(&[10, 10], total(60))]);
+        assert!(world.run(DAY), "{fate:?}");
+        assert_eq!(
+            world.bought.len(),
+            3,
+            "{fate:?}, {waits}: {:?}",
+            world.stopped
+        );
+        let wait = world.longest_wait / MINUTE;
+        assert!(wait <= 25, "after {fate:?}, one waited for {wait} minutes");
+    }
+}
+
+#[test]
+fn the_next_gets_through_though_nobody_asks_after_the_first() {
+    let mut world = World::new(Settings::new(Price::Flat(10)));
+    let ledger = world.root.clone();
+    let look = world.look();
+    let intent = Intent::new(1, world.account.clone(), "text", 10, b"{}")
+        .after(look)
+        .within(total(60));
+    let id = block_on(ledger.intend(&intent, world.machine()))
+        .unwrap()
+        .id;
+    let accepted = Event::Accepted(QueryId::new("QRY_gone").unwrap());
+    for event in [Event::Sent, accepted] {
+        block_on(ledger.record(id, &event, world.machine())).unwrap();
+    }
+    // Its id leads nowhere, and nobody says how it ended.
+    world.process(vec![batch(&[10], total(60))]);
+    assert!(world.run(2 * HOUR));
+    assert_eq!(world.bought.len(), 1);
+}
+
+#[test]
+fn a_clock_that_is_25_hours_on_or_in_2001_and_then_right_with_limit_10_a_day() {
+    let years = 22 * 365 * DAY.cast_signed();
+    let skews = [
+        (0, 25 * HOUR.cast_signed()),
+        (25 * HOUR.cast_signed(), 0),
+        (-years, 0),
+        (0, -years),
+    ];
+    for (skew, later) in skews {
+        let mut world = World::new(Settings::new(Price::Flat(10)));
+        world.skew = skew;
+        world.skew_later = Some((5 * MINUTE, later));
+        let mut plan = batch(&[10; 4], day(10));
+        plan[1].pause = 10 * MINUTE;
+        plan[3].pause = 26 * HOUR;
+        world.process(vec![plan]);
+        assert!(world.run(LONG));
+        assert_eq!(
+            oracle::most_within(&world, Some(DAY)),
+            10,
+            "{skew} and {later}"
+        );
+        assert_eq!(world.bought.len(), 2, "the day after, there is room");
+    }
+}
+
+#[test]
+fn a_refusal_or_a_failure_that_charges_counts() {
+    for fate in [Fate::RefusedAndCharged, Fate::Fails] {
+        let mut settings = Settings::new(Price::Flat(10));
+        settings.failure = crate::service::Failure::Charged;
+        let mut world = World::new(settings);
+        let purchases = batch(&[10; 20], total(60)).into_iter();
+        let plan = purchases.map(|purchase| Purchase {
+            fate: Some(fate),
+            ..purchase
+        });
+        world.process(vec![plan.collect()]);
+        assert!(world.run(LONG));
+        let used = oracle::most_within(&world, None);
+        assert!((60..=70).contains(&used), "{fate:?}: {used}");
+    }
+}
+
+#[test]
+fn the_id_that_support_names_ends_an_unclear_job() {
+    for by_hand in [false, true] {
+        let mut world = known(Settings::new(Price::Flat(10)));
+        let mut purchase = unclear(Fate::Taken(0));
+        purchase.reconciles = false;
+        world.process(vec![vec![purchase]]);
+        assert!(world.run(LONG));
+        let id = job(&world, State::Ambiguous).id;
+        let name = QueryId::new("QRY_3").unwrap();
+        let found = if by_hand {
+            Event::Resolved(Resolution::Accepted(name.clone()), String::from("support"))
+        } else {
+            Event::Accepted(name.clone())
+        };
+        for event in [found, Event::Completed] {
+            block_on(world.root.record(id, &event, world.machine())).unwrap();
+        }
+        let entry = block_on(world.root.entry(id)).unwrap().unwrap();
+        assert_eq!(
+            (entry.state, entry.query_id),
+            (State::Completed, Some(name))
+        );
+        world.pass(HOUR);
+        world.look();
+        assert_eq!(world.credits().spending(world.machine()).total, 40);
+    }
+}
+
+#[test]
+fn a_person_s_word_makes_room_at_once_and_no_balance_unsays_it() {
+    let mut world = known(Settings::new(Price::Flat(10)));
+    let mut purchase = unclear(Fate::Lost);
+    purchase.reconciles = false;
+    world.process(vec![vec![purchase]]);
+    world.run(MINUTE);
+    let spent = |world: &World| world.credits().spending(world.machine()).total;
+    assert_eq!(spent(&world), 40);
+    let id = job(&world, State::Ambiguous).id;
+    let said = Event::Resolved(Resolution::NotCharged, String::from("support"));
+    block_on(world.root.record(id, &said, world.machine())).unwrap();
+    assert_eq!(spent(&world), 30);
+    let entry = block_on(world.root.reconcile(id, world.machine())).unwrap();
+    assert!(entry.resolved_by_hand && entry.is_not_charged());
+    assert_eq!(spent(&world), 30);
+    let taken_back = Event::Resolved(Resolution::Charged, String::from("I was wrong"));
+    block_on(world.root.record(id, &taken_back, world.machine())).unwrap();
+    assert_eq!(spent(&world), 40);
+}
+
+#[test]
+fn what_is_asked_again_and_again_settles_all_the_same() {
+    let mut world = known(Settings::new(Price::Flat(10)));
+    world.process(vec![vec![Purchase {
+        reconciles: false,
+        ..unclear(Fate::Lost)
+    }]]);
+    assert!(world.run(MINUTE));
+    let id = job(&world, State::Ambiguous).id;
+    let history = |world: &World| block_on(world.root.history(id)).unwrap().len();
+    let mut found = None;
+    for _ in 0..25 {
+        world.pass(30 * SECOND);
+        world.look();
+        let entry = block_on(world.root.reconcile(id, world.machine())).unwrap();
+        found = entry.reconciliation;
+        let is_unsettled = matches!(
+            found,
+            Some(Reconciliation::Inconclusive(Doubt::NotSettled { .. }))
+        );
+        assert!(is_unsettled || found == Some(Reconciliation::NotCharged));
+    }
+    assert_eq!(found, Some(Reconciliation::NotCharged));
+    assert_eq!(history(&world), 5, "a repeated verdict is no news");
+    let jobs = block_on(world.root.entries(&Filter::default())).unwrap();
+    assert_eq!(jobs.len(), 4);
 }
