@@ -41,7 +41,7 @@ use crate::{Error, LocalId, Look};
 
 /// An account's credits, as a ledger knows them: what was spent, what is reserved, what pieces cost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Credits {
     /// The last look at the balance.
     look: Option<LastLook>,

@@ -6,84 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use genrex_ledger::testing::Rule;
 use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
     Once, Past, Reconciliation, State, rules,
 };
 
-macro_rules! flaws {
-    ($($flaw:ident: $rule:ident,)*) => {
-        /// What a storage does wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Flaw {
-            $($flaw,)*
-        }
-
-        impl Flaw {
-            /// All of them, each with the promise that it breaks.
-            pub(crate) const ALL: &[(Self, Rule)] = &[$((Self::$flaw, Rule::$rule),)*];
-        }
-    };
-}
-
-flaws! {
-    ForgetsOnReopen: Lasting,
-    ForgetsOutcomesOnReopen: Lasting,
-    ForgetsHistoryOnReopen: Lasting,
-    ForgetsCreditsOnReopen: Lasting,
-    ForgetsKeysOnReopen: Lasting,
-    ForgetsAliasesOnReopen: Lasting,
-    IntendsAgain: Repeatable,
-    RecordsTwice: Repeatable,
-    TakesHalfAKey: Values,
-    AllowsEveryTransition: Transitions,
-    DropsWhatHappened: Transitions,
-    FindsUnknownJobs: Transitions,
-    LosesThePast: History,
-    LosesDetails: History,
-    FilterIgnoresAccount: Selection,
-    FilterIgnoresStates: Selection,
-    FilterIgnoresQueryId: Selection,
-    FilterIgnoresBody: Selection,
-    FilterIgnoresBatch: Selection,
-    FilterIgnoresRowName: Selection,
-    FilterIgnoresSince: Selection,
-    SinceIsExclusive: Selection,
-    OrderReversed: Selection,
-    OldestFirstIgnored: Selection,
-    LimitIgnored: Selection,
-    LimitBeforeFilter: Selection,
-    QueryIdsUnique: Values,
-    CutsTextsAtNul: Values,
-    CutsLongTexts: Values,
-    WrapsBigNumbers: Values,
-    StealsFromTheLiving: Owned,
-    RecoversNothing: Owned,
-    RecoverIgnoresSent: Owned,
-    RecoverIgnoresIntended: Owned,
-    RecoversTwice: Owned,
-    RecoverDropsUnconfirmed: Owned,
-    ReleasesNothing: Released,
-    ReleasesAll: Released,
-    OnceIgnored: Once,
-    RivalsCheckedBefore: Once,
-    LastIgnored: Once,
-    SupersedesNothing: Superseded,
-    ActsOnStoredVerdicts: Rechecked,
-    LimitCheckedBefore: Limits,
-    TotalIgnored: Limits,
-    FailedNotCounted: Credits,
-    AmbiguousNotCounted: Credits,
-    RunsForgotten: Limits,
-    CreditsNotKept: Credits,
-    CreditsOfAllMixed: Credits,
-    AliasNotMoved: Accounts,
-    CreditsNotMoved: Accounts,
-    AliasesNotKept: Accounts,
-    WritesInHalves: OneAtATime,
-    NumbersShrink: Decisions,
-}
+use crate::flaw::Flaw;
 
 #[derive(Debug, Default)]
 struct Stored {
@@ -207,40 +135,27 @@ impl Flawed {
     ) -> Result<Entry, Error> {
         let missing = || Error::new(ErrorKind::NotFound, "there is no such job").about(id);
         let entry = stored.entries.get(&id).ok_or_else(missing)?.clone();
-        if self.has(Flaw::QueryIdsUnique)
-            && let Event::Accepted(name) = event
-            && stored.entries.values().any(|other| {
-                other.id != id
-                    && other.query_id.as_ref() == Some(name)
-                    && other.account == entry.account
-            })
-        {
-            return Err(Error::new(ErrorKind::Storage, "UNIQUE constraint failed"));
-        }
+        self.refuse_known_id(stored, &entry, event)?;
         if self.has(Flaw::DropsWhatHappened) && *event == Event::Completed {
             return Ok(entry);
         }
         let account = self.account_of(&entry.account);
         let credits = stored.credits.entry(account).or_default();
-        let uncounted = match event {
+        let before = credits.clone();
+        let after = match rules::record(credits, &entry, event, now) {
+            Err(_) if self.has(Flaw::AllowsEveryTransition) && *event == Event::Failed => {
+                let mut next = entry.clone();
+                next.state = State::Failed;
+                Some(next)
+            }
+            after => after?,
+        };
+        let is_uncounted = match event {
             Event::Failed => self.has(Flaw::FailedNotCounted),
             Event::Ambiguous(_) => self.has(Flaw::AmbiguousNotCounted),
             _ => false,
         };
-        let before = credits.clone();
-        let after = match rules::record(credits, &entry, event, now) {
-            Err(error) if self.has(Flaw::AllowsEveryTransition) => {
-                if *event == Event::Failed {
-                    let mut next = entry.clone();
-                    next.state = State::Failed;
-                    Some(next)
-                } else {
-                    return Err(error);
-                }
-            }
-            after => after?,
-        };
-        if uncounted {
+        if is_uncounted {
             // What was reserved is given back with the outcome.
             *credits = before;
             let mut refused = entry.clone();
@@ -258,6 +173,21 @@ impl Flawed {
             None if self.has(Flaw::RecordsTwice) => Ok(self.write(stored, entry, now)),
             None => Ok(entry),
         }
+    }
+
+    fn refuse_known_id(&self, stored: &Stored, entry: &Entry, event: &Event) -> Result<(), Error> {
+        let Event::Accepted(name) = event else {
+            return Ok(());
+        };
+        let is_known = stored.entries.values().any(|other| {
+            other.id != entry.id
+                && other.query_id.as_ref() == Some(name)
+                && other.account == entry.account
+        });
+        if is_known && self.has(Flaw::QueryIdsUnique) {
+            return Err(Error::new(ErrorKind::Storage, "UNIQUE constraint failed"));
+        }
+        Ok(())
     }
 
     fn admits(&self, filter: &Filter, entry: &Entry) -> bool {

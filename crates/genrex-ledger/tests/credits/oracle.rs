@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use genrex_ledger::{ErrorKind, Limits, LocalId, Reconciliation, State};
 
+use crate::purchase::Bought;
 use crate::service::{HOUR, MINUTE};
-use crate::world::{Bought, World};
+use crate::world::World;
 
 const DAY: u64 = 24 * HOUR;
 

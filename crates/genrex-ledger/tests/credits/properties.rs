@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::oracle;
+use crate::purchase::{Fates, Purchase};
 use crate::service::{Failure, HOUR, MINUTE, Price, SECOND, Settings, When};
-use crate::world::{Fates, Purchase, World};
+use crate::world::World;
 
 const HOURS: i64 = HOUR.cast_signed();
 const YEARS: i64 = 22 * 365 * 24 * HOURS;
