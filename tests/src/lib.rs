@@ -2,13 +2,13 @@
 //!
 //! Every test starts what it needs; nothing sleeps for long and nothing asserts a time.
 
-mod door;
 mod fault;
 mod recorder;
+mod stack;
 
-pub use door::Door;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};
+pub use stack::Stack;
 
 /// The README's examples are tests.
 #[cfg(doctest)]

@@ -9,7 +9,8 @@ use genrex_core::{
 use genrex_sign::UnixMillis;
 
 /// A transport around another that keeps what went through it, and makes waiting short: a sleep takes
-/// no time but moves both clocks, and a time-out is a second at most.
+/// no time but moves both clocks, and a time-out is a second at most. A clone keeps the same record.
+#[derive(Clone)]
 pub struct Recorder<T> {
     inner: T,
     trace: Arc<Mutex<State>>,
@@ -80,9 +81,9 @@ impl<T: Transport> Transport for Recorder<T> {
         request: http::Request<Bytes>,
         mut options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        options.total_timeout = options.total_timeout.min(PATIENCE);
-        options.idle_timeout = options.idle_timeout.min(PATIENCE);
+        const LONGEST: Duration = Duration::from_secs(1);
+        options.total_timeout = options.total_timeout.min(LONGEST);
+        options.idle_timeout = options.idle_timeout.min(LONGEST);
         let mut names: Vec<_> = request.headers().keys().map(ToString::to_string).collect();
         names.sort();
         let line = format!("{} {}", request.method(), request.uri().path());

@@ -28,7 +28,7 @@ pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
         .quiet()
         .run()?;
     }
-    println!("the strategies drive a verifier that is not ours:");
+    println!("the conformance suite checks a verifier that is not ours:");
     cmd!(
         shell,
         "cargo run --quiet --package genrex-sign --example drive_a_verifier --features proptest"

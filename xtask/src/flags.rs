@@ -9,10 +9,33 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// The project's own chores.
     cmd xtask {
+        /// Hold the crates against the layers: which crate uses which, what pure crates must not touch, and
+        /// what clients and front ends must not decide.
+        cmd layers {}
+        /// Find source files and functions that are too long.
+        cmd sizes {}
+        /// Write each library's public surface to its `public-api.txt`.
+        cmd public-api {
+            /// Only this library; without it, all
+            optional library: String
+            /// Compare with what is kept there instead
+            optional --check
+        }
+        /// Package every crate that is published, in order of dependency, and check what each package holds.
+        cmd package {
+            /// Do not compile what was packaged
+            optional --no-verify
+        }
         /// Hold the dependency tree against what the project claims of it.
         cmd dependencies {}
         /// Check that each library builds with each of its TLS features alone.
         cmd features {}
+        /// Write the signature's test vectors for other languages, and check them against their schema
+        /// and the crate.
+        cmd vectors {
+            /// Write nothing, and fail if the file is not what would be written
+            optional --check
+        }
         /// Run the whole programs of GenreX's quick start, with only host and keys changed, against the
         /// sandbox. Needs Node and npm.
         cmd quick-start {

@@ -2,32 +2,67 @@
 
 #![expect(clippy::print_stdout, reason = "chores say what they found")]
 
+#[cfg(feature = "campaign")]
 mod campaign;
 mod dependencies;
 mod features;
 mod flags;
+mod layers;
+mod package;
+mod public_api;
 mod quick_start;
+mod sizes;
+mod source;
+mod tokens;
+mod vectors;
 
 use std::path::PathBuf;
 
-use crate::flags::{Planted, QuickStart, Xtask, XtaskCmd};
+use crate::flags::{Package, PublicApi, QuickStart, Vectors, Xtask, XtaskCmd};
 
 fn main() -> anyhow::Result<()> {
+    if let Some(ended) = public_api::as_rustdoc() {
+        return ended;
+    }
     let shell = xshell::Shell::new()?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let from = shell.current_dir();
     shell.change_dir(root.join(".."));
     shell.change_dir(shell.current_dir().canonicalize()?);
     match Xtask::from_env_or_exit().subcommand {
+        XtaskCmd::Layers(_) => layers::check(&shell),
+        XtaskCmd::Sizes(_) => sizes::check(&shell),
+        XtaskCmd::PublicApi(PublicApi { library, check }) => {
+            public_api::run(&shell, library.as_deref(), check)
+        }
+        XtaskCmd::Package(Package { no_verify }) => package::run(&shell, no_verify),
         XtaskCmd::Dependencies(_) => dependencies::check(&shell),
         XtaskCmd::Features(_) => features::check(&shell),
+        XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
+        XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
+        #[cfg(feature = "campaign")]
         XtaskCmd::Campaign(campaign) => campaign::run(&shell, &campaign),
-        XtaskCmd::Planted(Planted {
+        #[cfg(feature = "campaign")]
+        XtaskCmd::Planted(flags::Planted {
             bug,
             folder,
             url,
             rows,
         }) => campaign::planted::run(&bug, &from.join(folder), &url, rows),
-        XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
+        #[cfg(not(feature = "campaign"))]
+        XtaskCmd::Campaign(_) | XtaskCmd::Planted(_) => with_campaigns(),
     }
+}
+
+/// Builds this program with the campaigns in it, and hands them the same arguments.
+#[cfg(not(feature = "campaign"))]
+fn with_campaigns() -> anyhow::Result<()> {
+    let status = std::process::Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .arg("--")
+        .args(std::env::args_os().skip(1))
+        .status()?;
+    anyhow::ensure!(status.success(), "the campaign ended with {status}");
+    Ok(())
 }

@@ -1,18 +1,18 @@
-use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use genrex_core::ledger::{Account, Entry, Ledger, LocalId, Reconciliation, Resolution};
 use genrex_core::proto::{Balance, GenerateRequest, Generation, QueryId};
-use genrex_core::sign::KeyPair;
 use genrex_core::{
-    Audio, Backoff, BaseUrl, Downloaded, Error, Job, Pace, Progress, Settings, Setup, Submission,
-    Track,
+    Audio, BaseUrl, Downloaded, Error, Job, Progress, PurchaseOptions, Settings, Sink, Submission,
+    Track, Transport,
 };
 use genrex_file::Existing;
 use tokio::io::AsyncWrite;
 
 use crate::sink::{FileSink, WriterSink};
-use crate::transport::ReqwestTransport;
+use crate::{AudioStream, ClientBuilder};
 
 /// An async client of GenreX.
 ///
@@ -20,7 +20,7 @@ use crate::transport::ReqwestTransport;
 /// clock, a pause that the service asked for.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: genrex_core::Client<ReqwestTransport>,
+    inner: genrex_core::Client,
 }
 
 impl Client {
@@ -36,7 +36,6 @@ impl Client {
     }
 
     /// Begins a client.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -56,23 +55,71 @@ impl Client {
     /// The same client going about its operations in another way.
     #[must_use]
     pub fn with_settings(&self, settings: Settings) -> Self {
-        Self {
-            inner: self.inner.with_settings(settings),
-        }
+        self.inner.with_settings(settings).into()
     }
 
     /// The same client, telling `watcher` what its operations come to.
     #[must_use]
     pub fn on_progress(&self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.inner.on_progress(watcher).into()
+    }
+
+    /// What carries its requests.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        self.inner.transport()
+    }
+
+    /// The same client over another transport: one that wraps this one's to record, to trace, to inject
+    /// faults.
+    #[must_use]
+    pub fn with_transport(&self, transport: impl Transport + 'static) -> Self {
         Self {
-            inner: self.inner.on_progress(watcher),
+            inner: self.inner.with_transport(transport),
         }
+    }
+
+    /// What keeps its purchases, if anything does: to look into.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.inner.ledger()
+    }
+
+    /// Looks at the balance, has the ledger keep the look, and says whose credits these are. Free.
+    ///
+    /// # Errors
+    ///
+    /// As [`reconcile`](Self::reconcile)'s.
+    pub async fn account(&self) -> Result<Account, Error> {
+        self.inner.account().await
     }
 
     /// Submits a prompt. **Costs credits**; is never sent a second time unless it is proved that the
     /// first did not leave, or the service refused it for now.
+    ///
+    /// With a [ledger](ClientBuilder::ledger) it is kept there before it leaves, and its outcome before
+    /// this returns.
     pub async fn submit(&self, request: &GenerateRequest) -> Submission {
         self.inner.submit(request).await
+    }
+
+    /// Submits a prompt as the options say: within a run's budget, or unless it was bought before.
+    /// **Costs credits.** Without a ledger it is refused if they say anything.
+    pub async fn purchase(
+        &self,
+        request: &GenerateRequest,
+        options: &PurchaseOptions,
+    ) -> Submission {
+        self.inner.purchase(request, options).await
+    }
+
+    /// Submits a prompt and waits for its music. **Costs credits.** One deadline covers both.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit)'s and [`wait`](Self::wait)'s.
+    pub async fn generate(&self, request: &GenerateRequest) -> Result<Track, Error> {
+        self.inner.generate(request).await
     }
 
     /// Asks once how a job is doing. Free.
@@ -93,15 +140,6 @@ impl Client {
     /// what the failure table says. Each holds the job's id and how far the wait had come.
     pub async fn wait(&self, job: &Job) -> Result<Track, Error> {
         self.inner.wait(job).await
-    }
-
-    /// Submits a prompt and waits for its music. **Costs credits.** One deadline covers both.
-    ///
-    /// # Errors
-    ///
-    /// As [`submit`](Self::submit)'s and [`wait`](Self::wait)'s.
-    pub async fn generate(&self, request: &GenerateRequest) -> Result<Track, Error> {
-        self.inner.generate(request).await
     }
 
     /// A job of an earlier run, by its id: to be waited for.
@@ -152,11 +190,13 @@ impl Client {
     /// Downloads audio into a writer. Free.
     ///
     /// What was written cannot be taken back, so a download that has to start again from zero ends in an
-    /// error; and what was written is only known to be whole when this returns `Ok`.
+    /// error; and what was written is only known to be whole when this returns `Ok`. Where that is not
+    /// looked at, [`stream`](Self::stream) is the safer.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Storage`](crate::ErrorKind) if the writer fails, and what the failure table says.
+    /// [`ErrorKind::Storage`](crate::ErrorKind) if the writer fails, or it would have to start again, and
+    /// what the failure table says.
     pub async fn download_to(
         &self,
         audio: &Audio,
@@ -165,119 +205,91 @@ impl Client {
         let mut sink = WriterSink::new(writer);
         self.inner.download(audio, &mut sink).await
     }
-}
 
-/// Builds a [`Client`].
-///
-/// ```
-/// use std::time::Duration;
-/// use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Pace};
-///
-/// let keys = KeyPair::new(ApiKey::new("my-key")?, ApiSecret::new("my-secret")?);
-/// let client = Client::builder()
-///     .key_pair(keys)
-///     .base_url(BaseUrl::new("http://127.0.0.1:8080")?)
-///     .pace(Pace::Fixed(Duration::from_secs(5)))
-///     .deadline(Some(Duration::from_secs(300)))
-///     .http(|http| http.no_proxy())
-///     .build()?;
-/// # Ok::<(), genrex_async::Error>(())
-/// ```
-#[derive(Default)]
-pub struct ClientBuilder {
-    setup: Setup,
-    http: Option<Configure>,
-}
-
-type Configure = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder>;
-
-impl ClientBuilder {
-    /// Begins with the key pair and the base URL that the environment names: see
-    /// [`Client::from_env`].
+    /// Downloads audio into a sink of your own, which is told to commit when the whole has been received
+    /// and checked. Free.
     ///
     /// # Errors
     ///
-    /// As [`Client::from_env`].
-    pub fn from_env() -> Result<Self, Error> {
-        Ok(Self {
-            setup: Setup::from_variables(|name| std::env::var(name).ok())?,
-            http: None,
-        })
+    /// [`ErrorKind::Storage`](crate::ErrorKind) if the sink fails, and what the failure table says.
+    pub async fn download_into(
+        &self,
+        audio: &Audio,
+        sink: &mut impl Sink,
+    ) -> Result<Downloaded, Error> {
+        self.inner.download(audio, sink).await
     }
 
-    /// As whom it calls: required.
-    #[must_use]
-    pub fn key_pair(mut self, keys: KeyPair) -> Self {
-        self.setup.keys = Some(keys);
-        self
-    }
-
-    /// Where it calls; the service's own URL unless set.
-    #[must_use]
-    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
-        self.setup.base_url = base_url;
-        self
-    }
-
-    /// How often it asks after a running job.
-    #[must_use]
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.setup.settings.pace = pace;
-        self
-    }
-
-    /// How long one operation may take; ten minutes unless set, `None` for ever.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Option<Duration>) -> Self {
-        self.setup.settings.deadline = deadline;
-        self
-    }
-
-    /// How retries are spaced. How often there are any is the failure table's.
-    #[must_use]
-    pub fn retry(mut self, backoff: Backoff) -> Self {
-        self.setup.settings.backoff = backoff;
-        self
-    }
-
-    /// Your own reqwest: a proxy, roots, a client certificate.
-    ///
-    /// It is applied to each of the three HTTP clients that this one holds. What genrex must be sure of
-    /// comes after it and cannot be undone: no redirects, no retries, no decompression, and for the paid
-    /// call no kept-alive connections.
-    #[must_use]
-    pub fn http(
-        mut self,
-        configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + 'static,
-    ) -> Self {
-        self.http = Some(Box::new(configure));
-        self
-    }
-
-    /// The client.
+    /// Downloads audio into memory; it starts again by itself where it has to. Free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`](crate::ErrorKind) without a key pair, and
-    /// [`ErrorKind::Configuration`](crate::ErrorKind) if reqwest cannot be built: no crypto provider, no
-    /// roots.
-    pub fn build(self) -> Result<Client, Error> {
-        let policy = self.setup.base_url.address_policy();
-        let configure = |http| match &self.http {
-            Some(configure) => configure(http),
-            None => http,
-        };
-        let transport = ReqwestTransport::new(policy, configure)?;
-        Ok(Client {
-            inner: self.setup.client(transport)?,
-        })
+    /// What the failure table says.
+    pub async fn bytes(&self, audio: &Audio) -> Result<Bytes, Error> {
+        self.inner.bytes(audio).await
+    }
+
+    /// Downloads audio chunk by chunk, and returns when its length and its first bytes are here. What goes
+    /// wrong later comes through the stream. Free.
+    ///
+    /// # Errors
+    ///
+    /// What the failure table says of a download that could not begin.
+    pub async fn stream(&self, audio: &Audio) -> Result<AudioStream, Error> {
+        AudioStream::open(self.inner.stream(audio)).await
+    }
+
+    /// Finds what an ended process or a dropped future left, and returns what is open: to be waited for,
+    /// to be downloaded, or unclear. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`](crate::ErrorKind), and [`ErrorKind::Configuration`](crate::ErrorKind)
+    /// without one.
+    pub async fn recover(&self) -> Result<Vec<Entry>, Error> {
+        self.inner.recover().await
+    }
+
+    /// Holds an ambiguous submit against the account's balance, and keeps what that shows. It looks once;
+    /// where it does not tell, it says why, and when to look again. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`](crate::ErrorKind), what the failure table says of the look, and
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) without a ledger.
+    pub async fn reconcile(&self, id: LocalId) -> Result<Reconciliation, Error> {
+        self.inner.reconcile(id).await
+    }
+
+    /// Settles an ambiguous submit by hand, for what no balance shows. An id is asked after first. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind) for an id that the service does not know,
+    /// [`ErrorKind::Ledger`](crate::ErrorKind) for a job that is not ambiguous, and
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) without a ledger.
+    pub async fn resolve(&self, id: LocalId, resolution: Resolution) -> Result<Entry, Error> {
+        self.inner.resolve(id, resolution).await
+    }
+
+    /// As [`resolve`](Self::resolve); `why` says who says so, and why.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve)'s.
+    pub async fn resolve_because(
+        &self,
+        id: LocalId,
+        resolution: Resolution,
+        why: impl Into<String>,
+    ) -> Result<Entry, Error> {
+        self.inner.resolve_because(id, resolution, why).await
     }
 }
 
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("setup", &self.setup)
-            .finish_non_exhaustive()
+impl From<genrex_core::Client> for Client {
+    /// A client that was built over a transport of one's own.
+    fn from(inner: genrex_core::Client) -> Self {
+        Self { inner }
     }
 }

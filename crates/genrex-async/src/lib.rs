@@ -19,7 +19,13 @@
 //!
 //! Drop the future: sleeps, connections and a download's part file go with it. A job that was accepted
 //! goes on at the service; [`Client::on_progress`] tells its id as soon as it is known, and
-//! [`Client::job`] takes it up again. A submit that is dropped on its way may have been charged.
+//! [`Client::job`] takes it up again. A submit that is dropped on its way may have been charged: with a
+//! [ledger](ClientBuilder::ledger) it is kept as such, and [`Client::recover`] returns it.
+//!
+//! # Testing
+//!
+//! [`ClientBuilder::transport`] takes anything in place of the network. The feature `testing` has a
+//! transport that answers by a script.
 //!
 //! # Features
 //!
@@ -27,26 +33,43 @@
 //! - `rustls-no-provider`: the program installs a crypto provider before it builds a client.
 //! - `native-tls`: TLS by the operating system's own library. With a rustls feature on too, rustls is
 //!   used: a feature adds and never changes behaviour.
+//! - `socks`: SOCKS proxies.
+//! - `testing`: `core::testing`, a transport that answers by a script, for tests of code that uses a
+//!   client.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
 mod client;
+mod connector;
 mod failure;
 mod resolver;
 mod sink;
+mod stream;
+mod tls;
 mod transport;
 
-pub use client::{Client, ClientBuilder};
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use genrex_core::ledger::{
+    Entry, Ledger, Limits, LocalId, MemoryLedger, Reconciliation, Resolution, State,
+};
 pub use genrex_core::proto::{
     Balance, GenerateRequest, Generation, Prompt, QueryId, Seconds, Status, Waveform,
 };
 pub use genrex_core::sign::{ApiKey, ApiSecret, KeyPair};
 pub use genrex_core::{
-    Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress, Settings,
-    Submission, Track,
+    Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress,
+    PurchaseOptions, Settings, Sink, Submission, Timeouts, Track, Transport,
 };
 pub use genrex_file::Existing;
+pub use stream::AudioStream;
 pub use transport::ReqwestTransport;
 
 pub use genrex_core as core;
 pub use reqwest;
+
+/// The examples of the package's first page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

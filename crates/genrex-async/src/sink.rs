@@ -8,16 +8,19 @@ use genrex_file::{Existing, PartFile};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 /// A download into a file. The file system may block, so each call runs where it may.
+#[derive(Debug)]
 pub(crate) struct FileSink {
+    location: String,
     /// Away while a call is under way; gone for good when one was abandoned.
     part: Option<PartFile>,
 }
 
 impl FileSink {
     pub(crate) async fn create(path: &Path, existing: Existing) -> Result<Self, Error> {
-        let path = path.to_owned();
-        let part = off_the_runtime(move || PartFile::create(&path, existing)).await;
+        let target = path.to_owned();
+        let part = off_the_runtime(move || PartFile::create(&target, existing)).await;
         Ok(Self {
+            location: genrex_file::location(path),
             part: Some(part.map_err(|error| {
                 Error::new(ErrorKind::Storage, "the file cannot be made").with_source(error)
             })?),
@@ -41,6 +44,10 @@ impl FileSink {
 
 #[async_trait]
 impl Sink for FileSink {
+    fn location(&self) -> Option<String> {
+        Some(self.location.clone())
+    }
+
     async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
         self.with(move |part| part.write(&bytes)).await
     }
@@ -64,6 +71,7 @@ async fn off_the_runtime<T: Send + 'static>(
 }
 
 /// A download into a writer, which cannot take anything back.
+#[derive(Debug)]
 pub(crate) struct WriterSink<W> {
     writer: W,
     written: bool,

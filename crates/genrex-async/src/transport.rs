@@ -1,3 +1,4 @@
+use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -5,23 +6,26 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::sign::UnixMillis;
 use genrex_core::{
-    AddressPolicy, Body, Cancelled, Error, ErrorKind, Moment, Now, Route, SendOptions, Transport,
-    TransportError, TransportErrorKind,
+    AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, ErrorKind, Moment, Now, Route,
+    SendOptions, Timeouts, Transport, TransportError, TransportErrorKind,
 };
+use tokio::task::coop;
 
+use crate::connector::{Connecting, TimedLayer};
 use crate::failure::{read_failure, send_failure};
 use crate::resolver::{FilteringResolver, Targets};
+use crate::tls;
 
 /// A [`Transport`] over reqwest.
 ///
-/// It holds one HTTP client a [`Route`]: the paid one keeps no connection, the one for assets reaches
-/// only the addresses that it may.
+/// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
+/// it may. Plain `http`, which is spoken to this machine alone, never goes
+/// through a proxy that the environment names.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
-    paid: reqwest::Client,
-    api: reqwest::Client,
-    asset: reqwest::Client,
-    policy: AddressPolicy,
+    clients: Clients,
+    /// For plain `http`, where the environment names a proxy that it might go through.
+    without_proxy: Option<Clients>,
     /// The hosts that assets are asked of now.
     targets: Targets,
     began: Instant,
@@ -29,40 +33,65 @@ pub struct ReqwestTransport {
 
 impl ReqwestTransport {
     /// A transport whose HTTP clients are built by `configure`, and then told what genrex must be sure
-    /// of.
+    /// of. It goes through the proxy that the environment names.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if reqwest cannot be built.
+    /// [`ErrorKind::Configuration`] if reqwest cannot be built, or the environment names a proxy that
+    /// cannot be used.
     pub fn new(
-        policy: AddressPolicy,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        check_provider()?;
-        let begin = || configure(with_proxy(with_backend(reqwest::Client::builder()), policy));
+        Self::through_proxy(Timeouts::default(), configure)
+    }
+
+    pub(crate) fn through_proxy(
+        timeouts: Timeouts,
+        configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        const FOR_HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+        // reqwest reads it by itself, by the same rules; what it would pass over is refused here.
+        EnvironmentProxy::from_variables(|name| env::var_os(name), cfg!(feature = "socks"))?;
+        let is_http_proxied = FOR_HTTP.iter().any(|name| env::var_os(name).is_some());
+        let mut transport = Self::with(timeouts, &configure)?;
+        if is_http_proxied {
+            let targets = &transport.targets;
+            let direct = |http: reqwest::ClientBuilder| configure(http.no_proxy());
+            transport.without_proxy = Some(Clients::new(timeouts, targets, &direct)?);
+        }
+        Ok(transport)
+    }
+
+    /// One that no proxy of the environment's is for: the API is on this machine.
+    pub(crate) fn direct(
+        timeouts: Timeouts,
+        configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        Self::with(timeouts, &|http: reqwest::ClientBuilder| {
+            configure(http.no_proxy())
+        })
+    }
+
+    fn with(
+        timeouts: Timeouts,
+        configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        tls::check_provider()?;
         let targets = Targets::default();
         Ok(Self {
-            paid: finish(begin().pool_max_idle_per_host(0))?,
-            api: finish(begin())?,
-            asset: finish(match policy {
-                AddressPolicy::Any => begin(),
-                _ => {
-                    let resolver = FilteringResolver::new(policy, targets.clone());
-                    begin().dns_resolver(Arc::new(resolver))
-                }
-            })?,
-            policy,
+            clients: Clients::new(timeouts, &targets, configure)?,
+            without_proxy: None,
             targets,
             began: monotonic(),
         })
     }
 
-    fn of(&self, route: Route) -> &reqwest::Client {
-        match route {
-            Route::Paid => &self.paid,
-            Route::Asset => &self.asset,
-            _ => &self.api,
-        }
+    fn client(&self, request: &reqwest::Request, options: SendOptions) -> &reqwest::Client {
+        let clients = match &self.without_proxy {
+            Some(without_proxy) if request.url().scheme() == "http" => without_proxy,
+            _ => &self.clients,
+        };
+        clients.of(options)
     }
 }
 
@@ -79,19 +108,27 @@ impl Transport for ReqwestTransport {
         *request.timeout_mut() = Some(options.total_timeout);
         // Held until the head is here; an address in place of a name is not resolved.
         let _target = match (options.route, request.url().host_str()) {
-            (Route::Asset, Some(host)) => Some(self.targets.hold(host, self.policy)?),
+            (Route::Asset, Some(host)) => Some(self.targets.hold(host, options.addresses)?),
             _ => None,
         };
-        let sent = self.of(options.route).execute(request);
-        let response = match tokio::time::timeout(options.idle_timeout, sent).await {
-            Ok(response) => response.map_err(send_failure)?,
-            Err(elapsed) => {
-                return Err(TransportError::with_source(
-                    TransportErrorKind::Timeout,
-                    elapsed,
-                ));
-            }
+        let connecting = Connecting::within(options.connect_timeout);
+        let sent = connecting.scope(self.client(&request, options).execute(request));
+        let answered = match tokio::time::timeout(options.idle_timeout, sent).await {
+            Ok(answered) => answered.map_err(send_failure),
+            Err(elapsed) => Err(TransportError::with_source(
+                TransportErrorKind::Timeout,
+                elapsed,
+            )),
         };
+        let response = answered.map_err(|error| match error.kind() {
+            // The paid client keeps no connections: there was none that it could have left by.
+            TransportErrorKind::Timeout
+                if options.route == Route::Paid && connecting.never_stood() =>
+            {
+                TransportError::with_source(TransportErrorKind::ConnectTimeout, error)
+            }
+            _ => error,
+        })?;
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
@@ -129,6 +166,8 @@ struct ReqwestBody {
 #[async_trait]
 impl Body for ReqwestBody {
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        // Chunks that are here already must not keep the runtime's thread from everyone else.
+        coop::consume_budget().await;
         match tokio::time::timeout(self.idle_timeout, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(read_failure),
             Err(elapsed) => Err(TransportError::with_source(
@@ -139,8 +178,43 @@ impl Body for ReqwestBody {
     }
 }
 
+/// One HTTP client a way to go.
+#[derive(Debug, Clone)]
+struct Clients {
+    /// Keeps no connection.
+    alone: reqwest::Client,
+    kept_alive: reqwest::Client,
+    /// Reaches public addresses alone.
+    public: reqwest::Client,
+}
+
+impl Clients {
+    fn new(
+        timeouts: Timeouts,
+        targets: &Targets,
+        configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, Error> {
+        let begin = || configure(tls::with_backend(reqwest::Client::builder()));
+        let resolver = FilteringResolver::new(AddressPolicy::PublicOnly, targets.clone());
+        Ok(Self {
+            alone: finish(begin().pool_max_idle_per_host(0), timeouts)?,
+            kept_alive: finish(begin(), timeouts)?,
+            public: finish(begin().dns_resolver(Arc::new(resolver)), timeouts)?,
+        })
+    }
+
+    fn of(&self, options: SendOptions) -> &reqwest::Client {
+        match (options.route, options.addresses) {
+            (Route::Paid, _) | (Route::Asset, AddressPolicy::Any) => &self.alone,
+            (Route::Api, _) => &self.kept_alive,
+            // A route or a policy that is not known yet gets the strictest.
+            (_, _) => &self.public,
+        }
+    }
+}
+
 /// What genrex must be sure of, whatever the caller configured.
-fn finish(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+fn finish(http: reqwest::ClientBuilder, timeouts: Timeouts) -> Result<reqwest::Client, Error> {
     http.redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -148,39 +222,14 @@ fn finish(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
         .no_brotli()
         .no_deflate()
         .no_zstd()
-        .connect_timeout(SendOptions::CONNECT_TIMEOUT)
+        // Shared out among a name's addresses; a request's own may be shorter.
+        .connect_timeout(timeouts.connect)
+        .connector_layer(TimedLayer)
         .build()
         .map_err(|error| {
             Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
                 .with_source(error)
         })
-}
-
-/// A call to this machine needs no proxy, and a proxy in the environment would be shown its signature,
-/// over plain http. One that the caller configures is the caller's wish.
-fn with_proxy(http: reqwest::ClientBuilder, policy: AddressPolicy) -> reqwest::ClientBuilder {
-    match policy {
-        AddressPolicy::Any => http.no_proxy(),
-        _ => http,
-    }
-}
-
-/// With two TLS libraries compiled in, reqwest would change over to the operating system's.
-fn with_backend(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    #[cfg(feature = "rustls-no-provider")]
-    let http = http.tls_backend_rustls();
-    http
-}
-
-/// Without a crypto provider reqwest panics; a library says so instead.
-fn check_provider() -> Result<(), Error> {
-    #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        let message =
-            "no rustls crypto provider is installed; install one, or turn on the feature `rustls`";
-        return Err(Error::new(ErrorKind::Configuration, message));
-    }
-    Ok(())
 }
 
 #[expect(

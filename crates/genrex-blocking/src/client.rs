@@ -1,19 +1,19 @@
-use std::fmt;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use genrex_core::ledger::{Account, Entry, Ledger, LocalId, Reconciliation, Resolution};
 use genrex_core::proto::{Balance, GenerateRequest, Generation, QueryId};
-use genrex_core::sign::KeyPair;
 use genrex_core::{
-    Audio, Backoff, BaseUrl, Downloaded, Error, Job, Pace, Progress, Settings, Setup, Submission,
-    Track, run_ready,
+    Audio, BaseUrl, Downloaded, Error, Job, Progress, PurchaseOptions, Settings, Sink, Submission,
+    Track, Transport, block_on,
 };
 use genrex_file::Existing;
 
-use crate::Canceller;
+use crate::cancelling::Cancelling;
 use crate::sink::{FileSink, WriterSink};
-use crate::transport::{HttpBuilder, UreqTransport};
+use crate::{AudioStream, Canceller, ClientBuilder};
 
 /// A blocking client of GenreX.
 ///
@@ -21,7 +21,7 @@ use crate::transport::{HttpBuilder, UreqTransport};
 /// clock, a pause that the service asked for.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: genrex_core::Client<UreqTransport>,
+    inner: genrex_core::Client,
 }
 
 impl Client {
@@ -37,7 +37,6 @@ impl Client {
     }
 
     /// Begins a client.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -57,32 +56,80 @@ impl Client {
     /// The same client going about its operations in another way.
     #[must_use]
     pub fn with_settings(&self, settings: Settings) -> Self {
-        Self {
-            inner: self.inner.with_settings(settings),
-        }
+        self.inner.with_settings(settings).into()
     }
 
     /// The same client, telling `watcher` what its operations come to.
     #[must_use]
     pub fn on_progress(&self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
-        Self {
-            inner: self.inner.on_progress(watcher),
-        }
+        self.inner.on_progress(watcher).into()
     }
 
-    /// The same client with its operations ended by `canceller`.
+    /// The same client with its operations ended by `canceller`, within a second: a sleep, a call and a
+    /// download end in [`ErrorKind::Cancelled`](crate::ErrorKind); a submit that may have left is
+    /// [ambiguous](Submission::Ambiguous).
+    ///
+    /// Over a [transport](ClientBuilder::transport) of your own that blocks the thread, a request ends by
+    /// itself; the sleeps around it are cut short.
     #[must_use]
     pub fn cancelled_by(&self, canceller: &Canceller) -> Self {
-        let transport = self.inner.transport().cancelled_by(canceller);
+        let inner = Arc::clone(self.inner.transport());
+        let transport = Cancelling::new(inner, canceller.clone());
+        self.inner.with_transport(transport).into()
+    }
+
+    /// What carries its requests.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        self.inner.transport()
+    }
+
+    /// The same client over another transport: one that wraps this one's to record, to trace, to inject
+    /// faults.
+    #[must_use]
+    pub fn with_transport(&self, transport: impl Transport + 'static) -> Self {
         Self {
             inner: self.inner.with_transport(transport),
         }
     }
 
+    /// What keeps its purchases, if anything does: to look into.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.inner.ledger()
+    }
+
+    /// Looks at the balance, has the ledger keep the look, and says whose credits these are. Free.
+    ///
+    /// # Errors
+    ///
+    /// As [`reconcile`](Self::reconcile)'s.
+    pub fn account(&self) -> Result<Account, Error> {
+        block_on(self.inner.account())
+    }
+
     /// Submits a prompt. **Costs credits**; is never sent a second time unless it is proved that the
     /// first did not leave, or the service refused it for now.
+    ///
+    /// With a [ledger](ClientBuilder::ledger) it is kept there before it leaves, and its outcome before
+    /// this returns.
     pub fn submit(&self, request: &GenerateRequest) -> Submission {
-        run_ready(self.inner.submit(request))
+        block_on(self.inner.submit(request))
+    }
+
+    /// Submits a prompt as the options say: within a run's budget, or unless it was bought before.
+    /// **Costs credits.** Without a ledger it is refused if they say anything.
+    pub fn purchase(&self, request: &GenerateRequest, options: &PurchaseOptions) -> Submission {
+        block_on(self.inner.purchase(request, options))
+    }
+
+    /// Submits a prompt and waits for its music. **Costs credits.** One deadline covers both.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit)'s and [`wait`](Self::wait)'s.
+    pub fn generate(&self, request: &GenerateRequest) -> Result<Track, Error> {
+        block_on(self.inner.generate(request))
     }
 
     /// Asks once how a job is doing. Free.
@@ -92,7 +139,7 @@ impl Client {
     /// [`ErrorKind::NotFound`](crate::ErrorKind) for a job that the service does not know, and what the
     /// failure table says.
     pub fn retrieve(&self, id: &QueryId) -> Result<Generation, Error> {
-        run_ready(self.inner.retrieve(id))
+        block_on(self.inner.retrieve(id))
     }
 
     /// Waits until a job is over. Free.
@@ -102,16 +149,7 @@ impl Client {
     /// [`ErrorKind::GenerationFailed`](crate::ErrorKind), [`ErrorKind::Deadline`](crate::ErrorKind), and
     /// what the failure table says. Each holds the job's id and how far the wait had come.
     pub fn wait(&self, job: &Job) -> Result<Track, Error> {
-        run_ready(self.inner.wait(job))
-    }
-
-    /// Submits a prompt and waits for its music. **Costs credits.** One deadline covers both.
-    ///
-    /// # Errors
-    ///
-    /// As [`submit`](Self::submit)'s and [`wait`](Self::wait)'s.
-    pub fn generate(&self, request: &GenerateRequest) -> Result<Track, Error> {
-        run_ready(self.inner.generate(request))
+        block_on(self.inner.wait(job))
     }
 
     /// A job of an earlier run, by its id: to be waited for.
@@ -126,7 +164,7 @@ impl Client {
     ///
     /// What the failure table says.
     pub fn balance(&self) -> Result<Balance, Error> {
-        run_ready(self.inner.balance())
+        block_on(self.inner.balance())
     }
 
     /// Downloads audio to a file, which appears under its name whole or not at all; a file that has the
@@ -152,134 +190,108 @@ impl Client {
         existing: Existing,
     ) -> Result<Downloaded, Error> {
         let mut sink = FileSink::create(path.as_ref(), existing)?;
-        run_ready(self.inner.download(audio, &mut sink))
+        block_on(self.inner.download(audio, &mut sink))
     }
 
     /// Downloads audio into a writer. Free.
     ///
     /// What was written cannot be taken back, so a download that has to start again from zero ends in an
-    /// error; and what was written is only known to be whole when this returns `Ok`.
+    /// error; and what was written is only known to be whole when this returns `Ok`. Where that is not
+    /// looked at, [`stream`](Self::stream) is the safer.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Storage`](crate::ErrorKind) if the writer fails, and what the failure table says.
+    /// [`ErrorKind::Storage`](crate::ErrorKind) if the writer fails, or it would have to start again, and
+    /// what the failure table says.
     pub fn download_to(
         &self,
         audio: &Audio,
         writer: impl Write + Send,
     ) -> Result<Downloaded, Error> {
         let mut sink = WriterSink::new(writer);
-        run_ready(self.inner.download(audio, &mut sink))
+        block_on(self.inner.download(audio, &mut sink))
     }
-}
 
-/// Builds a [`Client`].
-///
-/// ```
-/// use std::time::Duration;
-/// use genrex_blocking::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Pace};
-///
-/// let keys = KeyPair::new(ApiKey::new("my-key")?, ApiSecret::new("my-secret")?);
-/// let client = Client::builder()
-///     .key_pair(keys)
-///     .base_url(BaseUrl::new("http://127.0.0.1:8080")?)
-///     .pace(Pace::Fixed(Duration::from_secs(5)))
-///     .deadline(Some(Duration::from_secs(300)))
-///     .http(|http| http.proxy(None))
-///     .build()?;
-/// # Ok::<(), genrex_blocking::Error>(())
-/// ```
-#[derive(Default)]
-pub struct ClientBuilder {
-    setup: Setup,
-    http: Option<Configure>,
-}
-
-type Configure = Box<dyn Fn(HttpBuilder) -> HttpBuilder>;
-
-impl ClientBuilder {
-    /// Begins with the key pair and the base URL that the environment names: see
-    /// [`Client::from_env`].
+    /// Downloads audio into a sink of your own, which is told to commit when the whole has been received
+    /// and checked. Free.
     ///
     /// # Errors
     ///
-    /// As [`Client::from_env`].
-    pub fn from_env() -> Result<Self, Error> {
-        Ok(Self {
-            setup: Setup::from_variables(|name| std::env::var(name).ok())?,
-            http: None,
-        })
+    /// [`ErrorKind::Storage`](crate::ErrorKind) if the sink fails, and what the failure table says.
+    pub fn download_into(&self, audio: &Audio, sink: &mut impl Sink) -> Result<Downloaded, Error> {
+        block_on(self.inner.download(audio, sink))
     }
 
-    /// As whom it calls: required.
-    #[must_use]
-    pub fn key_pair(mut self, keys: KeyPair) -> Self {
-        self.setup.keys = Some(keys);
-        self
-    }
-
-    /// Where it calls; the service's own URL unless set.
-    #[must_use]
-    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
-        self.setup.base_url = base_url;
-        self
-    }
-
-    /// How often it asks after a running job.
-    #[must_use]
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.setup.settings.pace = pace;
-        self
-    }
-
-    /// How long one operation may take; ten minutes unless set, `None` for ever.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Option<Duration>) -> Self {
-        self.setup.settings.deadline = deadline;
-        self
-    }
-
-    /// How retries are spaced. How often there are any is the failure table's.
-    #[must_use]
-    pub fn retry(mut self, backoff: Backoff) -> Self {
-        self.setup.settings.backoff = backoff;
-        self
-    }
-
-    /// Your own ureq: a proxy, roots, a client certificate.
-    ///
-    /// It is applied to each of the three HTTP clients that this one holds. What genrex must be sure of
-    /// comes after it and cannot be undone: no redirects, every status an answer, and for the paid call
-    /// no kept-alive connections.
-    #[must_use]
-    pub fn http(mut self, configure: impl Fn(HttpBuilder) -> HttpBuilder + 'static) -> Self {
-        self.http = Some(Box::new(configure));
-        self
-    }
-
-    /// The client.
+    /// Downloads audio into memory; it starts again by itself where it has to. Free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`](crate::ErrorKind) without a key pair, and
-    /// [`ErrorKind::Configuration`](crate::ErrorKind) if there is no crypto provider.
-    pub fn build(self) -> Result<Client, Error> {
-        let policy = self.setup.base_url.address_policy();
-        let configure = |http| match &self.http {
-            Some(configure) => configure(http),
-            None => http,
-        };
-        let transport = UreqTransport::new(policy, configure)?;
-        Ok(Client {
-            inner: self.setup.client(transport)?,
-        })
+    /// What the failure table says.
+    pub fn bytes(&self, audio: &Audio) -> Result<Bytes, Error> {
+        block_on(self.inner.bytes(audio))
+    }
+
+    /// Downloads audio chunk by chunk, and returns when its length and its first bytes are here. What goes
+    /// wrong later comes through the stream. Free.
+    ///
+    /// # Errors
+    ///
+    /// What the failure table says of a download that could not begin.
+    pub fn stream(&self, audio: &Audio) -> Result<AudioStream, Error> {
+        AudioStream::open(self.inner.stream(audio))
+    }
+
+    /// Finds what an ended process left, and returns what is open: to be waited for,
+    /// to be downloaded, or unclear. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`](crate::ErrorKind), and [`ErrorKind::Configuration`](crate::ErrorKind)
+    /// without one.
+    pub fn recover(&self) -> Result<Vec<Entry>, Error> {
+        block_on(self.inner.recover())
+    }
+
+    /// Holds an ambiguous submit against the account's balance, and keeps what that shows. It looks once;
+    /// where it does not tell, it says why, and when to look again. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`](crate::ErrorKind), what the failure table says of the look, and
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) without a ledger.
+    pub fn reconcile(&self, id: LocalId) -> Result<Reconciliation, Error> {
+        block_on(self.inner.reconcile(id))
+    }
+
+    /// Settles an ambiguous submit by hand, for what no balance shows. An id is asked after first. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind) for an id that the service does not know,
+    /// [`ErrorKind::Ledger`](crate::ErrorKind) for a job that is not ambiguous, and
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) without a ledger.
+    pub fn resolve(&self, id: LocalId, resolution: Resolution) -> Result<Entry, Error> {
+        block_on(self.inner.resolve(id, resolution))
+    }
+
+    /// As [`resolve`](Self::resolve); `why` says who says so, and why.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve)'s.
+    pub fn resolve_because(
+        &self,
+        id: LocalId,
+        resolution: Resolution,
+        why: impl Into<String>,
+    ) -> Result<Entry, Error> {
+        block_on(self.inner.resolve_because(id, resolution, why))
     }
 }
 
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("setup", &self.setup)
-            .finish_non_exhaustive()
+impl From<genrex_core::Client> for Client {
+    /// A client that was built over a transport of one's own.
+    fn from(inner: genrex_core::Client) -> Self {
+        Self { inner }
     }
 }

@@ -39,6 +39,8 @@ impl BeforeSend {
 
     fn kind(&self) -> Kind {
         match &self.error {
+            Error::Other(other) if other.is::<GaveUp>() => Kind::Cancelled,
+            Error::Timeout(_) if self.resolving => Kind::ConnectTimeout,
             _ if self.resolving => Kind::Resolve,
             Error::Timeout(_) => Kind::ConnectTimeout,
             Error::Io(error) if is_certificate(error) => Kind::Certificate,
@@ -61,6 +63,24 @@ impl fmt::Display for BeforeSend {
 
 impl StdError for BeforeSend {}
 
+/// A canceller was used.
+#[derive(Debug)]
+pub(crate) struct GaveUp;
+
+impl GaveUp {
+    pub(crate) fn error() -> Error {
+        Error::Other(Box::new(Self))
+    }
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cancelled by the caller")
+    }
+}
+
+impl StdError for GaveUp {}
+
 /// A name led to no address that may be connected to.
 #[derive(Debug)]
 pub(crate) struct Forbidden;
@@ -77,6 +97,7 @@ impl StdError for Forbidden {}
 pub(crate) fn send_failure(error: Error) -> TransportError {
     let kind = match &error {
         Error::Other(other) if other.is::<Forbidden>() => Kind::ForbiddenAddress,
+        Error::Other(other) if other.is::<GaveUp>() => Kind::Abandoned,
         Error::Other(other) => other.downcast_ref().map_or(Kind::Other, BeforeSend::kind),
         // ureq gives these before it writes.
         Error::BadUri(_) | Error::Http(_) | Error::RequireHttpsOnly(_) | Error::InvalidProxyUrl => {
@@ -99,6 +120,7 @@ pub(crate) fn send_failure(error: Error) -> TransportError {
 pub(crate) fn read_failure(error: io::Error) -> TransportError {
     let error = Error::from(error);
     let kind = match &error {
+        Error::Other(other) if other.is::<GaveUp>() => Kind::Abandoned,
         Error::Timeout(_) => Kind::Timeout,
         Error::Protocol(_) => Kind::Malformed,
         _ => Kind::Closed,

@@ -17,9 +17,14 @@
 //!
 //! # Cancelling
 //!
-//! A [`Canceller`] ends a client's operations from another thread: a sleep at once, a request when its
-//! answer is there, since a submit that is cut off on its way may have been charged. A job that was
-//! accepted goes on at the service, and [`Client::job`] takes it up again.
+//! A [`Canceller`] ends a client's operations from another thread, within a second: a sleep, a call, a
+//! download. A job that was accepted goes on at the service, and [`Client::job`] takes it up again. A
+//! submit that is given up on its way may have been charged, and is [ambiguous](ErrorKind::Ambiguous).
+//!
+//! # Testing
+//!
+//! [`ClientBuilder::transport`] takes anything in place of the network. The feature `testing` has a
+//! transport that answers by a script.
 //!
 //! # Features
 //!
@@ -27,28 +32,49 @@
 //! - `rustls-no-provider`: the program installs a crypto provider before it builds a client.
 //! - `native-tls`: TLS by the operating system's own library. With a rustls feature on too, rustls is
 //!   used: a feature adds and never changes behaviour.
+//! - `platform-verifier`: lets your own configuration ask for the operating system's roots with rustls.
+//! - `socks`: SOCKS proxies.
+//! - `testing`: `core::testing`, a transport that answers by a script, for tests of code that uses a
+//!   client.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
 mod canceller;
+mod cancelling;
 mod client;
+mod connector;
 mod failure;
+mod interruptible;
+mod proxy;
 mod resolver;
 mod sink;
+mod stream;
+mod tls;
 mod transport;
 
+pub use builder::ClientBuilder;
 pub use canceller::Canceller;
-pub use client::{Client, ClientBuilder};
+pub use client::Client;
+pub use genrex_core::ledger::{
+    Entry, Ledger, Limits, LocalId, MemoryLedger, Reconciliation, Resolution, State,
+};
 pub use genrex_core::proto::{
     Balance, GenerateRequest, Generation, Prompt, QueryId, Seconds, Status, Waveform,
 };
 pub use genrex_core::sign::{ApiKey, ApiSecret, KeyPair};
 pub use genrex_core::{
-    Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress, Settings,
-    Submission, Track,
+    Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress,
+    PurchaseOptions, Settings, Sink, Submission, Timeouts, Track, Transport,
 };
 pub use genrex_file::Existing;
+pub use stream::AudioStream;
 pub use transport::{HttpBuilder, UreqTransport};
 
 pub use genrex_core as core;
 pub use ureq;
+
+/// The examples of the package's first page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

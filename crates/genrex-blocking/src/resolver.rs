@@ -6,20 +6,17 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::failure::{BeforeSend, Forbidden};
+use crate::interruptible::interruptible;
 
 /// Resolves names to the addresses that a policy allows: what is connected to is what was checked.
 #[derive(Debug)]
 pub(crate) struct FilteringResolver {
     policy: AddressPolicy,
-    inner: DefaultResolver,
 }
 
 impl FilteringResolver {
-    pub(crate) fn new(policy: AddressPolicy) -> Self {
-        Self {
-            policy,
-            inner: DefaultResolver::default(),
-        }
+    pub(crate) const fn new(policy: AddressPolicy) -> Self {
+        Self { policy }
     }
 }
 
@@ -30,10 +27,9 @@ impl Resolver for FilteringResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let found = self
-            .inner
-            .resolve(uri, config, timeout)
-            .map_err(BeforeSend::mark_resolve)?;
+        let (name, how) = (uri.clone(), config.clone());
+        let found = interruptible(move || DefaultResolver::default().resolve(&name, &how, timeout));
+        let found = found.map_err(BeforeSend::mark_resolve)?;
         // The proxy is the user's own choice, and may be private; behind it a target is not resolved here.
         if config.proxy().is_some_and(|proxy| proxy.uri() == uri) {
             return Ok(found);

@@ -7,32 +7,45 @@ use genrex_core::{Error, ErrorKind, Sink};
 use genrex_file::{Existing, PartFile};
 
 /// A download into a file.
-pub(crate) struct FileSink(PartFile);
+#[derive(Debug)]
+pub(crate) struct FileSink {
+    location: String,
+    part: PartFile,
+}
 
 impl FileSink {
     pub(crate) fn create(path: &Path, existing: Existing) -> Result<Self, Error> {
-        PartFile::create(path, existing).map(Self).map_err(|error| {
+        let part = PartFile::create(path, existing).map_err(|error| {
             Error::new(ErrorKind::Storage, "the file cannot be made").with_source(error)
+        })?;
+        Ok(Self {
+            location: genrex_file::location(path),
+            part,
         })
     }
 }
 
 #[async_trait]
 impl Sink for FileSink {
+    fn location(&self) -> Option<String> {
+        Some(self.location.clone())
+    }
+
     async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.0.write(&bytes)
+        self.part.write(&bytes)
     }
 
     async fn restart(&mut self) -> io::Result<()> {
-        self.0.restart()
+        self.part.restart()
     }
 
     async fn commit(&mut self) -> io::Result<()> {
-        self.0.commit()
+        self.part.commit()
     }
 }
 
 /// A download into a writer, which cannot take anything back.
+#[derive(Debug)]
 pub(crate) struct WriterSink<W> {
     writer: W,
     written: bool,

@@ -1,3 +1,4 @@
+use std::env;
 use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -5,68 +6,63 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::sign::UnixMillis;
 use genrex_core::{
-    AddressPolicy, Body, Cancelled, Error, Moment, Now, Route, SendOptions, Transport,
-    TransportError, TransportErrorKind,
+    AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, Moment, Now, Route, SendOptions,
+    Transport, TransportError,
 };
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
 
-use crate::Canceller;
-use crate::failure::{BeforeSend, read_failure, send_failure};
+use crate::connector::connector;
+use crate::failure::{read_failure, send_failure};
 use crate::resolver::FilteringResolver;
+use crate::{canceller, proxy, tls};
 
 /// ureq's own configuration, being built.
 pub type HttpBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
 /// A [`Transport`] over ureq. Its futures are always ready: they block.
 ///
-/// It holds one HTTP client a [`Route`]: the paid one keeps no connection, the one for assets reaches
-/// only the addresses that it may.
+/// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
+/// it may. Plain `http`, which is spoken to this machine alone, never goes
+/// through a proxy that the environment names.
 #[derive(Debug, Clone)]
 pub struct UreqTransport {
-    paid: Agent,
-    api: Agent,
-    asset: Agent,
-    canceller: Canceller,
+    agents: Agents,
+    /// For plain `http`, where the environment names a proxy.
+    without_proxy: Option<Agents>,
     began: Instant,
 }
 
 impl UreqTransport {
     /// A transport whose HTTP clients are configured by `configure`, and then told what genrex must be
-    /// sure of.
+    /// sure of. It goes through the proxy that the environment names.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](genrex_core::ErrorKind) if there is no crypto provider.
-    pub fn new(
-        policy: AddressPolicy,
-        configure: impl Fn(HttpBuilder) -> HttpBuilder,
-    ) -> Result<Self, Error> {
-        check_provider()?;
-        let begin = || configure(with_proxy(with_backend(Config::builder()), policy));
+    /// [`ErrorKind::Configuration`](genrex_core::ErrorKind) for TLS that cannot work, and if the
+    /// environment names a proxy that cannot be used.
+    pub fn new(configure: impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+        let socks = cfg!(feature = "socks");
+        let named = EnvironmentProxy::from_variables(|name| env::var_os(name), socks)?;
+        let Some(named) = named else {
+            return Self::direct(configure);
+        };
+        let named = proxy::named(&named)?;
+        let proxied = |http: HttpBuilder| configure(http.proxy(Some(named.clone())));
         Ok(Self {
-            paid: finish(begin().max_idle_connections(0), AddressPolicy::Any),
-            api: finish(begin(), AddressPolicy::Any),
-            asset: finish(begin(), policy),
-            canceller: Canceller::new(),
+            agents: Agents::new(&proxied)?,
+            without_proxy: Some(Agents::new(&without_proxy(&configure))?),
             began: monotonic(),
         })
     }
 
-    pub(crate) fn cancelled_by(&self, canceller: &Canceller) -> Self {
-        Self {
-            canceller: canceller.clone(),
-            ..self.clone()
-        }
-    }
-
-    fn of(&self, route: Route) -> &Agent {
-        match route {
-            Route::Paid => &self.paid,
-            Route::Asset => &self.asset,
-            _ => &self.api,
-        }
+    /// One that no proxy of the environment's is for: the API is on this machine.
+    pub(crate) fn direct(configure: impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+        Ok(Self {
+            agents: Agents::new(&without_proxy(&configure))?,
+            without_proxy: None,
+            began: monotonic(),
+        })
     }
 
     fn run(
@@ -74,7 +70,11 @@ impl UreqTransport {
         request: http::Request<Bytes>,
         options: SendOptions,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let agent = self.of(options.route);
+        let agents = match &self.without_proxy {
+            Some(without_proxy) if request.uri().scheme_str() == Some("http") => without_proxy,
+            _ => &self.agents,
+        };
+        let agent = agents.of(options);
         let (head, body) = request.into_parts();
         // To ureq an empty body is a body, and a GET would have a Content-Length.
         if body.is_empty() {
@@ -96,12 +96,6 @@ impl Transport for UreqTransport {
         request: http::Request<Bytes>,
         options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        if self.canceller.is_cancelled() {
-            return Err(TransportError::with_source(
-                TransportErrorKind::Cancelled,
-                Cancelled,
-            ));
-        }
         let response = self.run(request, options).map_err(send_failure)?;
         Ok(response.map(|body| -> Box<dyn Body> {
             Box::new(UreqBody {
@@ -111,7 +105,7 @@ impl Transport for UreqTransport {
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
-        self.canceller.sleep(duration)
+        canceller::sleep(duration)
     }
 
     fn now(&self) -> Now {
@@ -142,34 +136,56 @@ impl Body for UreqBody {
     }
 }
 
-/// Marks what fails before a request is sent.
-#[derive(Debug)]
-struct Marking(DefaultConnector);
+/// What the caller configures, begun without the proxy that ureq finds in the environment.
+fn without_proxy(
+    configure: &impl Fn(HttpBuilder) -> HttpBuilder,
+) -> impl Fn(HttpBuilder) -> HttpBuilder {
+    |http| configure(http.proxy(None))
+}
 
-impl Connector for Marking {
-    type Out = <DefaultConnector as Connector>::Out;
+/// One HTTP client a way to go.
+#[derive(Debug, Clone)]
+struct Agents {
+    /// Keeps no connection.
+    alone: Agent,
+    kept_alive: Agent,
+    /// Reaches public addresses alone.
+    public: Agent,
+}
 
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<()>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(BeforeSend::mark)
+impl Agents {
+    fn new(configure: &impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+        let begin = || configure(tls::with_backend(Config::builder()));
+        Ok(Self {
+            alone: finish(begin().max_idle_connections(0), AddressPolicy::Any)?,
+            kept_alive: finish(begin(), AddressPolicy::Any)?,
+            public: finish(begin(), AddressPolicy::PublicOnly)?,
+        })
+    }
+
+    fn of(&self, options: SendOptions) -> &Agent {
+        match (options.route, options.addresses) {
+            (Route::Paid, _) | (Route::Asset, AddressPolicy::Any) => &self.alone,
+            (Route::Api, _) => &self.kept_alive,
+            // A route or a policy that is not known yet gets the strictest.
+            (_, _) => &self.public,
+        }
     }
 }
 
 /// What genrex must be sure of, whatever the caller configured.
-fn finish(http: HttpBuilder, policy: AddressPolicy) -> Agent {
+fn finish(http: HttpBuilder, policy: AddressPolicy) -> Result<Agent, Error> {
     let config = http
         .max_redirects(0)
         .http_status_as_error(false)
         .save_redirect_history(false)
         // The empty name means that the header is not sent.
         .accept_encoding("")
-        .timeout_connect(Some(SendOptions::CONNECT_TIMEOUT))
         .build();
-    let connector = Marking(DefaultConnector::default());
-    Agent::with_parts(config, connector, FilteringResolver::new(policy))
+    tls::check(&config)?;
+    proxy::check(&config)?;
+    let resolver = FilteringResolver::new(policy);
+    Ok(Agent::with_parts(config, connector(), resolver))
 }
 
 fn limit<S: ureq::AsSendBody>(
@@ -179,38 +195,12 @@ fn limit<S: ureq::AsSendBody>(
 ) -> http::Request<S> {
     agent
         .configure_request(request)
-        .timeout_per_call(Some(options.total_timeout))
+        .timeout_resolve(Some(options.connect_timeout))
+        .timeout_connect(Some(options.connect_timeout))
+        .timeout_recv_response(Some(options.idle_timeout))
         .timeout_per_read(Some(options.idle_timeout))
+        .timeout_per_call(Some(options.total_timeout))
         .build()
-}
-
-/// A call to this machine needs no proxy, and a proxy in the environment would be shown its signature,
-/// over plain http. One that the caller configures is the caller's wish.
-fn with_proxy(http: HttpBuilder, policy: AddressPolicy) -> HttpBuilder {
-    match policy {
-        AddressPolicy::Any => http.proxy(None),
-        _ => http,
-    }
-}
-
-fn with_backend(http: HttpBuilder) -> HttpBuilder {
-    #[cfg(all(feature = "native-tls", not(feature = "rustls-no-provider")))]
-    let http = {
-        let native = ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls);
-        http.tls_config(native.build())
-    };
-    http
-}
-
-/// Without a crypto provider ureq panics; a library says so instead.
-fn check_provider() -> Result<(), Error> {
-    #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        let message =
-            "no rustls crypto provider is installed; install one, or turn on the feature `rustls`";
-        return Err(Error::new(genrex_core::ErrorKind::Configuration, message));
-    }
-    Ok(())
 }
 
 #[expect(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
+use genrex_ledger::State;
 use genrex_sandbox::{Charge, Dialect};
 
 use crate::failure::Failure;
@@ -128,6 +129,9 @@ pub(crate) struct Batch {
     /// Buy those again whose generation failed
     #[arg(long)]
     pub(crate) retry_failed: bool,
+    /// Buy rows that another folder's batch has bought already
+    #[arg(long)]
+    pub(crate) new: bool,
     /// What to do about a submit that may have been charged
     #[arg(long, value_name = "POLICY", default_value = "skip")]
     pub(crate) on_ambiguous: OnAmbiguous,
@@ -161,7 +165,7 @@ pub(crate) struct Jobs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsAction {
     /// List the jobs, newest first
-    List,
+    List(ListJobs),
     /// Show all that is known of one
     Show {
         /// Its number in the list, or its id at the service
@@ -174,6 +178,45 @@ pub(crate) enum JobsAction {
         /// Its number in the list
         id: String,
     },
+    /// Settle an ambiguous submit by hand, as support or your own records say
+    Resolve(ResolveJob),
+    /// Write all that the ledger holds, a JSON line a job
+    Export,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ListJobs {
+    /// Only jobs in this state; may be given more than once
+    #[arg(long, value_name = "STATE", value_parser = str::parse::<State>)]
+    pub(crate) state: Vec<State>,
+    /// Only jobs of this account, as `jobs show` names it
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) account: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Only jobs that were intended at this time or later, such as 2026-11-23T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) since: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("resolution").required(true)))]
+pub(crate) struct ResolveJob {
+    /// Its number in the list
+    pub(crate) id: String,
+    /// The service took it, and this is its id: it is asked after first
+    #[arg(long, value_name = "ID", value_parser = query_id, group = "resolution")]
+    pub(crate) query_id: Option<QueryId>,
+    /// It was charged, and its id is lost
+    #[arg(long, group = "resolution")]
+    pub(crate) charged: bool,
+    /// It was not charged: the same may be bought again
+    #[arg(long, group = "resolution")]
+    pub(crate) not_charged: bool,
+    /// Why: it is kept with the job
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -282,6 +325,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     positive
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| String::from("write a time with its unit, such as 500ms, 5s or 10m"))
+}
+
+/// A time, in milliseconds since 1970.
+fn instant(text: &str) -> Result<u64, String> {
+    let parsed = text.parse::<jiff::Timestamp>().ok();
+    let millis = parsed.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    millis.ok_or_else(|| String::from("write a time such as 2026-11-23T10:00:00Z"))
 }
 
 fn seconds(text: &str) -> Result<Seconds, String> {

@@ -7,8 +7,6 @@ pub(crate) mod deliver;
 pub(crate) mod generate;
 pub(crate) mod jobs;
 pub(crate) mod pages;
-mod purchase;
-mod reconcile;
 pub(crate) mod sandbox;
 pub(crate) mod sign;
 pub(crate) mod verify;

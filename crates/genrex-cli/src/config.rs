@@ -111,6 +111,7 @@ struct LimitsTable {
     day: Option<u64>,
     month: Option<u64>,
     total: Option<u64>,
+    per_job: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -188,8 +189,8 @@ fn profile_of<T: DeserializeOwned>(
         )
     })?;
     let mut limits = Limits::default();
-    (limits.day, limits.month, limits.total) =
-        (file.limits.day, file.limits.month, file.limits.total);
+    (limits.day, limits.month) = (file.limits.day, file.limits.month);
+    (limits.total, limits.per_job) = (file.limits.total, file.limits.per_job);
     Ok((file.profile.remove(name), limits))
 }
 

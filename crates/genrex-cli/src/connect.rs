@@ -1,24 +1,43 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::reqwest::Certificate;
-use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Pace};
-use genrex_ledger::{Account, Limits};
+use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Limits, Pace, QueryId};
+use genrex_ledger::MemoryLedger;
 use genrex_sandbox::{Options, Sandbox};
 
 use crate::args::Global;
-use crate::books::Books;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::ledger;
+use crate::stop::Stop;
 
 /// A client, and the sandbox in this process if it is to talk to one.
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    account: Account,
-    limits: Limits,
+    /// Ends what the client is doing.
+    pub(crate) stop: Stop,
     /// Stopped when this is dropped.
     _sandbox: Option<Sandbox>,
     command: Command,
+}
+
+/// How a command goes about its calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) timeout: Duration,
+    pub(crate) poll_interval: Option<Duration>,
+    /// Whether purchases, and what becomes of them, are kept.
+    pub(crate) keeps: bool,
+}
+
+impl Manner {
+    /// One question, of which nothing is kept.
+    pub(crate) const QUESTION: Self = Self {
+        timeout: Duration::from_secs(30),
+        poll_interval: None,
+        keeps: false,
+    };
 }
 
 /// What the resume command of a job has to repeat.
@@ -27,74 +46,53 @@ struct Command {
     flags: String,
 }
 
+/// Where a command calls, and as whom.
+struct Target {
+    sandbox: Option<Sandbox>,
+    base_url: BaseUrl,
+    keys: KeyPair,
+    limits: Limits,
+}
+
 impl Connection {
-    pub(crate) async fn open(
-        global: &Global,
-        timeout: Duration,
-        poll_interval: Option<Duration>,
-    ) -> Result<Self, Failure> {
-        let (sandbox, base_url, keys, limits) = if global.sandbox {
-            let sandbox = Sandbox::start(Options::default())
-                .await
-                .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
-            let key = ApiKey::new(sandbox.options().api_key.as_str());
-            let secret = ApiSecret::new(sandbox.options().api_secret.as_str());
-            let refused =
-                |error| Failure::credentials("the sandbox's keys are refused").because(&error);
-            let keys = KeyPair::new(key.map_err(refused)?, secret.map_err(refused)?);
-            let base_url = BaseUrl::new(sandbox.url())?;
-            (Some(sandbox), base_url, keys, Limits::default())
-        } else {
-            let mut config = Config::read(global)?;
-            let keys = KeyPair::new(config.take_key()?, config.take_secret()?);
-            (None, config.base_url, keys, config.limits)
-        };
-        let is_loopback = base_url.is_loopback();
-        let account = Account::new(base_url.as_str(), keys.key().as_str());
-        let client = Client::builder()
-            .key_pair(keys)
-            .base_url(base_url)
-            .deadline(Some(timeout))
-            .pace(poll_interval.map_or(Pace::Growing, Pace::Fixed))
+    pub(crate) async fn open(global: &Global, manner: Manner) -> Result<Self, Failure> {
+        let target = Target::of(global).await?;
+        let is_loopback = target.base_url.is_loopback();
+        let mut builder = Client::builder()
+            .key_pair(target.keys)
+            .base_url(target.base_url)
+            .deadline(Some(manner.timeout))
+            .pace(manner.poll_interval.map_or(Pace::Growing, Pace::Fixed))
             // A machine without a certificate store can still call; this machine itself needs no proxy.
             .http(move |http| {
                 let http = http.tls_certs_merge(roots());
                 if is_loopback { http.no_proxy() } else { http }
-            })
-            .build()?;
+            });
+        if manner.keeps {
+            // A sandbox in this process ends with it, and so does what was bought there.
+            builder = match target.sandbox {
+                Some(_) => builder.ledger(MemoryLedger::new()),
+                None => builder.ledger(ledger::open()?),
+            };
+            builder = builder.limits(target.limits);
+        }
+        let stop = Stop::default();
+        let client = builder.build()?;
+        let client = client.with_transport(stop.around(Arc::clone(client.transport())));
         Ok(Self {
             client,
-            account,
-            limits,
+            stop,
             command: Command {
-                is_sandbox: sandbox.is_some(),
+                is_sandbox: target.sandbox.is_some(),
                 flags: flags(global),
             },
-            _sandbox: sandbox,
+            _sandbox: target.sandbox,
         })
     }
 
-    /// The books of this account; none for a sandbox that ends with this process.
-    pub(crate) fn books(&self, wanted: bool, output: &Output) -> Result<Books, Failure> {
-        if wanted && !self.command.is_sandbox {
-            Books::open(self.account.clone(), self.limits, output)
-        } else {
-            Ok(Books::none(self.account.clone()))
-        }
-    }
-
-    /// The books that a batch cannot do without.
-    pub(crate) fn books_of_batch(&self, output: &Output) -> Result<Books, Failure> {
-        if self.command.is_sandbox {
-            Books::temporary(self.account.clone())
-        } else {
-            self.books(true, output)
-        }
-    }
-
     /// A limit that is set is not to be passed by leaving the ledger away.
-    pub(crate) fn refuse_limits_without_ledger(&self) -> Result<(), Failure> {
-        if self.limits.is_none() {
+    pub(crate) fn refuse_limits_without_ledger(global: &Global) -> Result<(), Failure> {
+        if global.sandbox || Config::read(global)?.limits.is_none() {
             return Ok(());
         }
         let message =
@@ -103,9 +101,36 @@ impl Connection {
     }
 
     /// The command that takes a job up again; a job of a sandbox in this process ends with it.
-    pub(crate) fn resume(&self, id: &genrex_async::QueryId) -> Option<String> {
+    pub(crate) fn resume(&self, id: &QueryId) -> Option<String> {
         let Command { is_sandbox, flags } = &self.command;
         (!is_sandbox).then(|| format!("genrex wait {id}{flags}"))
+    }
+}
+
+impl Target {
+    async fn of(global: &Global) -> Result<Self, Failure> {
+        if !global.sandbox {
+            let mut config = Config::read(global)?;
+            return Ok(Self {
+                sandbox: None,
+                keys: KeyPair::new(config.take_key()?, config.take_secret()?),
+                base_url: config.base_url,
+                limits: config.limits,
+            });
+        }
+        let sandbox = Sandbox::start(Options::default())
+            .await
+            .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
+        let refused =
+            |error| Failure::credentials("the sandbox's keys are refused").because(&error);
+        let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
+        let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
+        Ok(Self {
+            base_url: BaseUrl::new(sandbox.url())?,
+            keys: KeyPair::new(key, secret),
+            limits: Limits::default(),
+            sandbox: Some(sandbox),
+        })
     }
 }
 

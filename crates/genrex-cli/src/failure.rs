@@ -2,6 +2,8 @@ use std::error::Error as StdError;
 
 use genrex_async::{Error, ErrorKind, QueryId};
 
+use crate::connect::Connection;
+
 /// The program's exit codes: a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -86,6 +88,29 @@ impl Failure {
         self
     }
 
+    /// Why a purchase did not come to a job.
+    pub(crate) async fn of_purchase(error: Error, connection: &Connection) -> Self {
+        if error.kind() == ErrorKind::Cancelled {
+            let message = "interrupted; nothing was bought";
+            return Self::new(Code::Interrupted, "interrupted", message);
+        }
+        let is_bought = error.kind() == ErrorKind::AlreadyBought;
+        let job = error.local_id().filter(|_| is_bought);
+        let failure = Self::from(error);
+        let (Some(job), Some(ledger)) = (job, connection.client.ledger()) else {
+            return failure;
+        };
+        match ledger.entry(job).await {
+            Ok(Some(entry)) => match &entry.query_id {
+                Some(id) => failure.resumable(id, connection.resume(id)),
+                None => failure.hint(format!(
+                    "genrex jobs show {job} says what is known; --new buys it again"
+                )),
+            },
+            Ok(None) | Err(_) => failure,
+        }
+    }
+
     /// Says how the job is taken up again; `None` where it cannot be.
     pub(crate) fn resumable(mut self, id: &QueryId, command: Option<String>) -> Self {
         self.query_id = Some(id.clone());
@@ -101,6 +126,11 @@ impl From<Error> for Failure {
         failure.causes = chain(error.source());
         failure.hint = hint.map(str::to_owned);
         failure.query_id = error.query_id().cloned();
+        if let (ErrorKind::Ambiguous, Some(job)) = (error.kind(), error.local_id()) {
+            failure.hint = Some(format!(
+                "job {job} may have been charged. Run: genrex jobs reconcile {job}"
+            ));
+        }
         failure
     }
 }
@@ -146,10 +176,7 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
         ErrorKind::Ambiguous => (
             Code::Ambiguous,
             "ambiguous",
-            Some(
-                "compare `genrex balance` with what it was: if credits are gone, the submit was charged, and the \
-                 service's support can find the job by the time t above; submitting again buys again",
-            ),
+            Some("compare `genrex balance` with what it was; submitting again buys again"),
         ),
         ErrorKind::Unreachable => (
             Code::Unreachable,
@@ -176,6 +203,24 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
             Some("free the name or the disk, or choose another place with --output"),
         ),
         ErrorKind::Cancelled => (Code::Interrupted, "interrupted", None),
+        ErrorKind::Ledger => (
+            Code::Other,
+            "ledger",
+            Some(
+                "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one",
+            ),
+        ),
+        ErrorKind::OverLimit => (
+            Code::OutOfCredit,
+            "overLimit",
+            Some("raise [limits] or --max-credits, or wait until the window has passed"),
+        ),
+        ErrorKind::PriceUnknown => (
+            Code::OutOfCredit,
+            "priceUnknown",
+            Some("wait until the earlier job is done: its charge shows the price"),
+        ),
+        ErrorKind::AlreadyBought => (Code::Usage, "alreadyOpen", Some("--new buys it again")),
         _ => (Code::Other, "other", None),
     }
 }

@@ -7,16 +7,18 @@
 //! client, and says what came of it.
 
 mod args;
-mod books;
+
 mod clock;
 mod commands;
 mod config;
 mod connect;
 mod failure;
 mod interrupt;
+mod ledger;
 mod name;
 mod output;
 mod progress;
+mod stop;
 
 use std::process::ExitCode;
 

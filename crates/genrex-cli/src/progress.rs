@@ -1,10 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use genrex_async::Progress;
 use genrex_async::core::proto::Escaped;
-use genrex_async::{Progress, QueryId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tokio::sync::Notify;
 
 use crate::output::Output;
 
@@ -15,12 +14,6 @@ pub(crate) struct Display(Arc<Mutex<State>>);
 struct State {
     output: Output,
     bar: Option<ProgressBar>,
-    /// Whether a paid request is on its way, so that giving up may leave a charge behind.
-    submitting: bool,
-    /// The job, as soon as anything is known of it.
-    job: Option<QueryId>,
-    /// Told when a submit is no longer on its way, though it is not over.
-    paused: Arc<Notify>,
 }
 
 impl Display {
@@ -28,29 +21,11 @@ impl Display {
         Self(Arc::new(Mutex::new(State {
             output,
             bar: output.draws().then(spinner),
-            submitting: false,
-            job: None,
-            paused: Arc::default(),
         })))
     }
 
     pub(crate) fn show(&self, progress: &Progress) {
         self.with(|state| state.show(progress));
-    }
-
-    pub(crate) fn is_submitting(&self) -> bool {
-        self.with(|state| state.submitting)
-    }
-
-    /// The job that the submit came to, as far as it is known.
-    pub(crate) fn job(&self) -> Option<QueryId> {
-        self.with(|state| state.job.clone())
-    }
-
-    /// Waits until a submit is between two tries: nothing of it is on its way.
-    pub(crate) async fn paused(&self) {
-        let paused = self.with(|state| Arc::clone(&state.paused));
-        paused.notified().await;
     }
 
     /// Takes the bar away, so that what is said next stands alone.
@@ -69,16 +44,6 @@ impl Display {
 
 impl State {
     fn show(&mut self, progress: &Progress) {
-        self.submitting = matches!(progress, Progress::Submitting { .. });
-        if let Progress::Accepted { id } | Progress::Salvaged { id } = progress {
-            self.job = Some(id.clone());
-        }
-        if matches!(
-            progress,
-            Progress::Retrying { .. } | Progress::Salvaged { .. }
-        ) {
-            self.paused.notify_one();
-        }
         match progress {
             Progress::Submitting { .. } => self.doing("submitting"),
             Progress::Accepted { id } => {
@@ -101,7 +66,7 @@ impl State {
                     elapsed.as_secs_f64()
                 );
                 self.detail(&text);
-                self.doing(&status.to_string());
+                self.doing(status.as_ref());
             }
             Progress::UnknownStatus { status, .. } => {
                 self.warning(&format!(
@@ -129,6 +94,16 @@ impl State {
             }
             Progress::FreshLink { .. } => {
                 self.detail("the link does not work; asking for a fresh one");
+            }
+            Progress::WaitingForPrice { job } => {
+                let job = job.map_or_else(String::new, |job| format!(" (job {job})"));
+                self.note(&format!(
+                    "a limit is set, and what an earlier piece cost{job} has to show first; waiting for it"
+                ));
+                self.doing("waiting until the price is known");
+            }
+            Progress::NotKept { message, .. } => {
+                self.warning(&format!("{message}; the job itself is not harmed"));
             }
             Progress::StartedOver => self.detail("the audio has changed; starting again from zero"),
             Progress::Downloading { received, total } => self.downloading(*received, *total),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use genrex_proto::Endpoint;
+use genrex_proto::Operation;
 
 use crate::{AddressPolicy, Error, ErrorKind};
 
@@ -10,7 +10,7 @@ use crate::{AddressPolicy, Error, ErrorKind};
 ///
 /// `https`, or `http` for this machine alone (`localhost`, `127.0.0.0/8`, `[::1]`); no user, query or
 /// fragment. Signed requests go to it and nowhere else.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
     url: String,
     loopback: bool,
@@ -82,8 +82,16 @@ impl BaseUrl {
     }
 
     /// The whole URL of a call.
-    pub(crate) fn of(&self, endpoint: Endpoint) -> String {
-        format!("{}{}", self.url, endpoint.path())
+    pub(crate) fn of<O: Operation>(&self) -> String {
+        format!("{}{}", self.url, O::PATH)
+    }
+
+    /// Scheme, host and port, as they were written: without a path.
+    pub(crate) fn origin(&self) -> String {
+        let after_scheme = self.url.find("://").map_or(0, |at| at + 3);
+        let path = self.url[after_scheme..].find('/');
+        let end = path.map_or(self.url.len(), |at| after_scheme + at);
+        self.url[..end].to_owned()
     }
 }
 
@@ -167,7 +175,7 @@ mod tests {
         }
         let base = BaseUrl::new("https://gateway.example/genrex/").unwrap();
         assert_eq!(
-            base.of(Endpoint::Balance),
+            base.of::<genrex_proto::BalanceRequest>(),
             "https://gateway.example/genrex/v1/text2music/getBalance"
         );
         assert_eq!(

@@ -1,43 +1,57 @@
+mod proxy;
+mod setup;
+mod stream;
+
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
+use genrex_ledger::{Account, Entry, Ledger, Limits, LocalId, Reconciliation, Resolution};
 use genrex_proto::{
-    Balance, BalanceRequest, Endpoint, GenerateRequest, Generation, QueryId, RetrieveRequest,
+    Balance, BalanceRequest, GenerateRequest, Generation, QueryId, RetrieveRequest,
 };
-use genrex_sign::{KeyPair, Payload};
+use genrex_sign::KeyPair;
+use tracing::Instrument as _;
 
-use crate::account::Account;
-use crate::call::{Retry, SignedCall, Spec};
+pub use self::proxy::EnvironmentProxy;
+pub use self::setup::Setup;
+pub use self::stream::AudioChunks;
+use crate::call::{Call, SignedCall, Terms};
 use crate::download::{Download, Downloaded};
-use crate::driver::drive;
+use crate::driver::{Ports, drive};
 use crate::machine::Machine;
+use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions};
+use crate::reconcile::{Reconcile, Recover, Resolve};
+use crate::session::Session;
 use crate::sink::NoSink;
-use crate::submit::{Submission, Submit};
+use crate::submit::Submission;
 use crate::transport::{Moment, Transport};
 use crate::wait::Wait;
-use crate::{Audio, BaseUrl, Error, Job, Progress, Settings, Sink, Track};
+use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Track, trace};
 
-/// The operations of GenreX over any [`Transport`].
+/// The operations of GenreX over any [`Transport`], with or without a [`Ledger`].
 ///
 /// A clone shares what the client has learned: the retry budget, the service's clock, a pause that the
 /// service asked for. Most users want the `Client` of `genrex-async` or `genrex-blocking`, which is
-/// this one with a transport; use this one to bring your own.
-pub struct Client<T> {
-    transport: Arc<T>,
-    account: Arc<Account>,
+/// this one with a transport; use this one to bring your own runtime.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<dyn Transport>,
+    ledger: Option<Arc<dyn Ledger>>,
+    limits: Limits,
+    session: Arc<Session>,
     settings: Settings,
     watcher: Arc<dyn Fn(&Progress) + Send + Sync>,
 }
 
-impl<T: Transport> Client<T> {
-    /// A client of the account that `keys` belong to.
+impl Client {
+    /// A client of the account that `keys` belong to, without a ledger.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`](crate::ErrorKind) if the key fits no header.
+    /// [`ErrorKind::Credentials`] if the key fits no header.
     pub fn new(
-        transport: T,
+        transport: impl Transport + 'static,
         base: BaseUrl,
         keys: KeyPair,
         settings: Settings,
@@ -53,7 +67,7 @@ impl<T: Transport> Client<T> {
     ///
     /// As [`new`](Self::new).
     pub fn seeded(
-        transport: T,
+        transport: impl Transport + 'static,
         base: BaseUrl,
         keys: KeyPair,
         settings: Settings,
@@ -61,34 +75,50 @@ impl<T: Transport> Client<T> {
     ) -> Result<Self, Error> {
         Ok(Self {
             transport: Arc::new(transport),
-            account: Arc::new(Account::new(base, keys, seed)?),
+            ledger: None,
+            limits: Limits::default(),
+            session: Arc::new(Session::new(base, keys, seed)?),
             settings,
             watcher: Arc::new(|_| ()),
         })
     }
 
+    /// The same client keeping every purchase in a ledger, within limits.
+    #[must_use]
+    pub fn with_ledger(&self, ledger: Arc<dyn Ledger>, limits: Limits) -> Self {
+        Self {
+            ledger: Some(ledger),
+            limits,
+            ..self.clone()
+        }
+    }
+
     /// The transport.
     #[must_use]
-    pub fn transport(&self) -> &T {
+    pub fn transport(&self) -> &Arc<dyn Transport> {
         &self.transport
+    }
+
+    /// The ledger, if it keeps one.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.ledger.as_ref()
     }
 
     /// The same client over another transport: one that wraps this one's to record, to trace, to inject
     /// faults.
     #[must_use]
-    pub fn with_transport<U: Transport>(&self, transport: U) -> Client<U> {
-        Client {
+    pub fn with_transport(&self, transport: impl Transport + 'static) -> Self {
+        Self {
             transport: Arc::new(transport),
-            account: Arc::clone(&self.account),
-            settings: self.settings,
-            watcher: Arc::clone(&self.watcher),
+            ..self.clone()
         }
     }
 
     /// Where it calls.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
-        self.account.base()
+        self.session.base()
     }
 
     /// How it goes about its operations.
@@ -117,29 +147,41 @@ impl<T: Transport> Client<T> {
 
     /// Submits a prompt. **Costs credits**; is never sent a second time unless it is proved that the
     /// first did not leave, or the service refused it for now.
+    ///
+    /// With a ledger it is a [purchase](Self::purchase) that nothing stands beside.
     pub async fn submit(&self, request: &GenerateRequest) -> Submission {
-        self.submit_until(request, self.deadline()).await
+        self.purchase(request, &PurchaseOptions::default()).await
+    }
+
+    /// Submits a prompt, and keeps in the ledger what happens to it before it happens: the balance before it, the
+    /// intent, that it leaves, how it ended. **Costs credits.**
+    ///
+    /// Without a ledger the options bound nothing, and it is refused with [`ErrorKind::Configuration`] if they are
+    /// set.
+    pub async fn purchase(
+        &self,
+        request: &GenerateRequest,
+        options: &PurchaseOptions,
+    ) -> Submission {
+        self.purchase_until(request, options, self.deadline()).await
     }
 
     /// Asks once how a job is doing. Free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind) for a job that the service does not know, and what the
-    /// failure table says.
+    /// [`ErrorKind::NotFound`] for a job that the service does not know, and what the failure table says.
     pub async fn retrieve(&self, id: &QueryId) -> Result<Generation, Error> {
-        let payload = Payload::from(RetrieveRequest::new(id.clone()).to_json());
-        self.call(Endpoint::Retrieve, payload, Generation::from_json)
-            .await
-            .map_err(|error| error.with_query_id(id))
+        let answer = self.call(&RetrieveRequest::new(id.clone())).await;
+        answer.map_err(|error| error.with_query_id(id))
     }
 
     /// Waits until a job is over. Free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::GenerationFailed`](crate::ErrorKind), [`ErrorKind::Deadline`](crate::ErrorKind), and
-    /// what the failure table says. Each holds the job's id and how far the wait had come.
+    /// [`ErrorKind::GenerationFailed`], [`ErrorKind::Deadline`], and what the failure table says. Each holds the
+    /// job's id and how far the wait had come.
     pub async fn wait(&self, job: &Job) -> Result<Track, Error> {
         self.wait_until(job, self.deadline()).await
     }
@@ -151,13 +193,14 @@ impl<T: Transport> Client<T> {
     /// As [`submit`](Self::submit)'s and [`wait`](Self::wait)'s.
     pub async fn generate(&self, request: &GenerateRequest) -> Result<Track, Error> {
         let deadline = self.deadline();
-        let job = self.submit_until(request, deadline).await.into_result()?;
-        self.wait_until(&job, deadline).await
+        let options = PurchaseOptions::default();
+        let submission = self.purchase_until(request, &options, deadline).await;
+        self.wait_until(&submission.into_result()?, deadline).await
     }
 
     /// A job of an earlier run, by its id: to be waited for.
     #[must_use]
-    pub fn job(&self, id: QueryId) -> Job {
+    pub const fn job(&self, id: QueryId) -> Job {
         Job::resumed(id)
     }
 
@@ -167,100 +210,177 @@ impl<T: Transport> Client<T> {
     ///
     /// What the failure table says.
     pub async fn balance(&self) -> Result<Balance, Error> {
-        let payload = Payload::from(BalanceRequest.to_json());
-        self.call(Endpoint::Balance, payload, Balance::from_json)
-            .await
+        self.call(&BalanceRequest).await
+    }
+
+    /// Looks at the balance, has the ledger keep the look, and says whose credits these are. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`], what the failure table says of the look, and [`ErrorKind::Configuration`] without a
+    /// ledger.
+    pub async fn account(&self) -> Result<Account, Error> {
+        self.needs_ledger()?;
+        let terms = self.terms(self.deadline());
+        let machine = Look::new(Arc::clone(&self.session), terms);
+        let looked = self.run(machine, &mut NoSink).await?;
+        Ok(looked.account)
     }
 
     /// Downloads audio into a sink, which commits it only whole. Free.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Storage`](crate::ErrorKind) if the sink fails,
-    /// [`ErrorKind::InvalidAudio`](crate::ErrorKind), [`ErrorKind::LinkExpired`](crate::ErrorKind), and
-    /// what the failure table says.
+    /// [`ErrorKind::Storage`] if the sink fails, [`ErrorKind::InvalidAudio`], [`ErrorKind::LinkExpired`], and what
+    /// the failure table says.
     pub async fn download(&self, audio: &Audio, sink: &mut dyn Sink) -> Result<Downloaded, Error> {
-        let account = Arc::clone(&self.account);
-        let machine = Download::new(
-            account,
-            audio.clone(),
-            self.settings.backoff,
-            self.deadline(),
-        );
-        self.run(machine, sink).await
+        let destination = sink.location().filter(|_| self.ledger.is_some());
+        let terms = self.terms(self.deadline());
+        let session = Arc::clone(&self.session);
+        self.run(
+            Download::new(session, audio.clone(), terms, destination),
+            sink,
+        )
+        .await
     }
 
-    async fn submit_until(
+    /// Finds what an ended process or a dropped future left, and returns what is open: to be waited for, to be
+    /// downloaded, or unclear. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`], and [`ErrorKind::Configuration`] without one.
+    pub async fn recover(&self) -> Result<Vec<Entry>, Error> {
+        self.needs_ledger()?;
+        let terms = self.terms(self.deadline());
+        let machine = Recover::new(Arc::clone(&self.session), terms);
+        self.run(machine, &mut NoSink).await
+    }
+
+    /// Holds an ambiguous submit against the account's balance, and keeps what that shows. It looks once; where it
+    /// does not tell, it says why, and when to look again. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ledger`], what the failure table says of the look, and [`ErrorKind::Configuration`] without a
+    /// ledger.
+    pub async fn reconcile(&self, id: LocalId) -> Result<Reconciliation, Error> {
+        self.needs_ledger()?;
+        let terms = self.terms(self.deadline());
+        let machine = Reconcile::new(Arc::clone(&self.session), terms, id);
+        let entry = self.run(machine, &mut NoSink).await?;
+        entry
+            .reconciliation
+            .ok_or_else(|| Error::new(ErrorKind::Ledger, "the ledger did not keep what was found"))
+    }
+
+    /// Settles an ambiguous submit by hand, for what no balance shows; `why` says who says so, and why. An id is
+    /// asked after first. Free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an id that the service does not know, [`ErrorKind::Ledger`] for a job that is not
+    /// ambiguous, and [`ErrorKind::Configuration`] without a ledger.
+    pub async fn resolve_because(
+        &self,
+        id: LocalId,
+        resolution: Resolution,
+        why: impl Into<String>,
+    ) -> Result<Entry, Error> {
+        self.needs_ledger()?;
+        let terms = self.terms(self.deadline());
+        let session = Arc::clone(&self.session);
+        let machine = Resolve::new(session, terms, id, resolution, why.into());
+        self.run(machine, &mut NoSink).await
+    }
+
+    /// As [`resolve_because`](Self::resolve_because), without a reason.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve_because`](Self::resolve_because).
+    pub async fn resolve(&self, id: LocalId, resolution: Resolution) -> Result<Entry, Error> {
+        self.resolve_because(id, resolution, "by the program's own decision")
+            .await
+    }
+
+    async fn purchase_until(
         &self,
         request: &GenerateRequest,
+        options: &PurchaseOptions,
         deadline: Option<Moment>,
     ) -> Submission {
-        let account = Arc::clone(&self.account);
-        let machine = Submit::new(account, request, deadline, self.settings.backoff);
+        let keeping = self.ledger.as_ref().map(|_| Keeping {
+            limits: self.limits,
+            options: options.clone(),
+        });
+        if keeping.is_none() && *options != PurchaseOptions::default() {
+            let message = "only a ledger can keep what was asked; nothing was sent";
+            return Submission::NotSent(Error::new(ErrorKind::Configuration, message));
+        }
+        let session = Arc::clone(&self.session);
+        let machine = Purchase::new(session, request.clone(), self.terms(deadline), keeping);
         self.run(machine, &mut NoSink).await
     }
 
     async fn wait_until(&self, job: &Job, deadline: Option<Moment>) -> Result<Track, Error> {
-        let Settings {
-            pace,
-            deadline: limit,
-            ..
-        } = self.settings;
-        let machine = Wait::new(
-            Arc::clone(&self.account),
-            job.clone(),
-            pace,
-            limit,
-            deadline,
-        );
+        let session = Arc::clone(&self.session);
+        let is_kept = self.ledger.is_some();
+        let machine = Wait::new(session, job.clone(), self.terms(deadline), is_kept);
         self.run(machine, &mut NoSink).await
     }
 
-    async fn call<A>(
-        &self,
-        endpoint: Endpoint,
-        payload: Payload,
-        decode: fn(&[u8]) -> Result<A, genrex_proto::Error>,
-    ) -> Result<A, Error> {
-        let spec = Spec {
-            endpoint,
-            payload,
-            deadline: self.deadline(),
-            retry: Retry::Spaced(self.settings.backoff),
-            grace: None,
-        };
-        let machine = SignedCall::new(Arc::clone(&self.account), spec, decode);
-        let result = self.run(machine, &mut NoSink).await;
-        result.map_err(crate::call::Failure::into_error)
+    async fn call<O: Call>(&self, request: &O) -> Result<O::Answer, Error> {
+        let terms = self.terms(self.deadline());
+        let machine = SignedCall::new(Arc::clone(&self.session), request, terms);
+        match self.run(machine, &mut NoSink).await {
+            Ok(answered) => Ok(answered.answer),
+            Err(failure) => Err(failure.into_error()),
+        }
     }
 
     async fn run<M: Machine>(&self, mut machine: M, sink: &mut dyn Sink) -> M::Output {
-        drive(&mut machine, &*self.transport, sink, &*self.watcher).await
+        let ports = Ports {
+            transport: &*self.transport,
+            ledger: self.ledger.as_deref(),
+            watcher: &*self.watcher,
+        };
+        let span = trace::operation(M::NAME);
+        drive(&mut machine, ports, sink).instrument(span).await
+    }
+
+    fn terms(&self, deadline: Option<Moment>) -> Terms {
+        Terms {
+            deadline,
+            settings: self.settings,
+            retries: true,
+            grace: None,
+        }
     }
 
     fn deadline(&self) -> Option<Moment> {
         let limit = self.settings.deadline?;
         Some(self.transport.now().moment + limit)
     }
-}
 
-impl<T> Clone for Client<T> {
-    fn clone(&self) -> Self {
-        Self {
-            transport: Arc::clone(&self.transport),
-            account: Arc::clone(&self.account),
-            settings: self.settings,
-            watcher: Arc::clone(&self.watcher),
+    fn needs_ledger(&self) -> Result<(), Error> {
+        match self.ledger {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::Configuration,
+                "the client has no ledger; give it one when it is built",
+            )),
         }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Client<T> {
+impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("transport", &self.transport)
-            .field("account", &self.account)
+            .field("session", &self.session)
             .field("settings", &self.settings)
+            .field("has_ledger", &self.ledger.is_some())
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,86 +1,51 @@
+//! One download: resumed where it broke off, renewed where the link expired, each redirect followed and checked.
+
+pub(crate) mod asset_url;
+mod downloaded;
+mod received;
+mod wav;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use genrex_proto::{Endpoint, Generation, RetrieveRequest, Status};
-use genrex_sign::Payload;
-use http::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE,
-    LOCATION, RANGE, USER_AGENT,
-};
+use genrex_ledger::{self as ledger, Event, Filter};
+use genrex_proto::{Generation, RetrieveRequest, Status};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use sha2::{Digest as _, Sha256};
 
-use crate::account::{AGENT, Account};
-use crate::asset_url::AssetUrl;
-use crate::call::{Retry, SignedCall, Spec};
-use crate::failure::{Call, Class, Verdict, class_of_failure, class_of_status, verdict};
-use crate::machine::{Event, Machine, Outgoing, Step};
-use crate::retry_after::retry_after;
-use crate::transport::{Moment, Now, SendOptions, TransportError};
-use crate::wav::WavHeader;
-use crate::{Audio, Backoff, Error, ErrorKind, Progress, Track};
-
-/// What was downloaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Downloaded {
-    /// How many bytes.
-    pub bytes: u64,
-    /// Their SHA-256.
-    pub sha256: Sha256Digest,
-    /// How long the piece sounds, where its header says so.
-    pub duration: Option<Duration>,
-}
-
-/// 32 bytes, shown as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256Digest(pub [u8; 32]);
-
-impl fmt::Display for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sha256Digest({self})")
-    }
-}
+use self::asset_url::AssetUrl;
+pub use self::downloaded::{Downloaded, Sha256Digest};
+use self::received::{Received, announced, length};
+use crate::call::retries::{Failed, Retries};
+use crate::call::retry_after::retry_after;
+use crate::call::{SignedCall, Terms};
+use crate::failure::{self, Class, class_of_failure, class_of_status};
+use crate::machine::{Keep, Kept, Machine, Outcome, Outgoing, Step};
+use crate::session::{AGENT, Session};
+use crate::transport::{Moment, Now, Route, SendOptions, TransportError};
+use crate::{Audio, Error, ErrorKind, Progress, Track};
 
 /// One download as a machine: resumes what broke off, renews what expired, follows and checks each
 /// redirect, and lets nothing be committed that is not the whole of a WAVE file.
 #[derive(Debug)]
 pub(crate) struct Download {
-    account: Arc<Account>,
+    session: Arc<Session>,
     audio: Audio,
-    backoff: Backoff,
-    deadline: Option<Moment>,
+    terms: Terms,
+    /// Where the sink puts it, for the ledger to keep; `None` without a ledger or a place.
+    destination: Option<String>,
+    retries: Retries,
     url: Option<AssetUrl>,
     received: Received,
     sent: u32,
-    failures: u32,
     hops: u32,
     fresh_links: u32,
     fresh_after_nonsense: u32,
-    last_cost: Option<u32>,
     reports: VecDeque<Progress>,
     state: State,
-}
-
-/// What of the file is in the sink.
-#[derive(Debug, Default)]
-struct Received {
-    bytes: u64,
-    hash: Sha256,
-    wav: WavHeader,
-    /// The strong validator of the version that these bytes are of.
-    etag: Option<HeaderValue>,
-    total: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -88,12 +53,17 @@ enum State {
     /// To be asked for at this moment, or at once.
     Due(Option<Moment>),
     AwaitingHead,
+    /// The sink is to be told how long the file is.
+    Announcing,
     Reading,
     Writing(Bytes),
     /// Emptying the sink, and then as this says.
     Restarting(Then),
-    Renewing(Box<SignedCall<Generation>>),
+    Renewing(Box<SignedCall<RetrieveRequest>>),
     Committing,
+    /// Finding the job in the ledger.
+    Finding(Downloaded),
+    Keeping(ledger::LocalId, Downloaded),
     Done(Option<Box<Result<Downloaded, Error>>>),
 }
 
@@ -109,25 +79,24 @@ impl Download {
     const CAP: u64 = 256 << 20;
 
     pub(crate) fn new(
-        account: Arc<Account>,
+        session: Arc<Session>,
         audio: Audio,
-        backoff: Backoff,
-        deadline: Option<Moment>,
+        terms: Terms,
+        destination: Option<String>,
     ) -> Self {
-        let url = AssetUrl::new(audio.url(), account.base().address_policy());
+        let url = AssetUrl::new(audio.url(), session.base().address_policy());
         let mut machine = Self {
-            account,
+            session,
             audio,
-            backoff,
-            deadline,
+            destination,
+            retries: Retries::new(terms.settings.backoff, terms.deadline),
+            terms,
             url: None,
             received: Received::default(),
             sent: 0,
-            failures: 0,
             hops: 0,
             fresh_links: 0,
             fresh_after_nonsense: 0,
-            last_cost: None,
             reports: VecDeque::new(),
             state: State::Due(None),
         };
@@ -140,40 +109,37 @@ impl Download {
 
     fn send(&mut self, now: Now) -> Step<Result<Downloaded, Error>> {
         let Some(url) = &self.url else {
-            return Step::Done(Err(Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "there is no link",
-            )));
+            let error = Error::new(ErrorKind::UnexpectedAnswer, "there is no link");
+            return Step::Done(Err(error));
         };
         let mut headers = HeaderMap::new();
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("audio/wav, audio/*;q=0.9, */*;q=0.1"),
-        );
+        let kinds = HeaderValue::from_static("audio/wav, audio/*;q=0.9, */*;q=0.1");
+        headers.insert(ACCEPT, kinds);
         headers.insert(USER_AGENT, AGENT);
-        if self.received.bytes > 0
-            && let Some(etag) = &self.received.etag
-            && let Ok(range) = HeaderValue::try_from(format!("bytes={}-", self.received.bytes))
-        {
+        if let Some((range, etag)) = self.received.rest() {
             headers.insert(RANGE, range);
-            headers.insert(IF_RANGE, etag.clone());
+            headers.insert(IF_RANGE, etag);
         }
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = headers;
         self.state = State::AwaitingHead;
         self.sent += 1;
+        let timeouts = self.terms.settings.timeouts;
+        let policy = self.session.base().address_policy();
         Step::Send(Box::new(Outgoing {
             request,
-            options: SendOptions::download(self.time_left(now)),
+            options: SendOptions::new(Route::Asset, self.time_left(now), policy)
+                .connect_within(timeouts.connect)
+                .idle_within(timeouts.answer),
             resend_count: self.sent - 1,
         }))
     }
 
     fn time_left(&self, now: Now) -> Duration {
         const LONGEST: Duration = Duration::from_secs(60 * 60);
-        self.deadline
-            .map_or(LONGEST, |deadline| deadline.since(now.moment))
+        let deadline = self.terms.deadline;
+        deadline.map_or(LONGEST, |deadline| deadline.since(now.moment))
     }
 
     fn head(&mut self, head: &Parts, now: Now) {
@@ -181,107 +147,120 @@ impl Download {
         if class != Class::Success {
             return self.refused(class, head, now);
         }
-        let encoded = head.headers.get(CONTENT_ENCODING);
-        let announced = number(&head.headers, &CONTENT_LENGTH);
-        if encoded.is_some_and(|encoding| encoding != "identity") {
-            let error = Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "the audio came compressed, unasked",
-            );
-            return self.failed(Class::Unreadable, error, None, now);
+        let encoding = head.headers.get(CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| encoding != "identity") {
+            let error = unexpected("the audio came compressed, unasked");
+            return self.judged(Class::Unreadable, error, None, now);
         }
-        let is_page = head
-            .headers
-            .get(CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        if is_page {
-            return self.not_audio("a page came in place of the audio");
+        let kind = head.headers.get(CONTENT_TYPE);
+        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+            let error = unexpected("a page came in place of the audio");
+            return self.judged(Class::NotAudio, error, None, now);
         }
         match head.status {
-            StatusCode::PARTIAL_CONTENT => match self.continues(head) {
-                true => self.state = State::Reading,
-                false => self.ask_from_zero(now),
-            },
+            StatusCode::PARTIAL_CONTENT if self.received.continues(head) => {
+                self.state = State::Reading;
+            }
+            StatusCode::PARTIAL_CONTENT => self.mismatched(now),
+            StatusCode::OK if announced(head).is_some_and(|total| total > Self::CAP) => {
+                self.too_large(now);
+            }
             StatusCode::OK => {
-                let version = (strong_etag(&head.headers), announced);
-                if self.received.bytes > 0 {
-                    self.read_from_zero();
+                let is_started_over = self.received.bytes > 0;
+                self.received = Received::begin(head);
+                if is_started_over {
+                    self.reports.push_back(Progress::StartedOver);
+                    self.state = State::Restarting(Then::ReadOn);
                 } else {
-                    self.state = State::Reading;
-                }
-                (self.received.etag, self.received.total) = version;
-                if announced.is_some_and(|total| total > Self::CAP) {
-                    self.too_large();
+                    self.state = State::Announcing;
                 }
             }
-            _ => {
-                let message = format!("the storage answered {}", head.status);
-                self.failed(
-                    Class::Unreadable,
-                    Error::new(ErrorKind::UnexpectedAnswer, message),
-                    None,
-                    now,
-                );
+            status => {
+                let error = unexpected(format!("the storage answered {status}"));
+                self.judged(Class::Unreadable, error, None, now);
             }
         }
-    }
-
-    /// Whether a 206 goes on where the received bytes end, in the same version of the same file.
-    fn continues(&self, head: &Parts) -> bool {
-        let same_version =
-            strong_etag(&head.headers).is_none_or(|etag| Some(etag) == self.received.etag);
-        let range = head
-            .headers
-            .get(CONTENT_RANGE)
-            .and_then(|range| range.to_str().ok());
-        let Some((start, total)) = range.and_then(content_range) else {
-            return false;
-        };
-        let same_total = match (total, self.received.total) {
-            (Some(now), Some(then)) => now == then,
-            _ => true,
-        };
-        start == self.received.bytes && start > 0 && same_version && same_total
     }
 
     /// A status that is no success.
     fn refused(&mut self, class: Class, head: &Parts, now: Now) {
-        match verdict(Call::Download, class) {
-            Verdict::Follow(hops) => self.follow(hops, head),
-            // Asked for more than there is: what is here is of another version.
-            Verdict::FreshLink(..) if head.status == StatusCode::RANGE_NOT_SATISFIABLE => {
-                self.ask_from_zero(now);
+        // Asked for more than there is: what is here is of another version.
+        if head.status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return self.mismatched(now);
+        }
+        if let failure::Download::Follow(hops) = failure::download(class) {
+            return self.follow(hops, head);
+        }
+        let error = unexpected(format!("the storage answered {}", head.status));
+        let error = error.with_status(Some(head.status.as_u16()));
+        self.judged(class, error, retry_after(&head.headers), now);
+    }
+
+    /// What a failure leads to, by the table; what was received is kept and gone on from, where it can be.
+    fn judged(&mut self, class: Class, error: Error, asked: Option<Duration>, now: Now) {
+        match failure::download(class) {
+            failure::Download::Again(tries, kind) => {
+                let failed = Failed {
+                    tries,
+                    asked,
+                    timed_out: false,
+                };
+                self.again(failed, error.of_kind(kind), now);
             }
-            Verdict::FreshLink(links, kind) => {
-                let message = format!("the link to the audio no longer works: {}", head.status);
-                self.renew(
-                    class,
-                    links,
-                    Error::new(kind, message).with_status(Some(head.status.as_u16())),
-                );
+            failure::Download::FromZero(tries, kind) => {
+                let failed = Failed {
+                    tries,
+                    asked,
+                    timed_out: false,
+                };
+                self.received = Received::default();
+                self.reports.push_back(Progress::StartedOver);
+                self.again(failed, error.of_kind(kind), now);
+                if let State::Due(at) = self.state {
+                    self.state = State::Restarting(Then::AskAgain(at));
+                }
             }
-            _ => {
-                let message = format!("the storage answered {}", head.status);
-                let error = Error::new(ErrorKind::Unreachable, message)
-                    .with_status(Some(head.status.as_u16()));
-                self.failed(class, error, retry_after(&head.headers), now);
+            failure::Download::FreshLink(links, kind) => {
+                self.renew(class, links, error.of_kind(kind));
             }
+            failure::Download::Final(kind) => self.over(error.of_kind(kind)),
+            // A redirect to nowhere is followed nowhere, and a success is no failure.
+            failure::Download::Follow(_) | failure::Download::Accepted => self.over(error),
+        }
+    }
+
+    fn again(&mut self, failed: Failed, error: Error, now: Now) {
+        let Some(again) = self.retries.next(failed, &self.session, now) else {
+            return self.over(error);
+        };
+        self.reports.push_back(Progress::Retrying {
+            kind: error.kind(),
+            delay: again.delay,
+            attempts: again.attempts,
+        });
+        self.ask_again(Some(again.at));
+    }
+
+    /// From where the received bytes end, or from zero where nothing says that the rest would fit.
+    fn ask_again(&mut self, at: Option<Moment>) {
+        if self.received.is_resumable() {
+            self.state = State::Due(at);
+        } else {
+            self.received = Received::default();
+            self.state = State::Restarting(Then::AskAgain(at));
         }
     }
 
     fn follow(&mut self, hops: u32, head: &Parts) {
         let location = head.headers.get(LOCATION).and_then(|to| to.to_str().ok());
         let (Some(location), Some(url)) = (location, &self.url) else {
-            return self.over(Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "the storage redirects to nowhere",
-            ));
+            return self.over(unexpected("the storage redirects to nowhere"));
         };
         if self.hops >= hops {
             let message = format!("the storage redirects more than {hops} times");
-            return self.over(Error::new(ErrorKind::UnexpectedAnswer, message));
+            return self.over(unexpected(message));
         }
-        match url.redirected(location, self.account.base().address_policy()) {
+        match url.redirected(location, self.session.base().address_policy()) {
             Ok(target) => {
                 self.hops += 1;
                 self.url = Some(target);
@@ -291,20 +270,21 @@ impl Download {
         }
     }
 
-    fn chunk(&mut self, bytes: Bytes) {
+    fn chunk(&mut self, bytes: Bytes, now: Now) {
         if self.received.bytes.saturating_add(length(&bytes)) > Self::CAP {
-            return self.too_large();
+            return self.too_large(now);
         }
-        self.received.wav.feed(&bytes);
-        if !self.received.wav.is_plausible() {
-            return self.not_audio("what came is not a WAVE file");
+        if self.received.feed(&bytes) {
+            self.state = State::Writing(bytes);
+        } else {
+            let error = unexpected("what came is not a WAVE file");
+            self.judged(Class::NotAudio, error, None, now);
         }
-        self.state = State::Writing(bytes);
     }
 
     /// A chunk is in the sink.
-    fn kept(&mut self, length_of_chunk: u64) {
-        self.received.bytes += length_of_chunk;
+    fn stored(&mut self, bytes: &Bytes) {
+        self.received.keep(bytes);
         self.reports.push_back(Progress::Downloading {
             received: self.received.bytes,
             total: self.received.total,
@@ -312,92 +292,32 @@ impl Download {
         self.state = State::Reading;
     }
 
-    fn is_whole(&self) -> bool {
-        let Received {
-            wav, bytes, total, ..
-        } = &self.received;
-        wav.is_whole(*bytes, total.is_some())
-    }
-
     fn body_ended(&mut self, now: Now) {
-        let short = self
-            .received
-            .total
-            .is_some_and(|total| self.received.bytes < total);
-        if short {
-            let error = Error::new(ErrorKind::UnexpectedAnswer, "the audio broke off");
-            return self.failed(Class::Unreadable, error, None, now);
+        if self.received.is_short() {
+            let error = unexpected("the audio broke off");
+            self.judged(Class::Unreadable, error, None, now);
+        } else if self.received.is_whole() {
+            self.state = State::Committing;
+        } else {
+            let error = unexpected("the file is not as long as it says");
+            self.judged(Class::NotAudio, error, None, now);
         }
-        let long = self
-            .received
-            .total
-            .is_some_and(|total| self.received.bytes > total);
-        if long || !self.is_whole() {
-            return self.not_audio("the file is not as long as it says");
-        }
-        self.state = State::Committing;
     }
 
     fn broke_off(&mut self, error: TransportError, now: Now) {
         let class = class_of_failure(error.kind());
-        let kind = match verdict(Call::Download, class) {
-            Verdict::Final(kind) | Verdict::Retry(_, kind) => kind,
-            _ => ErrorKind::Unreachable,
-        };
-        let error = Error::new(kind, "the audio could not be downloaded").with_source(error);
-        self.failed(class, error, None, now);
+        let failure = unexpected("the audio could not be downloaded").with_source(error);
+        self.judged(class, failure, None, now);
     }
 
-    /// Tries again if the table says so; what was received is kept and gone on from.
-    fn failed(&mut self, class: Class, error: Error, asked: Option<Duration>, now: Now) {
-        let Verdict::Retry(tries, _) = verdict(Call::Download, class) else {
-            return self.over(error);
-        };
-        let Some(at) = self.again(tries, &error, asked, now) else {
-            return self.over(error);
-        };
-        // Without a strong validator nothing says that the rest would be of the same version.
-        if self.received.bytes > 0 && self.received.etag.is_none() {
-            self.forget(Then::AskAgain(Some(at)));
-        } else {
-            self.state = State::Due(Some(at));
-        }
+    fn mismatched(&mut self, now: Now) {
+        let error = unexpected("the storage does not answer for the part that is missing");
+        self.judged(Class::Mismatched, error, None, now);
     }
 
-    /// When to try again, if there is a try, a token and time left.
-    fn again(
-        &mut self,
-        tries: u32,
-        error: &Error,
-        asked: Option<Duration>,
-        now: Now,
-    ) -> Option<Moment> {
-        self.failures += 1;
-        if self.failures >= tries {
-            return None;
-        }
-        let delay = match asked {
-            Some(asked) => asked.max(Backoff::FLOOR),
-            None => self.account.backoff(self.backoff, self.failures),
-        };
-        let at = now.moment + delay;
-        if self.deadline.is_some_and(|deadline| at >= deadline) {
-            return None;
-        }
-        self.last_cost = Some(self.account.take_retry(false)?);
-        self.reports.push_back(Progress::Retrying {
-            kind: error.kind(),
-            delay,
-            attempts: self.failures,
-        });
-        Some(at)
-    }
-
-    fn not_audio(&mut self, message: &str) {
-        let Verdict::FreshLink(links, kind) = verdict(Call::Download, Class::NotAudio) else {
-            return;
-        };
-        self.renew(Class::NotAudio, links, Error::new(kind, message));
+    fn too_large(&mut self, now: Now) {
+        let error = unexpected("the audio is larger than 256 MiB");
+        self.judged(Class::TooLarge, error, None, now);
     }
 
     /// Asks the service for a fresh link.
@@ -411,103 +331,88 @@ impl Download {
         }
         *count += 1;
         let id = self.audio.job().clone();
-        let spec = Spec {
-            endpoint: Endpoint::Retrieve,
-            payload: Payload::from(RetrieveRequest::new(id.clone()).to_json()),
-            deadline: self.deadline,
-            retry: Retry::Spaced(self.backoff),
-            grace: None,
-        };
-        let call = SignedCall::new(Arc::clone(&self.account), spec, Generation::from_json);
+        let request = RetrieveRequest::new(id.clone());
+        let call = SignedCall::new(Arc::clone(&self.session), &request, self.terms);
         self.reports.push_back(Progress::FreshLink { id });
         self.state = State::Renewing(Box::new(call));
     }
 
     fn renewed(&mut self, generation: Generation) {
-        let policy = self.account.base().address_policy();
+        let policy = self.session.base().address_policy();
         if generation.id != *self.audio.job() || generation.status != Status::Completed {
             let message =
                 "the answer with the fresh link is about another job, or one that is not completed";
-            return self.over(Error::new(ErrorKind::UnexpectedAnswer, message));
+            return self.over(unexpected(message));
         }
         let track = Track::new(generation, policy, Duration::ZERO, 1);
         let url = track.and_then(|track| {
-            let asset = track.assets().get(self.audio.index()).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::UnexpectedAnswer,
-                    "the job's answer no longer holds this link",
-                )
-            })?;
+            let gone = || unexpected("the job's answer no longer holds this link");
+            let asset = track.assets().get(self.audio.index()).ok_or_else(gone)?;
             AssetUrl::new(asset.url(), policy)
         });
         match url {
             Ok(url) => {
+                // Another place may hold another rendering, whatever its validator says.
+                let is_same = AssetUrl::new(self.audio.url(), policy)
+                    .is_ok_and(|first| first.is_same_place(&url));
                 self.url = Some(url);
                 self.hops = 0;
-                // Another link may lead to another rendering: its validator decides.
-                if self.fresh_after_nonsense > 0 || self.received.etag.is_none() {
-                    self.forget(Then::AskAgain(None));
+                if self.received.bytes > 0 && (!is_same || self.fresh_after_nonsense > 0) {
+                    self.received = Received::default();
+                    self.reports.push_back(Progress::StartedOver);
+                    self.state = State::Restarting(Then::AskAgain(None));
                 } else {
-                    self.state = State::Due(None);
+                    self.ask_again(None);
                 }
             }
             Err(error) => self.over(error),
         }
     }
 
-    /// The whole came where the rest was asked for: it is read on from zero.
-    fn read_from_zero(&mut self) {
-        self.reports.push_back(Progress::StartedOver);
-        self.forget(Then::ReadOn);
-    }
-
-    /// What came does not go on from what is here: asked again from zero, as one try.
-    fn ask_from_zero(&mut self, now: Now) {
-        let Verdict::Retry(tries, kind) = verdict(Call::Download, Class::Unreadable) else {
-            return;
+    fn committed(&mut self) {
+        self.retries.succeeded(&self.session);
+        let downloaded = std::mem::take(&mut self.received).into_downloaded();
+        self.state = if self.destination.is_some() {
+            State::Finding(downloaded)
+        } else {
+            State::Done(Some(Box::new(Ok(downloaded))))
         };
-        let error = Error::new(
-            kind,
-            "the storage does not answer for the part that is missing",
-        );
-        match self.again(tries, &error, None, now) {
-            Some(at) => {
-                self.reports.push_back(Progress::StartedOver);
-                self.forget(Then::AskAgain(Some(at)));
-            }
-            None => self.over(error),
+    }
+
+    fn found(&mut self, downloaded: Downloaded, answer: Result<Kept, ledger::Error>) {
+        let entry = match answer {
+            Ok(Kept::Entries(entries)) => entries.into_iter().next(),
+            Ok(_) | Err(_) => None,
+        };
+        self.state = match entry {
+            Some(entry) => State::Keeping(entry.id, downloaded),
+            None => State::Done(Some(Box::new(Ok(downloaded)))),
+        };
+    }
+
+    fn kept(
+        &mut self,
+        id: ledger::LocalId,
+        downloaded: Downloaded,
+        answer: Result<Kept, ledger::Error>,
+    ) {
+        if let Err(error) = answer {
+            self.reports.push_back(Progress::NotKept {
+                job: Some(id),
+                message: error.to_string(),
+            });
         }
-    }
-
-    fn forget(&mut self, then: Then) {
-        self.received = Received::default();
-        self.state = State::Restarting(then);
-    }
-
-    fn too_large(&mut self) {
-        self.over(Error::new(
-            ErrorKind::TooLarge,
-            "the audio is larger than 256 MiB",
-        ));
+        self.state = State::Done(Some(Box::new(Ok(downloaded))));
     }
 
     fn over(&mut self, error: Error) {
         let error = error.with_query_id(self.audio.job());
         self.state = State::Done(Some(Box::new(Err(error))));
     }
-
-    fn committed(&mut self) {
-        let received = std::mem::take(&mut self.received);
-        self.account.give_back_retry(self.last_cost);
-        self.state = State::Done(Some(Box::new(Ok(Downloaded {
-            bytes: received.bytes,
-            sha256: Sha256Digest(received.hash.finalize().into()),
-            duration: received.wav.duration(received.bytes),
-        }))));
-    }
 }
 
 impl Machine for Download {
+    const NAME: &'static str = "download";
     type Output = Result<Downloaded, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
@@ -527,17 +432,32 @@ impl Machine for Download {
                     ));
                 }
                 State::Due(_) => return self.send(now),
+                State::Announcing => {
+                    self.state = State::Reading;
+                    return Step::Expect(self.received.total);
+                }
                 State::AwaitingHead | State::Reading => return Step::Read,
                 State::Writing(bytes) => return Step::Write(bytes.clone()),
                 State::Restarting(_) => return Step::Restart,
                 State::Renewing(call) => match call.next(now).within() {
                     Ok(step) => return step,
-                    Err(Ok(generation)) => self.renewed(generation),
-                    Err(Err(failure)) => {
-                        self.over(failure.into_error());
-                    }
+                    Err(Ok(answered)) => self.renewed(answered.answer),
+                    Err(Err(failure)) => self.over(failure.into_error()),
                 },
                 State::Committing => return Step::Commit,
+                State::Finding(_) => {
+                    let mut filter = Filter::named(self.audio.job().as_str());
+                    filter.limit = Some(1);
+                    return Step::keep(Keep::Entries(filter));
+                }
+                State::Keeping(id, downloaded) => {
+                    let event = Event::Downloaded {
+                        path: self.destination.clone().unwrap_or_default(),
+                        bytes: downloaded.bytes,
+                        sha256: downloaded.sha256.to_string(),
+                    };
+                    return Step::keep(Keep::Event(*id, event));
+                }
                 State::Done(result) => {
                     let over = || Box::new(Err(Error::new(ErrorKind::Cancelled, "already over")));
                     return Step::Done(*result.take().unwrap_or_else(over));
@@ -546,65 +466,51 @@ impl Machine for Download {
         }
     }
 
-    fn receive(&mut self, now: Now, event: Event) {
-        match (&mut self.state, event) {
-            (State::Done(_), _) => {}
-            (State::Renewing(call), event) => call.receive(now, event),
-            (State::AwaitingHead, Event::Head(head)) => self.head(&head, now),
-            (State::Reading, Event::Chunk(bytes)) => self.chunk(bytes),
-            (State::Reading, Event::End) => self.body_ended(now),
-            (_, Event::SendFailed(error) | Event::ReadFailed(error)) => self.broke_off(error, now),
-            (State::Writing(bytes), Event::Stored) => {
-                self.received.hash.update(&*bytes);
-                let length_of_chunk = length(bytes);
-                self.kept(length_of_chunk);
+    fn receive(&mut self, now: Now, outcome: Outcome) {
+        match (&mut self.state, outcome) {
+            (State::Done(_), _) | (State::Due(_), Outcome::Slept) => {}
+            (State::Renewing(call), outcome) => call.receive(now, outcome),
+            (State::AwaitingHead, Outcome::Head(head)) => self.head(&head, now),
+            (State::Reading, Outcome::Chunk(bytes)) => self.chunk(bytes, now),
+            (State::Reading, Outcome::End) => self.body_ended(now),
+            (_, Outcome::SendFailed(error) | Outcome::ReadFailed(error)) => {
+                self.broke_off(error, now);
             }
-            (State::Restarting(then), Event::Stored) => {
+            (State::Writing(bytes), Outcome::Stored) => {
+                let bytes = bytes.clone();
+                self.stored(&bytes);
+            }
+            (State::Restarting(then), Outcome::Stored) => {
                 self.state = match *then {
-                    Then::ReadOn => State::Reading,
+                    Then::ReadOn => State::Announcing,
                     Then::AskAgain(at) => State::Due(at),
                 };
             }
-            (State::Committing, Event::Stored) => self.committed(),
-            (_, Event::StoreFailed(error)) => {
+            (State::Committing, Outcome::Stored) => self.committed(),
+            (State::Finding(downloaded), Outcome::Kept(answer)) => {
+                let downloaded = downloaded.clone();
+                self.found(downloaded, answer);
+            }
+            (State::Keeping(id, downloaded), Outcome::Kept(answer)) => {
+                let (id, downloaded) = (*id, downloaded.clone());
+                self.kept(id, downloaded, answer);
+            }
+            (_, Outcome::StoreFailed(error)) => {
                 let failed = Error::new(ErrorKind::Storage, "the audio could not be stored");
                 self.over(failed.with_source(error));
             }
-            (_, Event::Cancelled(_)) => {
-                self.over(Error::new(
-                    ErrorKind::Cancelled,
-                    "the download was cancelled",
-                ));
+            (_, Outcome::Cancelled(_)) => {
+                let error = Error::new(ErrorKind::Cancelled, "the download was cancelled");
+                self.over(error);
             }
-            (_, _) => {}
+            // An outcome that no step asked for: it ends, since going on might never end.
+            (_, _) => self.over(unexpected(
+                "the download was told of something it did not ask for",
+            )),
         }
     }
 }
 
-fn length(bytes: &Bytes) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.parse().ok()
-}
-
-/// The `ETag`, if it is a strong one (RFC 9110, section 8.8.3): a weak one says nothing of bytes.
-fn strong_etag(headers: &HeaderMap) -> Option<HeaderValue> {
-    let etag = headers.get(ETAG)?;
-    let strong = etag.as_bytes().len() >= 2
-        && etag.as_bytes().starts_with(b"\"")
-        && etag.as_bytes().ends_with(b"\"");
-    strong.then(|| etag.clone())
-}
-
-/// The first byte's place and the whole length in `bytes 100-199/200` or `bytes 100-199/*`.
-fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (start, _) = range.split_once('-')?;
-    let total = match total {
-        "*" => None,
-        total => Some(total.parse().ok()?),
-    };
-    Some((start.parse().ok()?, total))
+fn unexpected(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::UnexpectedAnswer, message)
 }

@@ -1,27 +1,36 @@
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
+use genrex_ledger::{self as ledger, Ledger, LocalId};
 use tracing::Instrument as _;
 
-use crate::machine::{Event, Machine, Step};
+use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::trace::Attempt;
 use crate::transport::{Body, Transport, TransportError, TransportErrorKind};
 use crate::{Progress, Sink};
 
+/// What a machine is driven over.
+pub(crate) struct Ports<'a> {
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) ledger: Option<&'a dyn Ledger>,
+    pub(crate) watcher: &'a (dyn Fn(&Progress) + Send + Sync),
+}
+
 /// Performs a machine's steps until it is done.
 ///
-/// Invariant: no decision is taken here; each step leads to one call and each result to one event.
-pub async fn drive<M: Machine>(
+/// Invariant: no decision is taken here; each step leads to one call and each result to one outcome. If the future
+/// is dropped, the job that it holds in the ledger is released.
+pub(crate) async fn drive<M: Machine>(
     machine: &mut M,
-    transport: &(impl Transport + ?Sized),
+    ports: Ports<'_>,
     sink: &mut dyn Sink,
-    watcher: &(dyn Fn(&Progress) + Send + Sync),
 ) -> M::Output {
+    let transport = ports.transport;
     let mut body: Option<Box<dyn Body>> = None;
     let mut attempt = Attempt::none();
+    let mut held = Held {
+        ports: &ports,
+        job: None,
+    };
     loop {
-        let event = match machine.next(transport.now()) {
+        let outcome = match machine.next(transport.now()) {
             Step::Send(outgoing) => {
                 // What is left of the last answer will not be read: its connection is given up first.
                 body = None;
@@ -32,51 +41,92 @@ pub async fn drive<M: Machine>(
                         let (head, rest) = response.into_parts();
                         attempt.answered(&head);
                         body = Some(rest);
-                        Event::Head(Box::new(head))
+                        Outcome::Head(Box::new(head))
                     }
                     Err(error) => {
                         attempt.failed(&error);
-                        Event::SendFailed(error)
+                        Outcome::SendFailed(error)
                     }
                 }
             }
             Step::Read => match read(&mut body).instrument(attempt.span()).await {
-                Ok(Some(chunk)) => Event::Chunk(chunk),
-                Ok(None) => Event::End,
+                Ok(Some(chunk)) => Outcome::Chunk(chunk),
+                Ok(None) => Outcome::End,
                 Err(error) => {
                     attempt.failed(&error);
-                    Event::ReadFailed(error)
+                    Outcome::ReadFailed(error)
                 }
             },
             Step::Sleep(duration) => match transport.sleep(duration).await {
-                Ok(()) => Event::Slept,
-                Err(cancelled) => Event::Cancelled(cancelled),
+                Ok(()) => Outcome::Slept,
+                Err(cancelled) => Outcome::Cancelled(cancelled),
             },
             Step::Write(bytes) => stored(sink.write(bytes).await),
             Step::Restart => stored(sink.restart().await),
             Step::Commit => stored(sink.commit().await),
+            Step::Keep(call) => Outcome::Kept(held.keep(*call).await),
+            Step::Expect(length) => {
+                sink.expect(length);
+                continue;
+            }
             Step::Report(progress) => {
-                watcher(&progress);
+                (ports.watcher)(&progress);
                 continue;
             }
             Step::Done(output) => return output,
         };
-        machine.receive(transport.now(), event);
+        machine.receive(transport.now(), outcome);
     }
 }
 
-/// Runs a future that never has to wait: polls it once.
-///
-/// Over a transport and a sink whose futures are always ready, as a blocking or a scripted one's are,
-/// an operation is such a future. So the blocking client needs no runtime.
-///
-/// # Panics
-///
-/// If the future waits for something.
-pub fn run_ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a future that should always be ready was pending"),
+/// The job in flight that a future holds in the ledger; released with it.
+struct Held<'a> {
+    ports: &'a Ports<'a>,
+    job: Option<LocalId>,
+}
+
+impl Held<'_> {
+    async fn keep(&mut self, call: Keep) -> Result<Kept, ledger::Error> {
+        let Some(ledger) = self.ports.ledger else {
+            let message = "the client has no ledger";
+            return Err(ledger::Error::new(ledger::ErrorKind::Storage, message));
+        };
+        let now = self.now();
+        let one = |entry| Kept::Entry(Box::new(entry));
+        match call {
+            Keep::Account(alias) => ledger.account(&alias).await.map(Kept::Account),
+            Keep::Look(alias, account, look) => {
+                let kept = ledger.observe(&alias, &account, &look, now).await;
+                kept.map(|()| Kept::Done)
+            }
+            Keep::Intent(intent) => {
+                let entry = ledger.intend(&intent, now).await?;
+                self.job = Some(entry.id);
+                Ok(one(entry))
+            }
+            Keep::Event(id, event) => {
+                let entry = ledger.record(id, &event, now).await?;
+                if event.is_outcome() && self.job == Some(id) {
+                    self.job = None;
+                }
+                Ok(one(entry))
+            }
+            Keep::Reconcile(id) => ledger.reconcile(id, now).await.map(one),
+            Keep::Entries(filter) => ledger.entries(&filter).await.map(Kept::Entries),
+            Keep::Recover => ledger.recover(now).await.map(Kept::Entries),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.ports.transport.now().wall.get()
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let (Some(job), Some(ledger)) = (self.job, self.ports.ledger) {
+            ledger.release(job, self.now());
+        }
     }
 }
 
@@ -87,9 +137,61 @@ async fn read(body: &mut Option<Box<dyn Body>>) -> Result<Option<bytes::Bytes>, 
     }
 }
 
-fn stored(result: std::io::Result<()>) -> Event {
+fn stored(result: std::io::Result<()>) -> Outcome {
     match result {
-        Ok(()) => Event::Stored,
-        Err(error) => Event::StoreFailed(error),
+        Ok(()) => Outcome::Stored,
+        Err(error) => Outcome::StoreFailed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::block_on;
+    use crate::sink::NoSink;
+    use crate::testing::ScriptedTransport;
+    use crate::transport::Now;
+
+    /// Counts down, reporting nothing: the smallest machine.
+    struct Countdown {
+        left: u32,
+        is_done: bool,
+    }
+
+    impl Machine for Countdown {
+        const NAME: &'static str = "countdown";
+        type Output = &'static str;
+
+        fn next(&mut self, _: Now) -> Step<Self::Output> {
+            assert!(!self.is_done, "asked after it was done");
+            if self.left > 0 {
+                return Step::Sleep(Duration::from_secs(1));
+            }
+            self.is_done = true;
+            Step::Done("over")
+        }
+
+        fn receive(&mut self, _: Now, outcome: Outcome) {
+            assert!(matches!(outcome, Outcome::Slept));
+            self.left -= 1;
+        }
+    }
+
+    #[test]
+    fn the_driver_does_nothing_after_done() {
+        let wire = ScriptedTransport::new([]);
+        let mut machine = Countdown {
+            left: 3,
+            is_done: false,
+        };
+        let ports = Ports {
+            transport: &wire,
+            ledger: None,
+            watcher: &|_| (),
+        };
+        assert_eq!(block_on(drive(&mut machine, ports, &mut NoSink)), "over");
+        assert_eq!(wire.elapsed(), Duration::from_secs(3));
     }
 }

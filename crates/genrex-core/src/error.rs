@@ -1,11 +1,17 @@
+mod evidence;
+mod kind;
+mod waited;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use genrex_proto::{Excerpt, QueryId, Status};
-use genrex_sign::UnixMillis;
+use genrex_ledger::LocalId;
+use genrex_proto::QueryId;
 
-use crate::failure::Class;
+pub use self::evidence::Evidence;
+pub use self::kind::ErrorKind;
+pub use self::waited::Waited;
 
 /// Why an operation did not come to what was asked for.
 ///
@@ -18,55 +24,13 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     query_id: Option<QueryId>,
+    local_id: Option<LocalId>,
+    ledger_failure: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
     evidence: Option<Evidence>,
     waited: Option<Waited>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// The kinds of [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// What was asked for cannot be asked for. Nothing was sent.
-    InvalidInput,
-    /// The client cannot be built of what it was given. Nothing was sent.
-    Configuration,
-    /// The key, the secret or the clock: the service refused the signature (401, 403).
-    Credentials,
-    /// The account has not enough credit. Nothing was charged.
-    OutOfCredit,
-    /// The service refused the request for good. Nothing was charged by it.
-    Refused,
-    /// The service does not know the job.
-    NotFound,
-    /// The service refused the request for now (429), longer than it was worth trying.
-    RateLimited,
-    /// The service says that the generation failed.
-    GenerationFailed,
-    /// The time that the caller gave is over; a job that was accepted goes on.
-    Deadline,
-    /// The submit may have been charged: see [`Error::evidence`]. It was not sent again.
-    Ambiguous,
-    /// The service could not be reached, or only errors of its own came (5xx).
-    Unreachable,
-    /// The server's certificate was refused.
-    Certificate,
-    /// What came is not what the service is documented to answer.
-    UnexpectedAnswer,
-    /// What came is larger than it may be: 1 MiB of JSON, 256 MiB of audio.
-    TooLarge,
-    /// The link to the audio no longer works, nor do fresh ones.
-    LinkExpired,
-    /// What was downloaded is not the audio that was promised.
-    InvalidAudio,
-    /// The link to the audio leads to an address of a private network.
-    ForbiddenAddress,
-    /// The audio could not be stored: the disk, a permission, a file that is there already.
-    Storage,
-    /// The caller gave up.
-    Cancelled,
 }
 
 impl Error {
@@ -77,6 +41,8 @@ impl Error {
             kind,
             message: message.into(),
             query_id: None,
+            local_id: None,
+            ledger_failure: None,
             status: None,
             retry_after: None,
             evidence: None,
@@ -94,6 +60,22 @@ impl Error {
 
     pub(crate) fn with_query_id(mut self, id: &QueryId) -> Self {
         self.0.query_id = Some(id.clone());
+        self
+    }
+
+    pub(crate) fn with_local_id(mut self, id: LocalId) -> Self {
+        self.0.local_id = Some(id);
+        self
+    }
+
+    pub(crate) fn with_ledger_failure(mut self, why: String) -> Self {
+        self.0.ledger_failure = Some(why);
+        self
+    }
+
+    /// The same as another kind: what the failure table calls it.
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
         self
     }
 
@@ -127,6 +109,18 @@ impl Error {
     #[must_use]
     pub fn query_id(&self) -> Option<&QueryId> {
         self.0.query_id.as_ref()
+    }
+
+    /// The job's name in the ledger, where one keeps it.
+    #[must_use]
+    pub fn local_id(&self) -> Option<LocalId> {
+        self.0.local_id
+    }
+
+    /// Why the ledger could not keep this outcome, if it could not.
+    #[must_use]
+    pub fn ledger_failure(&self) -> Option<&str> {
+        self.0.ledger_failure.as_deref()
     }
 
     /// The status of the last answer, where one came.
@@ -177,6 +171,8 @@ impl fmt::Debug for Error {
             .field("kind", &inner.kind)
             .field("message", &inner.message)
             .field("query_id", &inner.query_id)
+            .field("local_id", &inner.local_id)
+            .field("ledger_failure", &inner.ledger_failure)
             .field("status", &inner.status)
             .field("retry_after", &inner.retry_after)
             .field("evidence", &inner.evidence)
@@ -207,72 +203,26 @@ impl From<genrex_sign::Error> for Error {
         } else {
             ErrorKind::InvalidInput
         };
-        Self::new(kind, error.to_string())
+        Self::new(kind, error.to_string()).with_source(error)
     }
 }
 
 impl From<genrex_proto::Error> for Error {
     /// A prompt, a duration or an id that was refused before anything was sent.
     fn from(error: genrex_proto::Error) -> Self {
-        Self::new(ErrorKind::InvalidInput, error.to_string())
+        Self::new(ErrorKind::InvalidInput, error.to_string()).with_source(error)
     }
 }
 
-/// What is known of a submit that may have been charged.
-///
-/// It claims no more than was seen. Give it to the service's support with the account's balance before
-/// and after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Evidence {
-    /// What was seen of the last attempt.
-    pub seen: Class,
-    /// The `t` that was signed, by the service's clock as far as it is known.
-    pub signed_at: UnixMillis,
-    /// How long the exchange took.
-    pub elapsed: Duration,
-    /// The status of the answer, where a head came.
-    pub status: Option<u16>,
-    /// How the answer began, where one came.
-    pub excerpt: Option<Excerpt>,
-    /// An id that was found in a broken answer, which the service did not know when asked.
-    pub unconfirmed_id: Option<QueryId>,
-    /// What the transport said.
-    pub detail: Option<String>,
-}
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}, {:.1} s after t={}",
-            self.seen,
-            self.elapsed.as_secs_f64(),
-            self.signed_at
-        )?;
-        if let Some(status) = self.status {
-            write!(f, ", status {status}")?;
+impl From<genrex_ledger::Error> for Error {
+    /// What the ledger could not do, where nothing was to be sent.
+    fn from(error: genrex_ledger::Error) -> Self {
+        let about = error.job();
+        let failure = Self::new(ErrorKind::Ledger, "the ledger could not do what was asked")
+            .with_source(error);
+        match about {
+            Some(local) => failure.with_local_id(local),
+            None => failure,
         }
-        if let Some(id) = &self.unconfirmed_id {
-            write!(f, ", with the unconfirmed id {id}")?;
-        }
-        if let Some(detail) = &self.detail {
-            write!(f, ": {detail}")?;
-        }
-        Ok(())
     }
-}
-
-/// How far a wait had come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Waited {
-    /// Since the wait began, or since the submit where that was in this process.
-    pub elapsed: Duration,
-    /// The time that the caller gave, where there was one.
-    pub limit: Option<Duration>,
-    /// How often the service was asked.
-    pub polls: u32,
-    /// What it said last, where it said anything.
-    pub last_status: Option<Status>,
 }

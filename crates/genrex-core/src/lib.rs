@@ -1,15 +1,15 @@
 //! Every decision of a GenreX client, and nothing that acts.
 //!
-//! An operation is a [`Machine`]: it says what to do next ([`Step`]) and is told what came of it
-//! ([`Event`]). One driver, [`drive`], performs the steps over a [`Transport`], which sends one request
-//! once, sleeps, and tells the time. So retrying, polling, deadlines, clock skew and downloading exist
+//! An operation is a machine: it says what to do next and is told what came of it. One driver performs the steps
+//! over a [`Transport`], which sends one request once, sleeps, and tells the time, and over a
+//! [`Ledger`](ledger::Ledger), which keeps each purchase. So retrying, polling, deadlines, clock skew and downloading exist
 //! once, here, for the async client and the blocking one, and an hour of polling is a test of
 //! microseconds:
 //!
 //! ```
 //! use std::time::Duration;
 //! use genrex_core::testing::{Reply, ScriptedTransport, keys};
-//! use genrex_core::{BaseUrl, Client, Settings, run_ready};
+//! use genrex_core::{BaseUrl, Client, Settings, block_on};
 //! use genrex_core::proto::{GenerateRequest, Prompt, Seconds};
 //!
 //! let wire = ScriptedTransport::new([
@@ -21,7 +21,7 @@
 //! let client = Client::new(wire.clone(), BaseUrl::default(), keys(), Settings::default())?;
 //!
 //! let request = GenerateRequest::new(Prompt::new("intense EDM")?, Seconds::new(10)?);
-//! let track = run_ready(client.generate(&request))?;
+//! let track = block_on(client.generate(&request))?;
 //!
 //! assert_eq!(track.audio().url(), "https://a.example/1.wav");
 //! let sent: Vec<_> = wire.sent().iter().map(|sent| sent.at).collect();
@@ -29,7 +29,7 @@
 //! # Ok::<(), genrex_core::Error>(())
 //! ```
 //!
-//! What each failure leads to is one table: [`failure::TABLE`].
+//! What each failure leads to is one table: [`failure`].
 //!
 //! Invariant: this crate has no clock, no socket, no file and no runtime. Time is an argument
 //! ([`Now`]); `clippy.toml` denies reading one.
@@ -41,30 +41,24 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod account;
-mod address;
-mod asset_url;
-mod backoff;
 mod base_url;
-mod breaker;
-mod budget;
+mod batch;
+mod block_on;
 mod call;
 mod client;
-mod clock;
+#[cfg(test)]
+mod done_stays_done;
 mod download;
 mod driver;
-#[cfg(test)]
-mod endings;
 mod error;
-mod exchange;
 pub mod failure;
 mod job;
 mod machine;
-mod pace;
 mod progress;
-mod retry_after;
+mod purchase;
+mod reconcile;
+mod session;
 mod settings;
-mod setup;
 mod sink;
 mod submit;
 #[cfg(any(feature = "testing", test))]
@@ -72,26 +66,31 @@ pub mod testing;
 mod trace;
 mod transport;
 mod wait;
-mod wav;
 
-pub use address::AddressPolicy;
-pub use backoff::Backoff;
 pub use base_url::BaseUrl;
-pub use client::Client;
+pub use batch::{RowPolicy, RowStep};
+pub use block_on::block_on;
+pub use client::{AudioChunks, Client, EnvironmentProxy, Setup};
 pub use download::{Downloaded, Sha256Digest};
-pub use driver::{drive, run_ready};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};
-pub use machine::{Event, Machine, Outgoing, Step};
-pub use pace::Pace;
 pub use progress::Progress;
-pub use settings::Settings;
-pub use setup::Setup;
+pub use purchase::PurchaseOptions;
+pub use settings::backoff::Backoff;
+pub use settings::pace::Pace;
+pub use settings::{Settings, Timeouts};
 pub use sink::Sink;
 pub use submit::Submission;
 pub use transport::{
-    Body, Cancelled, Moment, Now, Route, SendOptions, Transport, TransportError, TransportErrorKind,
+    AddressPolicy, Body, Cancelled, Moment, Now, Route, SendOptions, Transport, TransportError,
+    TransportErrorKind,
 };
 
+pub use genrex_ledger as ledger;
 pub use genrex_proto as proto;
 pub use genrex_sign as sign;
+
+/// Runs the README's example as a test.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

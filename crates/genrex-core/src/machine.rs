@@ -2,41 +2,49 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use genrex_ledger as ledger;
 
 use crate::Progress;
 use crate::transport::{Cancelled, Now, SendOptions, TransportError};
 
 /// An operation as decisions only: it says what to do next and is told what came of it.
 ///
-/// A machine performs nothing and reads no clock. [`drive`](crate::drive) performs its steps and holds
-/// no decision. After [`Step::Done`] neither method is called again.
-pub trait Machine {
+/// A machine performs nothing and reads no clock. [`drive`](crate::driver::drive) performs its steps and holds no
+/// decision. After [`Step::Done`] neither method is called again.
+pub(crate) trait Machine {
+    /// The operation's name, as its span has it.
+    const NAME: &'static str;
+
     /// What it comes to.
     type Output;
 
     /// What to do now.
     fn next(&mut self, now: Now) -> Step<Self::Output>;
 
-    /// What came of the last step; not called after [`Step::Report`] and [`Step::Done`].
-    fn receive(&mut self, now: Now, event: Event);
+    /// What came of the last step; not called after [`Step::Report`], [`Step::Expect`] and [`Step::Done`].
+    fn receive(&mut self, now: Now, outcome: Outcome);
 }
 
 /// What a machine wants done.
 #[derive(Debug)]
-pub enum Step<T> {
-    /// Send this request once: answered by [`Event::Head`] or [`Event::SendFailed`].
+pub(crate) enum Step<T> {
+    /// Send this request once: answered by [`Outcome::Head`] or [`Outcome::SendFailed`].
     Send(Box<Outgoing>),
-    /// Read a chunk of the last answer's body: [`Event::Chunk`], [`Event::End`] or
-    /// [`Event::ReadFailed`].
+    /// Read a chunk of the last answer's body: [`Outcome::Chunk`], [`Outcome::End`] or
+    /// [`Outcome::ReadFailed`].
     Read,
-    /// Wait: [`Event::Slept`] or [`Event::Cancelled`].
+    /// Wait: [`Outcome::Slept`] or [`Outcome::Cancelled`].
     Sleep(Duration),
-    /// Append these bytes to the sink: [`Event::Stored`] or [`Event::StoreFailed`].
+    /// Append these bytes to the sink: [`Outcome::Stored`] or [`Outcome::StoreFailed`].
     Write(Bytes),
-    /// Empty the sink: [`Event::Stored`] or [`Event::StoreFailed`].
+    /// Empty the sink: [`Outcome::Stored`] or [`Outcome::StoreFailed`].
     Restart,
-    /// Make what the sink holds last: [`Event::Stored`] or [`Event::StoreFailed`].
+    /// Make what the sink holds last: [`Outcome::Stored`] or [`Outcome::StoreFailed`].
     Commit,
+    /// Tell the sink how long the file will be, where that is known; nothing is answered.
+    Expect(Option<u64>),
+    /// Ask the ledger, or have it keep something: [`Outcome::Kept`].
+    Keep(Box<Keep>),
     /// Tell whoever watches; nothing is answered.
     Report(Progress),
     /// It is over.
@@ -53,26 +61,62 @@ impl<T> Step<T> {
             Self::Write(bytes) => Step::Write(bytes),
             Self::Restart => Step::Restart,
             Self::Commit => Step::Commit,
+            Self::Expect(length) => Step::Expect(length),
+            Self::Keep(call) => Step::Keep(call),
             Self::Report(progress) => Step::Report(progress),
             Self::Done(output) => return Err(output),
         })
+    }
+
+    /// That the ledger is to do this.
+    pub(crate) fn keep(call: Keep) -> Self {
+        Self::Keep(Box::new(call))
     }
 }
 
 /// A request on its way out.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The request, signed if it is to be.
-    pub request: http::Request<Bytes>,
+    pub(crate) request: http::Request<Bytes>,
     /// How it is to be carried.
-    pub options: SendOptions,
+    pub(crate) options: SendOptions,
     /// How often it has been sent before, in this operation.
-    pub resend_count: u32,
+    pub(crate) resend_count: u32,
+}
+
+/// What a machine asks of the ledger: its calls as data.
+#[derive(Debug, Clone)]
+pub(crate) enum Keep {
+    /// Whose account the key is, as far as it was told.
+    Account(ledger::Alias),
+    /// That the balance was looked at.
+    Look(ledger::Alias, ledger::Account, ledger::Look),
+    /// That a submit is about to be made.
+    Intent(ledger::Intent),
+    /// What happened to a job.
+    Event(ledger::LocalId, ledger::Event),
+    /// What the last look shows of an ambiguous job.
+    Reconcile(ledger::LocalId),
+    /// Some jobs.
+    Entries(ledger::Filter),
+    /// What nobody carries on.
+    Recover,
+}
+
+/// What the ledger answers.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// It is kept.
+    Done,
+    Account(Option<ledger::Account>),
+    Entry(Box<ledger::Entry>),
+    Entries(Vec<ledger::Entry>),
 }
 
 /// What came of a step.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Outcome {
     /// The answer's head.
     Head(Box<http::response::Parts>),
     /// No answer.
@@ -91,4 +135,6 @@ pub enum Event {
     Stored,
     /// The sink could not.
     StoreFailed(io::Error),
+    /// The ledger did it, or could not.
+    Kept(Result<Kept, ledger::Error>),
 }

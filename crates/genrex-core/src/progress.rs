@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use genrex_ledger::LocalId;
 use genrex_proto::{QueryId, Status};
 
 use crate::ErrorKind;
@@ -13,6 +14,18 @@ pub enum Progress {
     Submitting {
         /// Which attempt it is, from 1.
         attempt: u32,
+    },
+    /// A limit is in force, and what earlier jobs cost has to be settled before this one may start.
+    WaitingForPrice {
+        /// The job that stands in the way, where it is known.
+        job: Option<LocalId>,
+    },
+    /// The ledger could not keep something that is free to find out again; the job itself is not harmed.
+    NotKept {
+        /// The job.
+        job: Option<LocalId>,
+        /// Why.
+        message: String,
     },
     /// The service took the job: from here on the id is worth its price.
     Accepted {

@@ -1,6 +1,10 @@
+pub(crate) mod backoff;
+pub(crate) mod pace;
+
 use std::time::Duration;
 
-use crate::{Backoff, Pace};
+use self::backoff::Backoff;
+use self::pace::Pace;
 
 /// How a client goes about its operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +17,44 @@ pub struct Settings {
     pub deadline: Option<Duration>,
     /// How retries are spaced.
     pub backoff: Backoff,
+    /// How long single steps on the wire may take.
+    pub timeouts: Timeouts,
+    /// Whether a purchase that a ledger keeps begins with a look at the balance, which is one free call. Without
+    /// it no limit can be kept, and no ambiguous submit reconciled.
+    pub balance_check: bool,
 }
 
 impl Default for Settings {
-    /// The growing pace, ten minutes, and retries from 0.5 s to 8 s.
+    /// The growing pace, ten minutes, retries from 0.5 s to 8 s, the default time-outs, and a look at the balance.
     fn default() -> Self {
         Self {
             pace: Pace::default(),
             deadline: Some(Duration::from_secs(600)),
             backoff: Backoff::default(),
+            timeouts: Timeouts::default(),
+            balance_check: true,
+        }
+    }
+}
+
+/// How long single steps on the wire may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// Until a connection stands, TLS included: 10 s unless set.
+    pub connect: Duration,
+    /// A paid submit, from its start to its answer's last byte: 60 s unless set. A short one makes ambiguity.
+    pub submit: Duration,
+    /// A free call, likewise; and between two chunks of a download: 20 s unless set.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            submit: Duration::from_secs(60),
+            answer: Duration::from_secs(20),
         }
     }
 }

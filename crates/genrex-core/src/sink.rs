@@ -9,6 +9,17 @@ use bytes::Bytes;
 /// the whole of the audio has been received and checked.
 #[async_trait]
 pub trait Sink: Send {
+    /// Hears how many bytes there will be, before the first of them and again after a restart; `None` where the
+    /// storage does not say.
+    fn expect(&mut self, length: Option<u64>) {
+        let _ = length;
+    }
+
+    /// Where the audio will be, for a ledger to keep; `None` where that has no name.
+    fn location(&self) -> Option<String> {
+        None
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

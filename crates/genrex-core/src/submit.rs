@@ -1,172 +1,217 @@
+//! The paid call: four outcomes, and an id that stands whole in a broken answer.
+
+mod submission;
+
 use std::sync::Arc;
 
-use genrex_proto::{Endpoint, Excerpt, GenerateRequest, Generation, QueryId, RetrieveRequest};
-use genrex_sign::Payload;
+use genrex_proto::{Excerpt, GenerateRequest, Generation, QueryId, RetrieveRequest};
 
-use crate::account::Account;
-use crate::call::{Failure, Retry, SignedCall, Spec};
-use crate::exchange::Seen;
-use crate::failure::{Class, Verdict};
-use crate::machine::{Event, Machine, Step};
-use crate::transport::{Moment, Now};
-use crate::wait::Wait;
-use crate::{Backoff, Error, ErrorKind, Evidence, Job, Progress};
+pub use self::submission::Submission;
+use crate::call::exchange::Answer;
+use crate::call::{Answered, CallError, SignedCall, Terms, Wish};
+use crate::failure::{Class, Free, Paid};
+use crate::machine::{Machine as _, Outcome, Step};
+use crate::session::Session;
+use crate::transport::Now;
+use crate::wait::GRACE;
+use crate::{Error, ErrorKind, Evidence, Job};
 
-/// How a submit ended: one of four ways, and nothing else.
-///
-/// A submit costs credits and cannot be undone, listed or repeated safely, so what is known of it
-/// decides what may be done next. [`into_result`](Self::into_result) is for a caller who goes on only
-/// with a job.
-#[derive(Debug)]
-#[must_use = "an ambiguous submit may have been charged, and an accepted one was"]
-pub enum Submission {
-    /// The service took the job.
-    Accepted(Job),
-    /// The service refused it: nothing was charged.
-    Refused(Error),
-    /// It is proved that the request did not leave: nothing was charged.
-    NotSent(Error),
-    /// It may have been charged, and was not sent again. The error holds the
-    /// [evidence](Error::evidence).
-    Ambiguous(Error),
-}
-
-impl Submission {
-    /// The job, or why there is none.
-    ///
-    /// # Errors
-    ///
-    /// What the other three ways hold; [`ErrorKind::Ambiguous`] is the one that may have cost credits.
-    pub fn into_result(self) -> Result<Job, Error> {
-        match self {
-            Self::Accepted(job) => Ok(job),
-            Self::Refused(error) | Self::NotSent(error) | Self::Ambiguous(error) => Err(error),
-        }
-    }
-}
-
-/// One paid submit as a machine.
+/// One paid submit as a machine within a purchase, which keeps what it is told to before each [`Wants::Leave`] and
+/// at [`Wants::Keep`].
 #[derive(Debug)]
 pub(crate) struct Submit {
-    account: Arc<Account>,
-    deadline: Option<Moment>,
-    backoff: Backoff,
-    report: Option<Progress>,
+    session: Arc<Session>,
+    terms: Terms,
+    /// An id that stands whole in an answer which is not whole yet, and whether it was handed on to be kept.
+    early: Option<(QueryId, bool)>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    Submitting(Box<SignedCall<Generation>>),
-    /// A broken answer held a whole id: the service is asked whether it knows it.
+    Submitting(Box<SignedCall<GenerateRequest>>),
+    /// A broken answer held a whole id, which is to be kept before it is confirmed.
+    Salvaged(QueryId, Box<CallError<Paid>>),
+    /// The service is asked whether it knows it.
     Confirming {
-        call: Box<SignedCall<Generation>>,
+        call: Box<SignedCall<RetrieveRequest>>,
         id: QueryId,
-        failure: Box<Failure>,
+        failure: Box<CallError<Paid>>,
     },
-    Done(Option<Submission>),
+    Over,
+}
+
+/// What a submit wants of the purchase around it.
+pub(crate) enum Wants {
+    Step(Step<Submission>),
+    /// To send a paid request now: [`Submit::send`] does. The number is the attempt's, from 1.
+    Leave(u32),
+    /// That this id is kept as unconfirmed; then [`Submit::kept`].
+    Keep(QueryId),
 }
 
 impl Submit {
-    pub(crate) fn new(
-        account: Arc<Account>,
-        request: &GenerateRequest,
-        deadline: Option<Moment>,
-        backoff: Backoff,
-    ) -> Self {
-        let spec = Spec {
-            endpoint: Endpoint::Generate,
-            payload: Payload::from(request.to_json()),
-            deadline,
-            retry: Retry::Spaced(backoff),
-            grace: None,
-        };
-        let call = SignedCall::new(Arc::clone(&account), spec, Generation::from_json);
+    pub(crate) fn new(session: Arc<Session>, request: &GenerateRequest, terms: Terms) -> Self {
+        let call = SignedCall::new(Arc::clone(&session), request, terms);
         Self {
-            account,
-            deadline,
-            backoff,
-            report: None,
+            session,
+            terms,
+            early: None,
             state: State::Submitting(Box::new(call)),
         }
     }
 
-    fn submitted(&mut self, result: Result<Generation, Failure>, now: Now) -> State {
-        let failure = match result {
-            Ok(generation) => return self.accepted(generation.id, now),
-            Err(failure) => failure,
-        };
-        match failure.verdict {
-            Verdict::Salvage => {
-                let body = failure.seen.as_ref().and_then(Seen::body);
-                match body.and_then(|body| QueryId::salvage(body)) {
-                    Some(id) => {
-                        self.report = Some(Progress::Salvaged { id: id.clone() });
-                        self.confirm(id, failure, now)
-                    }
-                    None => State::Done(Some(ambiguous(failure, None))),
-                }
+    pub(crate) fn wants(&mut self, now: Now) -> Wants {
+        if let Some((id, is_handed_on)) = &mut self.early
+            && !*is_handed_on
+        {
+            *is_handed_on = true;
+            return Wants::Keep(id.clone());
+        }
+        match &mut self.state {
+            State::Submitting(call) => match call.wish(now) {
+                Wish::Leave => Wants::Leave(call.attempt()),
+                Wish::Step(step) => match step.within() {
+                    Ok(step) => Wants::Step(step),
+                    Err(result) => self.submitted(result, now),
+                },
+            },
+            State::Salvaged(id, _) => Wants::Keep(id.clone()),
+            State::Confirming { call, .. } => match call.next(now).within() {
+                Ok(step) => Wants::Step(step),
+                Err(result) => self.confirmed(result, now),
+            },
+            State::Over => {
+                let error = Error::new(ErrorKind::Cancelled, "already over");
+                self.over(Submission::NotSent(error))
             }
-            Verdict::Ambiguous => State::Done(Some(ambiguous(failure, None))),
-            _ if failure.class.never_left() => {
-                State::Done(Some(Submission::NotSent(failure.into_error())))
-            }
-            _ => State::Done(Some(Submission::Refused(failure.into_error()))),
         }
     }
 
-    fn accepted(&mut self, id: QueryId, now: Now) -> State {
-        self.report = Some(Progress::Accepted { id: id.clone() });
-        State::Done(Some(Submission::Accepted(Job::accepted(id, now.moment))))
+    /// Signs and sends the paid request.
+    pub(crate) fn send(&mut self, now: Now) -> Wants {
+        match &mut self.state {
+            State::Submitting(call) => match call.send(now) {
+                Ok(step) => Wants::Step(step),
+                Err(failure) => self.submitted(Err(failure), now),
+            },
+            State::Salvaged(..) | State::Confirming { .. } | State::Over => self.wants(now),
+        }
+    }
+
+    /// An id was kept, as far as it could be: one of a broken answer is asked after. Returns it then.
+    pub(crate) fn kept(&mut self, now: Now) -> Option<QueryId> {
+        let id = match &self.state {
+            State::Salvaged(id, _) => id.clone(),
+            State::Submitting(_) | State::Confirming { .. } | State::Over => return None,
+        };
+        self.confirm(now);
+        Some(id)
+    }
+
+    fn confirm(&mut self, now: Now) {
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Salvaged(id, failure) => {
+                let mut terms = self.terms;
+                terms.grace = Some(now.moment + GRACE);
+                let request = RetrieveRequest::new(id.clone());
+                let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
+                State::Confirming {
+                    call: Box::new(call),
+                    id,
+                    failure,
+                }
+            }
+            other => other,
+        };
+    }
+
+    pub(crate) fn receive(&mut self, now: Now, outcome: Outcome) {
+        match &mut self.state {
+            State::Submitting(call) => {
+                call.receive(now, outcome);
+                if self.early.is_none() {
+                    let id = call.so_far().and_then(QueryId::salvage);
+                    self.early = id.map(|id| (id, false));
+                }
+            }
+            State::Confirming { call, .. } => call.receive(now, outcome),
+            State::Salvaged(..) | State::Over => {}
+        }
+    }
+
+    fn submitted(
+        &mut self,
+        result: Result<Answered<Generation>, Box<CallError<Paid>>>,
+        now: Now,
+    ) -> Wants {
+        let failure = match result {
+            Ok(answered) => return self.accepted(answered.answer.id, now),
+            Err(failure) => failure,
+        };
+        match failure.verdict {
+            // The last attempt did not leave, but one before it did and was refused.
+            None | Some(Paid::NotSent(..)) if failure.left => {
+                self.over(Submission::Refused(failure.into_error()))
+            }
+            None | Some(Paid::NotSent(..)) => self.over(Submission::NotSent(failure.into_error())),
+            Some(Paid::Refused(_) | Paid::RefusedForNow(..) | Paid::RefusedSignature) => {
+                self.over(Submission::Refused(failure.into_error()))
+            }
+            Some(Paid::Salvage) => {
+                let body = failure.answer.as_ref().and_then(Answer::body);
+                match body.and_then(|body| QueryId::salvage(body)) {
+                    Some(id) => {
+                        self.state = State::Salvaged(id.clone(), failure);
+                        Wants::Keep(id)
+                    }
+                    None => self.over(ambiguous(*failure, None)),
+                }
+            }
+            // A success that was not one cannot be: whatever it is, it may have been charged.
+            Some(Paid::Accepted | Paid::Ambiguous) => self.over(ambiguous(*failure, None)),
+        }
+    }
+
+    fn accepted(&mut self, id: QueryId, now: Now) -> Wants {
+        self.over(Submission::Accepted(Job::accepted(id, now.moment)))
     }
 
     /// An id that stood whole in a success is believed, unless the service does not know it.
     fn confirmed(
         &mut self,
-        result: Result<Generation, Failure>,
-        id: QueryId,
-        failure: Failure,
+        result: Result<Answered<Generation>, Box<CallError<Free>>>,
         now: Now,
-    ) -> State {
+    ) -> Wants {
+        let (id, failure) = match std::mem::replace(&mut self.state, State::Over) {
+            State::Confirming { id, failure, .. } => (id, failure),
+            State::Submitting(_) | State::Salvaged(..) | State::Over => return self.wants(now),
+        };
         match result {
             Err(unknown) if unknown.class == Class::NotFound => {
-                State::Done(Some(ambiguous(failure, Some(id))))
+                self.over(ambiguous(*failure, Some(id)))
             }
-            _ => self.accepted(id, now),
+            Ok(_) | Err(_) => self.accepted(id, now),
         }
     }
 
-    fn confirm(&self, id: QueryId, failure: Failure, now: Now) -> State {
-        let spec = Spec {
-            endpoint: Endpoint::Retrieve,
-            payload: Payload::from(RetrieveRequest::new(id.clone()).to_json()),
-            deadline: self.deadline,
-            retry: Retry::Spaced(self.backoff),
-            grace: Some(now.moment + Wait::GRACE),
-        };
-        State::Confirming {
-            call: Box::new(SignedCall::new(
-                Arc::clone(&self.account),
-                spec,
-                Generation::from_json,
-            )),
-            id,
-            failure: Box::new(failure),
-        }
+    fn over(&mut self, submission: Submission) -> Wants {
+        self.state = State::Over;
+        Wants::Step(Step::Done(submission))
     }
 }
 
-fn ambiguous(failure: Failure, unconfirmed_id: Option<QueryId>) -> Submission {
-    let seen = failure.seen.as_ref();
+fn ambiguous(failure: CallError<Paid>, unconfirmed_id: Option<QueryId>) -> Submission {
+    let answer = failure.answer.as_ref();
     let evidence = Evidence {
         seen: failure.class,
         // An ambiguous attempt was signed, or it could not have left.
         signed_at: failure.signed_at.unwrap_or(genrex_sign::UnixMillis::new(0)),
         elapsed: failure.elapsed,
-        status: seen.and_then(Seen::status),
-        excerpt: seen.and_then(Seen::body).map(|body| Excerpt::new(body)),
+        status: answer.and_then(Answer::status),
+        excerpt: answer.and_then(Answer::body).map(|body| Excerpt::new(body)),
         unconfirmed_id,
-        detail: seen.and_then(Seen::error).map(ToString::to_string),
+        detail: answer.and_then(Answer::error).map(ToString::to_string),
     };
     let message = format!("the submit may have been charged, and was not sent again: {evidence}");
     let id = evidence.unconfirmed_id.clone();
@@ -179,46 +224,4 @@ fn ambiguous(failure: Failure, unconfirmed_id: Option<QueryId>) -> Submission {
         Some(id) => error.with_query_id(&id),
         None => error,
     })
-}
-
-impl Machine for Submit {
-    type Output = Submission;
-
-    fn next(&mut self, now: Now) -> Step<Submission> {
-        loop {
-            if let Some(report) = self.report.take() {
-                return Step::Report(report);
-            }
-            self.state = match &mut self.state {
-                State::Submitting(call) => match call.next(now).within() {
-                    Ok(step) => return step,
-                    Err(result) => self.submitted(result, now),
-                },
-                State::Confirming { call, id, .. } => match call.next(now).within() {
-                    Ok(step) => return step,
-                    Err(result) => {
-                        let id = id.clone();
-                        match std::mem::replace(&mut self.state, State::Done(None)) {
-                            State::Confirming { failure, .. } => {
-                                self.confirmed(result, id, *failure, now)
-                            }
-                            other => other,
-                        }
-                    }
-                },
-                State::Done(submission) => {
-                    let over =
-                        || Submission::NotSent(Error::new(ErrorKind::Cancelled, "already over"));
-                    return Step::Done(submission.take().unwrap_or_else(over));
-                }
-            };
-        }
-    }
-
-    fn receive(&mut self, now: Now, event: Event) {
-        match &mut self.state {
-            State::Submitting(call) | State::Confirming { call, .. } => call.receive(now, event),
-            State::Done(_) => {}
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! One client span per attempt, with OpenTelemetry's HTTP names.
+//! One span per operation, and in it one client span per attempt, with OpenTelemetry's HTTP names.
 //!
 //! Invariant: no header, no body and no query goes into a span: a signature, a key and a presigned URL's
 //! query are secrets.
@@ -8,6 +8,11 @@ use tracing::field::Empty;
 
 use crate::machine::Outgoing;
 use crate::transport::TransportError;
+
+/// The span around all attempts of an operation.
+pub(crate) fn operation(name: &'static str) -> Span {
+    tracing::info_span!(target: "genrex", "operation", otel.name = name, otel.kind = "internal")
+}
 
 /// The span of the attempt under way.
 #[derive(Debug)]

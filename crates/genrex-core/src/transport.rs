@@ -1,10 +1,16 @@
-use std::error::Error as StdError;
+pub(crate) mod address;
+mod error;
+
 use std::ops::{Add, Sub};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_sign::UnixMillis;
+
+pub use self::address::AddressPolicy;
+pub use self::error::{TransportError, TransportErrorKind};
 
 /// The seam between decisions and the network: sends one request once, waits, tells the time.
 ///
@@ -43,24 +49,30 @@ pub trait Transport: Send + Sync {
     fn now(&self) -> Now;
 }
 
-#[async_trait]
-impl<T: Transport + ?Sized> Transport for Box<T> {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-        options: SendOptions,
-    ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        (**self).send(request, options).await
-    }
+macro_rules! forwarded {
+    ($($pointer:ty),*) => {$(
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn send(
+                &self,
+                request: http::Request<Bytes>,
+                options: SendOptions,
+            ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
+                (**self).send(request, options).await
+            }
 
-    async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
-        (**self).sleep(duration).await
-    }
+            async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+                (**self).sleep(duration).await
+            }
 
-    fn now(&self) -> Now {
-        (**self).now()
-    }
+            fn now(&self) -> Now {
+                (**self).now()
+            }
+        }
+    )*};
 }
+
+forwarded!(Box<T>, Arc<T>, &T);
 
 /// A response's body, chunk by chunk.
 #[async_trait]
@@ -77,35 +89,43 @@ pub trait Body: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendOptions {
-    /// Until the body's last byte, from the start.
-    pub total_timeout: Duration,
+    /// Until a connection stands, TLS included.
+    pub connect_timeout: Duration,
     /// Until the head, and between two chunks of the body.
     pub idle_timeout: Duration,
+    /// Until the body's last byte, from the start.
+    pub total_timeout: Duration,
     /// Which way the request goes.
     pub route: Route,
+    /// Which addresses a request on [`Route::Asset`] may be sent to, checked on the address that is connected to.
+    pub addresses: AddressPolicy,
 }
 
 impl SendOptions {
-    /// Until a connection stands, TLS included: for every route.
-    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-    /// A small answer: one limit covers all of it.
-    pub(crate) const fn call(route: Route, timeout: Duration) -> Self {
+    /// On this route, within this time in all, to these addresses.
+    #[must_use]
+    pub const fn new(route: Route, total_timeout: Duration, addresses: AddressPolicy) -> Self {
         Self {
-            total_timeout: timeout,
-            idle_timeout: timeout,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: total_timeout,
+            total_timeout,
             route,
+            addresses,
         }
     }
 
-    /// A large one, which may take long as long as it comes.
-    pub(crate) fn download(total_timeout: Duration) -> Self {
-        const IDLE: Duration = Duration::from_secs(20);
-        Self {
-            total_timeout,
-            idle_timeout: IDLE.min(total_timeout),
-            route: Route::Asset,
-        }
+    /// With so long until a connection stands.
+    #[must_use]
+    pub const fn connect_within(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// With at most so long until the head and between two chunks.
+    #[must_use]
+    pub fn idle_within(mut self, idle_timeout: Duration) -> Self {
+        self.idle_timeout = idle_timeout.min(self.total_timeout);
+        self
     }
 }
 
@@ -119,7 +139,7 @@ pub enum Route {
     /// To the API, for free: over any connection.
     Api,
     /// To the object storage, unsigned: this route has no way to the credentials, and reaches only the
-    /// addresses that the [`AddressPolicy`](crate::AddressPolicy) allows.
+    /// addresses that [`SendOptions::addresses`] allows.
     Asset,
 }
 
@@ -170,95 +190,3 @@ impl Sub<Duration> for Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled by the caller")]
 pub struct Cancelled;
-
-/// Why no usable response came.
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}")]
-pub struct TransportError {
-    kind: TransportErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-impl TransportError {
-    /// An error of this kind, without a cause.
-    #[must_use]
-    pub const fn new(kind: TransportErrorKind) -> Self {
-        Self { kind, source: None }
-    }
-
-    /// An error of this kind, with the HTTP client's own as its cause.
-    pub fn with_source(
-        kind: TransportErrorKind,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self {
-            kind,
-            source: Some(source.into()),
-        }
-    }
-
-    /// What went wrong.
-    #[must_use]
-    pub const fn kind(&self) -> TransportErrorKind {
-        self.kind
-    }
-}
-
-/// The kinds of [`TransportError`], told apart by what may have happened on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransportErrorKind {
-    /// The host's name has no address. Nothing left.
-    #[error("the host's name could not be resolved")]
-    Resolve,
-    /// No connection stood. Nothing left.
-    #[error("no connection could be made")]
-    Connect,
-    /// No connection stood in time. Nothing left.
-    #[error("no connection could be made in time")]
-    ConnectTimeout,
-    /// The connection was cut before TLS stood. Nothing left.
-    #[error("TLS could not be set up")]
-    Tls,
-    /// The peer's certificate was refused. Nothing left.
-    #[error("the server's certificate was refused")]
-    Certificate,
-    /// The address lies where this route may not go. Nothing left.
-    #[error("the address is not a public one")]
-    ForbiddenAddress,
-    /// The caller gave up before the request was sent. Nothing left.
-    #[error("cancelled by the caller")]
-    Cancelled,
-    /// The request could not be put into HTTP. Nothing left.
-    #[error("the request could not be built")]
-    Request,
-    /// A limit of [`SendOptions`] passed. The request may have left.
-    #[error("no answer came in time")]
-    Timeout,
-    /// The connection died. The request may have left.
-    #[error("the connection broke off")]
-    Closed,
-    /// What came is not HTTP. The request may have left.
-    #[error("the answer is not HTTP")]
-    Malformed,
-    /// Anything else. The request may have left.
-    #[error("the exchange failed")]
-    Other,
-}
-
-impl TransportErrorKind {
-    /// Whether the request may have left this machine.
-    #[must_use]
-    pub const fn may_have_left(self) -> bool {
-        matches!(
-            self,
-            Self::Timeout | Self::Closed | Self::Malformed | Self::Other
-        )
-    }
-
-    /// Whether it was a limit that passed.
-    #[must_use]
-    pub const fn is_timeout(self) -> bool {
-        matches!(self, Self::ConnectTimeout | Self::Timeout)
-    }
-}

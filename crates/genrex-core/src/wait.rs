@@ -1,17 +1,23 @@
+//! Polling: a job is asked after at a pace until it is over or the time is.
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_proto::{Endpoint, Generation, RetrieveRequest, Status};
-use genrex_sign::Payload;
+use genrex_ledger::{self as ledger, Event, Filter, LocalId};
+use genrex_proto::{Generation, RetrieveRequest, Status};
 
-use crate::account::Account;
-use crate::call::{Failure, Retry, SignedCall, Spec};
+use crate::call::retries::Streak;
+use crate::call::{Answered, CallError, SignedCall, Terms};
 use crate::error::Waited;
-use crate::failure::{Call, Class, Verdict, verdict};
-use crate::machine::{Event, Machine, Step};
+use crate::failure::{Class, Free, Next, Tries, retrieve};
+use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::session::Session;
 use crate::transport::{Moment, Now};
-use crate::{Error, ErrorKind, Job, Pace, Progress, Track};
+use crate::{Error, ErrorKind, Job, Progress, Track};
+
+/// How long after its submit a job may be unknown: the service's own copies may lag.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// Waiting for a job as a machine: polls at a pace until the job is over or the time is.
 ///
@@ -19,17 +25,18 @@ use crate::{Error, ErrorKind, Job, Pace, Progress, Track};
 /// the failure table's. Polls draw on no retry budget: they obey the breaker.
 #[derive(Debug)]
 pub(crate) struct Wait {
-    account: Arc<Account>,
+    session: Arc<Session>,
     job: Job,
-    pace: Pace,
-    limit: Option<Duration>,
-    deadline: Option<Moment>,
+    terms: Terms,
+    /// Whether a ledger keeps what comes of it.
+    is_kept: bool,
+    local: Option<LocalId>,
     began: Option<Moment>,
     polls: u32,
     last_status: Option<Status>,
     last_failure: Option<Error>,
-    /// Failures in a row of a kind that is not asked again for ever.
-    strikes: Option<(Class, u32)>,
+    /// Failures in a row of a class that is not asked again for ever.
+    streak: Streak,
     warned: bool,
     reports: VecDeque<Progress>,
     state: State,
@@ -37,41 +44,41 @@ pub(crate) struct Wait {
 
 #[derive(Debug)]
 enum State {
+    /// Finding the job in the ledger.
+    Finding,
     Starting,
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
-    Polling(Box<SignedCall<Generation>>, bool),
+    Polling(Box<SignedCall<RetrieveRequest>>, bool),
+    /// Having the ledger keep how it ended.
+    Keeping(LocalId, Event, Box<Result<Track, Error>>),
     Done(Option<Box<Result<Track, Error>>>),
 }
 
 impl Wait {
     /// How long before the deadline a last poll is sent, when the next one would come too late.
     const LAST_LOOK: Duration = Duration::from_secs(1);
-    /// How long after its submit a job may be unknown: the service's own copies may lag.
-    pub(crate) const GRACE: Duration = Duration::from_secs(30);
-
-    /// `limit` is the time given in words, `deadline` the moment that it ends.
-    pub(crate) fn new(
-        account: Arc<Account>,
-        job: Job,
-        pace: Pace,
-        limit: Option<Duration>,
-        deadline: Option<Moment>,
-    ) -> Self {
+    pub(crate) fn new(session: Arc<Session>, job: Job, terms: Terms, is_kept: bool) -> Self {
+        let local = job.local_id();
+        let state = if is_kept && local.is_none() {
+            State::Finding
+        } else {
+            State::Starting
+        };
         Self {
-            account,
+            session,
             job,
-            pace,
-            limit,
-            deadline,
+            terms,
+            is_kept,
+            local,
             began: None,
             polls: 0,
             last_status: None,
             last_failure: None,
-            strikes: None,
+            streak: Streak::default(),
             warned: false,
             reports: VecDeque::new(),
-            state: State::Starting,
+            state,
         }
     }
 
@@ -83,7 +90,7 @@ impl Wait {
     fn waited(&self, now: Now) -> Waited {
         Waited {
             elapsed: self.elapsed(now),
-            limit: self.limit,
+            limit: self.terms.settings.deadline,
             polls: self.polls,
             last_status: self.last_status.clone(),
         }
@@ -105,8 +112,8 @@ impl Wait {
 
     /// Plans the next poll, at the pace and no sooner than asked; or ends the wait.
     fn pause(&mut self, asked: Duration, now: Now) {
-        let planned = now.moment + self.pace.delay(self.elapsed(now)).max(asked);
-        self.state = match self.deadline {
+        let planned = now.moment + self.terms.settings.pace.delay(self.elapsed(now)).max(asked);
+        self.state = match self.terms.deadline {
             Some(deadline) if planned >= deadline => {
                 let left = deadline.since(now.moment);
                 let last_look = deadline - Self::LAST_LOOK.min(left / 2);
@@ -121,9 +128,9 @@ impl Wait {
     }
 
     fn poll(&mut self, now: Now, is_last: bool) {
-        match self.account.permit_poll(now.moment) {
+        match self.session.permit_poll(now.moment) {
             Some(probe) if !is_last => {
-                self.state = match self.deadline {
+                self.state = match self.terms.deadline {
                     Some(deadline) if probe >= deadline => {
                         let left = deadline.since(now.moment);
                         State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
@@ -134,45 +141,42 @@ impl Wait {
             }
             _ => {}
         }
-        let spec = Spec {
-            endpoint: Endpoint::Retrieve,
-            payload: Payload::from(RetrieveRequest::new(self.job.id().clone()).to_json()),
-            deadline: self.deadline,
-            retry: Retry::ByCaller,
-            grace: None,
-        };
-        let call = SignedCall::new(Arc::clone(&self.account), spec, Generation::from_json);
+        let mut terms = self.terms;
+        terms.retries = false;
+        let request = RetrieveRequest::new(self.job.id().clone());
+        let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
         self.state = State::Polling(Box::new(call), is_last);
     }
 
     fn answered(&mut self, generation: Generation, is_last: bool, now: Now) {
-        self.account.poll_succeeded();
+        self.session.poll_succeeded();
         self.polls += 1;
         if generation.id != *self.job.id() {
             let error = Error::new(
                 ErrorKind::UnexpectedAnswer,
                 "the answer is about another job",
             );
-            return self.strike(Class::Unreadable, error, Duration::ZERO, is_last, now);
+            return self.counted(Class::Unreadable, error, Duration::ZERO, is_last, now);
         }
         self.last_status = Some(generation.status.clone());
         match &generation.status {
             Status::Completed => {
-                let policy = self.account.base().address_policy();
+                let policy = self.session.base().address_policy();
                 match Track::new(generation, policy, self.elapsed(now), self.polls) {
-                    Ok(track) => self.state = State::done(Ok(track)),
+                    Ok(track) => self.state = self.keep(Event::Completed, Ok(track)),
                     Err(error) => {
-                        self.strike(Class::NotAudio, error, Duration::ZERO, is_last, now);
+                        self.counted(Class::NoLink, error, Duration::ZERO, is_last, now);
                     }
                 }
             }
             Status::Failed => {
                 let message = "the service says that the generation failed";
                 let error = Error::new(ErrorKind::GenerationFailed, message);
-                self.state = self.over(error, now);
+                let error = self.told(error, now);
+                self.state = self.keep(Event::Failed, Err(error));
             }
             status => {
-                self.strikes = None;
+                self.streak.end();
                 if *status != Status::Processing && !self.warned {
                     self.warned = true;
                     self.reports.push_back(Progress::UnknownStatus {
@@ -191,54 +195,62 @@ impl Wait {
         }
     }
 
-    fn failed(&mut self, failure: Failure, is_last: bool, now: Now) {
-        if failure.kind == ErrorKind::Deadline {
-            self.state = self.out_of_time(now);
-            return;
-        }
+    fn failed(&mut self, failure: CallError<Free>, is_last: bool, now: Now) {
+        let verdict = match failure.verdict {
+            // Its time came, or its caller gave up, before it left.
+            None if failure.kind == ErrorKind::Deadline => {
+                self.state = self.out_of_time(now);
+                return;
+            }
+            None => Free::Final(failure.kind),
+            Some(verdict) => verdict,
+        };
         self.polls += u32::from(!failure.class.never_left());
-        if matches!(
-            failure.class,
-            Class::NeverLeft | Class::Lost | Class::Unsettled
-        ) {
-            self.account.poll_failed(now.moment);
+        if failure.class.is_outage() {
+            self.session.poll_failed(now.moment);
         }
-        let asked = failure.retry_after.unwrap_or_default();
-        let within_grace = self
-            .job
-            .accepted_at()
-            .is_some_and(|accepted_at| now.moment.since(accepted_at) < Self::GRACE);
-        match failure.verdict {
-            Verdict::RetryToDeadline(_) => {
-                self.last_failure = Some(failure.into_error());
-                self.pause_or_end(asked, is_last, now);
-            }
-            Verdict::Retry(..) if failure.class == Class::NotFound && within_grace => {
-                self.last_failure = Some(failure.into_error());
-                self.pause_or_end(asked, is_last, now);
-            }
-            Verdict::Retry(..) => {
-                let class = failure.class;
-                self.strike(class, failure.into_error(), asked, is_last, now);
-            }
-            _ => self.state = self.over(failure.into_error(), now),
-        }
+        let (class, asked) = (failure.class, failure.retry_after.unwrap_or_default());
+        self.judged(
+            verdict.into(),
+            class,
+            failure.into_error(),
+            asked,
+            is_last,
+            now,
+        );
     }
 
-    /// Counts a failure that is not asked again for ever.
-    fn strike(&mut self, class: Class, error: Error, asked: Duration, is_last: bool, now: Now) {
-        /// A completed job without a usable link is asked after so often.
-        const LINKLESS: u32 = 3;
-        let tries = match verdict(Call::Retrieve, class) {
-            Verdict::Retry(tries, _) => tries,
-            _ => LINKLESS,
+    /// A failure that this machine finds by itself, by the same table.
+    fn counted(&mut self, class: Class, error: Error, asked: Duration, is_last: bool, now: Now) {
+        self.judged(retrieve(class).into(), class, error, asked, is_last, now);
+    }
+
+    fn judged(
+        &mut self,
+        next: Next,
+        class: Class,
+        error: Error,
+        asked: Duration,
+        is_last: bool,
+        now: Now,
+    ) {
+        let tries = match next {
+            // The call has sent once more already, if the clock was wrong.
+            Next::Over(_) | Next::CorrectClock | Next::Accept => Tries::Most(1),
+            Next::Again(tries, _) => tries,
+            Next::AgainInGrace(tries, _) => {
+                let accepted_at = self.job.accepted_at();
+                let in_grace = accepted_at.is_some_and(|at| now.moment.since(at) < GRACE);
+                if in_grace {
+                    self.last_failure = Some(error);
+                    return self.pause_or_end(asked, is_last, now);
+                }
+                tries
+            }
         };
-        let so_far = self.strikes.filter(|(of, _)| *of == class);
-        let strikes = so_far.map_or(1, |(_, strikes)| strikes + 1);
-        if strikes >= tries {
+        if self.streak.exhausts(class, tries) {
             self.state = self.over(error, now);
         } else {
-            self.strikes = Some((class, strikes));
             self.last_failure = Some(error);
             self.pause_or_end(asked, is_last, now);
         }
@@ -272,9 +284,43 @@ impl Wait {
     }
 
     fn over(&self, error: Error, now: Now) -> State {
-        State::done(Err(error
+        State::done(Err(self.told(error, now)))
+    }
+
+    fn told(&self, error: Error, now: Now) -> Error {
+        let error = error
             .with_query_id(self.job.id())
-            .with_waited(self.waited(now))))
+            .with_waited(self.waited(now));
+        match self.local {
+            Some(local) => error.with_local_id(local),
+            None => error,
+        }
+    }
+
+    /// Has the ledger keep how it ended. That it is over is free to find out again, so a ledger that cannot keep it
+    /// changes nothing of the result.
+    fn keep(&self, event: Event, result: Result<Track, Error>) -> State {
+        match self.local {
+            Some(local) if self.is_kept => State::Keeping(local, event, Box::new(result)),
+            Some(_) | None => State::done(result),
+        }
+    }
+
+    fn found(&mut self, answer: Result<Kept, ledger::Error>) {
+        if let Ok(Kept::Entries(entries)) = answer {
+            self.local = entries.first().map(|entry| entry.id);
+        }
+        self.state = State::Starting;
+    }
+
+    fn kept(&mut self, answer: Result<Kept, ledger::Error>, result: Result<Track, Error>) {
+        if let Err(error) = answer {
+            self.reports.push_back(Progress::NotKept {
+                job: self.local,
+                message: error.to_string(),
+            });
+        }
+        self.state = State::done(result);
     }
 }
 
@@ -285,6 +331,7 @@ impl State {
 }
 
 impl Machine for Wait {
+    const NAME: &'static str = "wait";
     type Output = Result<Track, Error>;
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
@@ -293,6 +340,11 @@ impl Machine for Wait {
                 return Step::Report(report);
             }
             match &mut self.state {
+                State::Finding => {
+                    let mut filter = Filter::named(self.job.id().as_str());
+                    filter.limit = Some(1);
+                    return Step::keep(Keep::Entries(filter));
+                }
                 State::Starting => self.start(now),
                 State::Pausing(at, _) if now.moment < *at => {
                     return Step::Sleep(at.since(now.moment));
@@ -305,9 +357,12 @@ impl Machine for Wait {
                     let is_last = *is_last;
                     match call.next(now).within() {
                         Ok(step) => return step,
-                        Err(Ok(generation)) => self.answered(generation, is_last, now),
-                        Err(Err(failure)) => self.failed(failure, is_last, now),
+                        Err(Ok(Answered { answer, .. })) => self.answered(answer, is_last, now),
+                        Err(Err(failure)) => self.failed(*failure, is_last, now),
                     }
+                }
+                State::Keeping(local, event, _) => {
+                    return Step::keep(Keep::Event(*local, event.clone()));
                 }
                 State::Done(result) => {
                     let over = || Box::new(Err(Error::new(ErrorKind::Cancelled, "already over")));
@@ -317,17 +372,25 @@ impl Machine for Wait {
         }
     }
 
-    fn receive(&mut self, now: Now, event: Event) {
-        match &mut self.state {
-            State::Polling(call, _) => call.receive(now, event),
-            State::Pausing(..) if matches!(event, Event::Cancelled(_)) => {
+    fn receive(&mut self, now: Now, outcome: Outcome) {
+        match (&mut self.state, outcome) {
+            (State::Polling(call, _), outcome) => call.receive(now, outcome),
+            (State::Pausing(..), Outcome::Cancelled(_)) => {
                 let error = Error::new(
                     ErrorKind::Cancelled,
                     "the wait was cancelled; the job goes on",
                 );
                 self.state = self.over(error, now);
             }
-            State::Starting | State::Pausing(..) | State::Done(_) => {}
+            (State::Finding, Outcome::Kept(answer)) => self.found(answer),
+            (State::Keeping(..), Outcome::Kept(answer)) => {
+                if let State::Keeping(_, _, result) =
+                    std::mem::replace(&mut self.state, State::Starting)
+                {
+                    self.kept(answer, *result);
+                }
+            }
+            (_, _) => {}
         }
     }
 }

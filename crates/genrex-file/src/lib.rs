@@ -144,6 +144,18 @@ impl Drop for PartFile {
     }
 }
 
+/// Where a file is, as text to be kept and read again elsewhere: absolute where the current folder is known,
+/// and with what is not Unicode replaced.
+#[must_use]
+pub fn location(path: &Path) -> String {
+    let absolute = std::path::absolute(path);
+    absolute
+        .as_deref()
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// `NAME.RANDOM.part` beside `target`: its own for each download, so that two of them to one name do not
 /// write into one file.
 fn part_of(target: &Path) -> io::Result<PathBuf> {
@@ -181,6 +193,11 @@ fn taken() -> io::Error {
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
+
+/// The examples of the package's first page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

@@ -1,48 +1,40 @@
-//! What was promised, sent and paid for: a ledger that outlives crashes.
+#![doc = include_str!("../README.md")]
 //!
-//! GenreX has no idempotency key, no list of jobs and no cancel: what a client forgets is gone, and what it
-//! sends again is bought again. So each paid submit is written down, and synced, **before** it leaves, and
-//! its outcome before anyone is told. A submit without an outcome whose process is gone is *ambiguous*: it
-//! may have been charged, and nothing sends it again.
+//! # How it is made
 //!
-//! ```
-//! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("ledger.db");
-//! use genrex_ledger::{Account, Event, Intent, Ledger, Limits, SqliteLedger, State};
+//! One thread owns the connection. Callers queue what they want and await the answer, so a sync never blocks
+//! the thread of an async runtime, and what is queued together is kept by one transaction and one sync.
 //!
-//! let mut ledger = SqliteLedger::open(&path)?;
-//! let account = Account::new("https://api.genrex.com", "my-key");
-//! let intent = Intent::new(account, "intense EDM", 10, br#"{"duration":10,"text":"intense EDM"}"#);
+//! What may be bought, what counts and what follows is decided by [`genrex_ledger::rules`], which that thread
+//! calls inside its transactions. Invariant: this crate has no rule about credits, and no clock.
 //!
-//! let entry = ledger.intend(&intent, &Limits::default(), 1_717_574_785_354)?; // synced: now it may be sent
-//! ledger.record(entry.id, &Event::Sent, 1_717_574_785_360)?;
-//! ledger.record(entry.id, &Event::Accepted("QRY_1".parse()?), 1_717_574_785_900)?;
-//! assert_eq!(ledger.entry(entry.id)?.unwrap().state, State::Accepted);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! # Features
 //!
-//! [`State`] is the pure machine; [`Ledger`] is what a storage must do, in words that another storage can be
-//! held to; [`SqliteLedger`] is one file that people can open and query. Time is an argument, in milliseconds
-//! since 1970.
-//!
-//! Invariant: a transition that the machine does not have cannot be written, by this crate or by anyone who
-//! opens the file: a trigger in it refuses.
+//! - `bundled` (on by default): SQLite is built from source and linked in. Without it the system's is linked,
+//!   which has to be 3.37 or later, and no older than the `rusqlite` in use asks for.
 
-mod entry;
-mod error;
-mod intent;
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod connection;
+mod failure;
+#[cfg_attr(unix, path = "files_unix.rs")]
+#[cfg_attr(not(unix), path = "files_other.rs")]
+mod files;
+mod filesystem;
+mod group;
 mod ledger;
+mod options;
 mod owner;
 mod place;
-mod price;
-mod sqlite;
-mod state;
+mod query;
+mod reader;
+mod request;
+mod rescue;
+mod row;
+mod schema;
+mod store;
+mod triggers;
 
-pub use entry::{Entry, LocalId};
-pub use error::{Error, ErrorKind};
-pub use intent::{Account, Intent, Limits};
-pub use ledger::{Filter, Ledger};
+pub use ledger::SqliteLedger;
+pub use options::Options;
 pub use place::default_path;
-pub use price::{Observation, Price};
-pub use sqlite::SqliteLedger;
-pub use state::{Event, State, Verdict};

@@ -1,8 +1,14 @@
-use std::fs;
+//! Where the ledger's files are, what is asked of them at the start, and whether they are still those that
+//! were opened.
+
+use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, ErrorKind};
+use crate::failure::Trouble;
+use crate::files::{self, Identity};
+use crate::filesystem;
 
 /// Where the ledger is unless it is said: `genrex/ledger.db` in a folder for data.
 #[must_use]
@@ -10,86 +16,212 @@ pub fn default_path(data_folder: &Path) -> PathBuf {
     data_folder.join("genrex").join("ledger.db")
 }
 
-/// Makes the folder (0700) and the file (0600) if they are not there, and refuses what is unsafe: a
-/// symbolic link, a file that others may read.
-pub(crate) fn prepare(path: &Path) -> Result<(), Error> {
-    let folder = folder_of(path);
-    if !folder.exists() {
-        make_folder(&folder).map_err(|error| unusable(&folder, "cannot be made").because(error))?;
+/// The names of the ledger's files: the database, and what stands beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Without a link in it, so that it stays the same when the process moves to another folder.
+    database: PathBuf,
+}
+
+impl Place {
+    /// Makes the folder (0700) and the file (0600) if they are not there, and refuses what is unsafe.
+    pub(crate) fn prepare(path: &Path) -> Result<Self, Trouble> {
+        let folder = folder_of(path);
+        if path.file_name().is_some() && !folder.exists() {
+            files::make_folder(&folder).map_err(|error| {
+                Trouble::new(format!(
+                    "cannot be kept: its folder {} cannot be made",
+                    folder.display()
+                ))
+                .because(error)
+            })?;
+        }
+        let place = Self::find(path)?;
+        place.check_folder()?;
+        match place.database.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => place.make()?,
+            Err(error) => return Err(Trouble::new("cannot be looked at").because(error)),
+            Ok(found) => check_file(&found, &place.database)?,
+        }
+        Ok(place)
     }
-    match path.symlink_metadata() {
+
+    /// The place of a ledger that is there to be read.
+    pub(crate) fn find(path: &Path) -> Result<Self, Trouble> {
+        let Some(name) = path.file_name() else {
+            return Err(Trouble::new("is not the name of a file"));
+        };
+        let folder = folder_of(path).canonicalize().map_err(|error| {
+            Trouble::new("cannot be found: its folder is not there").because(error)
+        })?;
+        Ok(Self {
+            database: folder.join(name),
+        })
+    }
+
+    pub(crate) fn database(&self) -> &Path {
+        &self.database
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        folder_of(&self.database)
+    }
+
+    /// Where each process that has it open holds a lock.
+    pub(crate) fn owners(&self) -> PathBuf {
+        self.beside(".owners")
+    }
+
+    /// Where an outcome goes that the database cannot take.
+    pub(crate) fn rescue(&self) -> PathBuf {
+        self.beside(".rescue")
+    }
+
+    /// That file while it is empty.
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.beside(".reserve")
+    }
+
+    /// SQLite's log, from which the database is written, and the index of it.
+    pub(crate) fn logs(&self) -> [PathBuf; 2] {
+        [self.beside("-wal"), self.beside("-shm")]
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = OsString::from(self.database.file_name().unwrap_or_default());
+        name.push(suffix);
+        self.database.with_file_name(name)
+    }
+
+    fn make(&self) -> Result<(), Trouble> {
+        let make = || {
+            match files::create(&self.database) {
+                // Another process was first.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                result => result?.sync_all()?,
+            }
+            files::sync_folder(&self.folder())
+        };
+        make().map_err(|error| Trouble::new("cannot be made").because(error))
+    }
+
+    fn check_folder(&self) -> Result<(), Trouble> {
+        let folder = self.folder();
+        let looked_at =
+            |error| Trouble::new("cannot be used: its folder is not there").because(error);
+        let found = folder.metadata().map_err(looked_at)?;
+        if files::rights_of_others(&found) & 0o022 != 0 {
+            return Err(Trouble::new(format!(
+                "is in a folder where others may put files, or take them away; chmod go-w {}",
+                folder.display()
+            )));
+        }
+        match filesystem::network(&folder) {
+            Ok(None) => Ok(()),
+            Ok(Some(kind)) => Err(Trouble::new(format!(
+                "is on a network file system ({kind}), where locks and syncs cannot be relied on; keep it on a \
+                 disk of this machine"
+            ))),
+            Err(error) => {
+                Err(Trouble::new("cannot be used: its file system cannot be told").because(error))
+            }
+        }
+    }
+}
+
+/// The files that were opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    files: Vec<(PathBuf, Identity)>,
+}
+
+impl Opened {
+    /// The files that are there now, of which `database` is known to be the one that was opened.
+    pub(crate) fn now(place: &Place, database: Identity) -> Self {
+        let mut files = vec![(place.database.clone(), database)];
+        for log in place.logs() {
+            if let Ok(found) = log.symlink_metadata() {
+                files.push((log, files::identity(&found)));
+            }
+        }
+        Self { files }
+    }
+
+    /// Refuses if a path names another file by now, or none: what were written would not be found again.
+    pub(crate) fn check(&self) -> Result<(), Trouble> {
+        self.files
+            .iter()
+            .try_for_each(|(path, opened)| is_still(path, *opened))
+    }
+}
+
+/// Which file the path names, if it may be a ledger.
+pub(crate) fn named(path: &Path) -> Result<Identity, Trouble> {
+    let found = path
+        .symlink_metadata()
+        .map_err(|error| Trouble::new("cannot be looked at").because(error))?;
+    check_kind(&found)?;
+    Ok(files::identity(&found))
+}
+
+fn is_still(path: &Path, opened: Identity) -> Result<(), Trouble> {
+    const AGAIN: &str =
+        "nothing was written; end what uses it, put the right file there, and start again";
+    let name = path.display();
+    let found = match path.symlink_metadata() {
+        Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_file(path).map_err(|error| unusable(path, "cannot be made").because(error))
+            let why = format!("was open when {name} was removed or renamed: {AGAIN}");
+            return Err(Trouble::new(why));
         }
-        Err(error) => Err(unusable(path, "cannot be looked at").because(error)),
-        Ok(found) if found.is_symlink() => {
-            Err(unusable(path, "is a symbolic link, which is not followed"))
+        Err(error) => {
+            return Err(Trouble::new(format!("cannot be looked at as {name}")).because(error));
         }
-        Ok(found) => check_rights(path, &found),
+    };
+    if files::identity(&found) != opened {
+        let why = format!("was open when {name} was replaced: {AGAIN}");
+        return Err(Trouble::new(why));
+    }
+    check_names(&found, path)
+}
+
+fn check_file(found: &Metadata, path: &Path) -> Result<(), Trouble> {
+    check_kind(found)?;
+    if files::rights_of_others(found) != 0 {
+        let why = format!(
+            "can be read or written by others; chmod 600 {}",
+            path.display()
+        );
+        return Err(Trouble::new(why));
+    }
+    check_names(found, path)
+}
+
+fn check_kind(found: &Metadata) -> Result<(), Trouble> {
+    if found.is_symlink() {
+        return Err(Trouble::new("is a symbolic link, which is not followed"));
+    }
+    if !found.is_file() {
+        return Err(Trouble::new("is not a file"));
+    }
+    Ok(())
+}
+
+/// Under another name SQLite would keep another log of it.
+fn check_names(found: &Metadata, path: &Path) -> Result<(), Trouble> {
+    match files::names(found) {
+        1 => Ok(()),
+        names => Err(Trouble::new(format!(
+            "cannot be kept: {} has {names} names (hard links); remove the others",
+            path.display()
+        ))),
     }
 }
 
 /// The folder that a file is in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
+fn folder_of(path: &Path) -> PathBuf {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new(".")).to_owned()
-}
-
-pub(crate) fn unusable(path: &Path, why: &str) -> Error {
-    Error::new(
-        ErrorKind::Storage,
-        format!("the ledger {} {why}", path.display()),
-    )
-}
-
-#[cfg(unix)]
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-#[cfg(unix)]
-fn make_file(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.sync_all()?;
-    fs::File::open(folder_of(path))?.sync_all()
-}
-
-#[cfg(unix)]
-fn check_rights(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if found.permissions().mode() & 0o077 != 0 {
-        let why = format!("can be read by others; chmod 600 {}", path.display());
-        return Err(unusable(path, &why));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-#[cfg(not(unix))]
-fn make_file(path: &Path) -> io::Result<()> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map(drop)
-}
-
-#[cfg(not(unix))]
-fn check_rights(_: &Path, _: &fs::Metadata) -> Result<(), Error> {
-    Ok(())
 }

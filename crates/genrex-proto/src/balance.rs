@@ -1,27 +1,63 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
+use crate::generate::to_json;
 use crate::lenient::{optional, whole};
-use crate::{Error, Timestamp};
+use crate::redact::debug_json;
+use crate::{Charge, Error, Operation, Timestamp};
 
 /// The body of `getBalance`: `{}` exactly. Free, reads only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(from = "Empty", into = "Empty")]
 pub struct BalanceRequest;
 
 impl BalanceRequest {
     /// The bytes to sign and to send.
     #[must_use]
-    pub fn to_json(self) -> Vec<u8> {
-        b"{}".to_vec()
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
+impl Operation for BalanceRequest {
+    const NAME: &'static str = "getBalance";
+    const PATH: &'static str = "/v1/text2music/getBalance";
+    const CHARGE: Charge = Charge::Free;
+    type Answer = Balance;
+
+    fn to_json(&self) -> Vec<u8> {
+        Self::to_json(self)
+    }
+
+    fn read(answer: &[u8]) -> Result<Balance, Error> {
+        Balance::from_json(answer)
+    }
+}
+
+/// An object without fields, which is what a unit struct is not in JSON.
+#[derive(Serialize, Deserialize)]
+struct Empty {}
+
+impl From<Empty> for BalanceRequest {
+    fn from(_: Empty) -> Self {
+        Self
+    }
+}
+
+impl From<BalanceRequest> for Empty {
+    fn from(_: BalanceRequest) -> Self {
+        Self {}
     }
 }
 
 /// The account's credits.
 ///
 /// Reads the names of both sources, mixed too; where an answer has both for one number, the
-/// reference's counts. Serialises to the reference's names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// reference's counts. Serialises to the reference's names. `Debug` shows the JSON.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Wire")]
 #[non_exhaustive]
 pub struct Balance {
@@ -48,7 +84,7 @@ pub struct Balance {
 }
 
 impl Balance {
-    /// An account of this quota and use, and nothing else: for whoever plays the service.
+    /// An account of this quota and use, and nothing else: for tests, and for whoever plays the service.
     #[must_use]
     pub fn new(total_credit_quota: u64, credits_used: u64) -> Self {
         Self {
@@ -72,10 +108,22 @@ impl Balance {
         decode(json)
     }
 
+    /// How many credits were used since an earlier balance; 0 if some were given back meanwhile.
+    #[must_use]
+    pub const fn used_since(&self, earlier: &Self) -> u64 {
+        self.credits_used.saturating_sub(earlier.credits_used)
+    }
+
     /// Credits that can still be spent; 0 when more is spent than was given.
     #[must_use]
     pub const fn credits_left(&self) -> u64 {
         self.total_credit_quota.saturating_sub(self.credits_used)
+    }
+}
+
+impl fmt::Debug for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_json("Balance", self, f)
     }
 }
 

@@ -1,17 +1,18 @@
-use std::error::Error as StdError;
-
 use serde::de::DeserializeOwned;
 
-use crate::Excerpt;
+use crate::{Excerpt, redact_urls};
 
 /// Why a value was refused or an answer could not be read.
+///
+/// [`source`](std::error::Error::source) is what the JSON reader said of an answer. Nothing of it shows
+/// the secrets of a presigned link, whatever the answer holds.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}{}", Where(self))]
 pub struct Error {
     kind: ErrorKind,
     path: Option<String>,
     excerpt: Option<Excerpt>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Cause>,
 }
 
 impl Error {
@@ -36,7 +37,7 @@ impl Error {
         self.path.as_deref()
     }
 
-    /// For an answer: how it began, bounded and escaped.
+    /// For an answer: how it began, bounded, escaped and without the secrets of links.
     #[must_use]
     pub const fn excerpt(&self) -> Option<&Excerpt> {
         self.excerpt.as_ref()
@@ -59,7 +60,7 @@ impl core::fmt::Display for Where<'_> {
 }
 
 /// The kinds of [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A prompt of no characters.
@@ -77,6 +78,9 @@ pub enum ErrorKind {
         /// What was given.
         given: u32,
     },
+    /// A text that is no duration.
+    #[error("this is not a duration: give 5 to 60 whole seconds, as in `10`")]
+    InvalidSeconds,
     /// A text that is no query id.
     #[error(
         "this is not a query id: it takes 1 to 128 letters, digits, `_`, `-` and `.`, \
@@ -93,23 +97,24 @@ pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        unreadable(
-            json,
-            Some(path).filter(|path| path != "."),
-            error.into_inner(),
-        )
+        unreadable(json, Some(path).filter(|path| path != "."), error.inner())
     })?;
     deserializer
         .end()
-        .map_err(|error| unreadable(json, None, error))?;
+        .map_err(|error| unreadable(json, None, &error))?;
     Ok(value)
 }
 
-fn unreadable(json: &[u8], path: Option<String>, source: serde_json::Error) -> Error {
+/// What the JSON reader says, which repeats parts of the answer: so it is treated as the answer is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(Excerpt);
+
+fn unreadable(json: &[u8], path: Option<String>, source: &serde_json::Error) -> Error {
     Error {
         kind: ErrorKind::UnreadableAnswer,
-        path,
+        path: path.map(|path| redact_urls(&path)),
         excerpt: Some(Excerpt::new(json)),
-        source: Some(Box::new(source)),
+        source: Some(Cause(Excerpt::new(source.to_string().as_bytes()))),
     }
 }

@@ -3,14 +3,16 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::lenient::optional;
-use crate::{Escaped, Excerpt};
+use crate::redact::redact_start;
+use crate::{Escaped, Excerpt, redact_urls};
 
 /// What the body of a refusal says, whatever its shape.
 ///
 /// GenreX does not document its error bodies. The service looks like a NestJS application, which
 /// answers `{"statusCode":400,"message":"…" or ["…"],"error":"Bad Request"}`; a gateway before it answers
-/// plain text, HTML, or nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// plain text, HTML, or nothing. URLs in it are kept without their secrets: see
+/// [`redact_urls`](crate::redact_urls).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ErrorBody {
     /// What it says, one entry a message; empty where it says nothing.
@@ -28,12 +30,14 @@ impl ErrorBody {
         let excerpt = Excerpt::new(body);
         if let Some((messages, error)) = Nest::read(body) {
             return Self {
-                messages,
-                error,
+                messages: messages.iter().map(|text| redact_urls(text)).collect(),
+                error: error.map(|error| redact_urls(&error)),
                 excerpt,
             };
         }
+        let is_cut = body.len() > Excerpt::LIMIT;
         let text = String::from_utf8_lossy(&body[..body.len().min(Excerpt::LIMIT)]);
+        let text = redact_start(&text, is_cut);
         let text = match title_of(&text) {
             Some(title) => title,
             None => text.trim(),

@@ -1,5 +1,7 @@
 use std::fmt::{self, Write as _};
 
+use crate::redact::redact_start;
+
 /// Shows text that came from elsewhere so that it cannot act on a terminal or mislead a reader.
 ///
 /// C0 and C1 controls, DEL, bidirectional controls, zero-width and other invisible characters, and the
@@ -37,8 +39,9 @@ impl Escaped<'_> {
     }
 }
 
-/// The start of a body, escaped and bounded, to be kept in an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The start of a body, bounded, escaped, and without the secrets of the URLs in it (see
+/// [`redact_urls`](crate::redact_urls)), to be kept in an error.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Excerpt {
     text: String,
     /// How many bytes the excerpt leaves out.
@@ -56,20 +59,28 @@ impl Excerpt {
     #[must_use]
     pub fn new(body: &[u8]) -> Self {
         let kept = &body[..body.len().min(Self::LIMIT)];
+        let omitted = body.len() - kept.len();
         Self {
-            text: Escaped(&String::from_utf8_lossy(kept)).to_string(),
-            omitted: body.len() - kept.len(),
+            text: Escaped(&redact_start(&String::from_utf8_lossy(kept), omitted > 0)).to_string(),
+            omitted,
         }
     }
 
-    /// The escaped text: at most what 4 KiB escape to.
+    /// The escaped text: at most what 4 KiB escape to, its URLs redacted.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
+impl AsRef<str> for Excerpt {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for Excerpt {
+    /// The first 240 characters, with `…` where there are more; `(nothing)` for an empty body.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.text.is_empty() {
             return f.write_str("(nothing)");

@@ -23,33 +23,46 @@
 //!
 //! Requests cannot be built wrong: [`Prompt`], [`Seconds`] and [`QueryId`] check what they hold.
 //! Answers are read liberally: unknown fields are kept, an unknown [`Status`] is a value, and only what
-//! a client cannot do without is required. Text that a server wrote is shown through [`Escaped`].
+//! a client cannot do without is required. Text that a server wrote is shown through [`Escaped`], and
+//! a presigned link without its secrets: see [`redact_urls`] and [`Generation::with_links`].
+//!
+//! Each request is an [`Operation`]: it knows its path, whether a call costs credits, and how its
+//! answer is read. A new call of the API is one file: its request, with that trait, and its answer.
 //!
 //! Invariant: this crate knows no policy and no signature, and opens nothing.
 
 mod balance;
-mod endpoint;
 mod error;
 mod error_body;
 mod escape;
 mod generate;
 mod generation;
 mod lenient;
+mod operation;
 mod query_id;
+mod redact;
 mod retrieve;
 mod status;
 mod timestamp;
 mod waveform;
+mod with_links;
 
 pub use balance::{Balance, BalanceRequest};
-pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
 pub use error_body::ErrorBody;
 pub use escape::{Escaped, Excerpt};
 pub use generate::{GenerateRequest, Prompt, Seconds};
 pub use generation::{Asset, AssetContent, AssetMetadata, AssetResponse, Content, Generation};
+pub use operation::{Charge, Operation};
 pub use query_id::QueryId;
+pub use redact::redact_urls;
 pub use retrieve::RetrieveRequest;
 pub use status::Status;
 pub use timestamp::Timestamp;
 pub use waveform::Waveform;
+pub use with_links::WithLinks;
+
+/// Runs the README's examples as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

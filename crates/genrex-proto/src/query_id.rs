@@ -40,7 +40,8 @@ impl QueryId {
 
     /// Finds a whole `"id":"QRY_…"` in an answer that is cut short or otherwise no JSON.
     ///
-    /// A string inside JSON cannot imitate it: its quotes are escaped. Only the documented prefix is
+    /// An id counts only if it stands there whole, its closing quote too. A string inside JSON cannot
+    /// imitate it: its quotes are escaped. Only the documented prefix is
     /// looked for, since other objects in an answer have an `id` too.
     ///
     /// ```
@@ -53,8 +54,11 @@ impl QueryId {
     pub fn salvage(answer: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(answer);
         text.match_indices("\"id\"").find_map(|(at, name)| {
-            let value = text[at + name.len()..].trim_start().strip_prefix(':')?;
-            let (id, _) = value.trim_start().strip_prefix('"')?.split_once('"')?;
+            // A longer name that ends in an escaped quote and `id`.
+            let is_whole = !text[..at].ends_with('\\');
+            let value = is_whole.then(|| &text[at + name.len()..])?.trim_start();
+            let value = value.strip_prefix(':')?.trim_start();
+            let (id, _) = value.strip_prefix('"')?.split_once('"')?;
             id.starts_with("QRY_").then(|| Self::new(id).ok())?
         })
     }
@@ -68,9 +72,37 @@ impl FromStr for QueryId {
     }
 }
 
+impl TryFrom<&str> for QueryId {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for QueryId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl From<QueryId> for String {
+    fn from(id: QueryId) -> Self {
+        id.0
+    }
+}
+
+impl AsRef<str> for QueryId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for QueryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 

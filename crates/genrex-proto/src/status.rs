@@ -1,4 +1,6 @@
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,6 +33,7 @@ impl Status {
 }
 
 impl Default for Status {
+    /// The status of an answer that has none.
     fn default() -> Self {
         Self::Other(String::new())
     }
@@ -44,6 +47,26 @@ impl From<String> for Status {
             "Failed" => Self::Failed,
             _ => Self::Other(name),
         }
+    }
+}
+
+impl From<&str> for Status {
+    fn from(name: &str) -> Self {
+        Self::from(name.to_owned())
+    }
+}
+
+impl FromStr for Status {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(name))
+    }
+}
+
+impl AsRef<str> for Status {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The loudness of a piece over its whole length: values from 0 to 127, documented as 1000 of them.
 ///
 /// Any number of values is accepted, and a value outside the range counts as the nearer end of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct Waveform(Vec<u8>);
 
@@ -62,6 +62,18 @@ impl Waveform {
             .into_iter()
             .map(|value| GLYPHS[usize::from(value) * GLYPHS.len() / (usize::from(Self::MAX) + 1)])
             .collect()
+    }
+}
+
+impl FromIterator<u8> for Waveform {
+    fn from_iter<I: IntoIterator<Item = u8>>(values: I) -> Self {
+        Self::new(values)
+    }
+}
+
+impl AsRef<[u8]> for Waveform {
+    fn as_ref(&self) -> &[u8] {
+        self.values()
     }
 }
 

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use genrex_proto::{
-    Balance, Endpoint, ErrorBody, ErrorKind, Escaped, Excerpt, GenerateRequest, Generation, Prompt,
-    QueryId, RetrieveRequest, Seconds, Status,
+    Balance, BalanceRequest, Charge, ErrorBody, ErrorKind, Escaped, Excerpt, GenerateRequest,
+    Generation, Operation, Prompt, QueryId, RetrieveRequest, Seconds, Status,
 };
 
 const URL: &str = "https://octaimusic.s3.amazonaws.com/audio/1717326321.3117287_32k.wav";
@@ -231,19 +231,51 @@ fn inputs_that_every_reading_refuses_are_refused() {
     QueryId::new("x".repeat(129)).unwrap_err();
 }
 
+/// Reads through the trait: both the operation's place and its answer.
+fn operation<O: Operation>(
+    request: &O,
+    answer: &str,
+) -> (&'static str, &'static str, Charge, String, O::Answer) {
+    let body = String::from_utf8(request.to_json()).unwrap();
+    let answer = O::read(answer.as_bytes()).unwrap();
+    (O::NAME, O::PATH, O::CHARGE, body, answer)
+}
+
 #[test]
-fn the_endpoints_are_as_documented() {
-    let table: Vec<_> = Endpoint::ALL
-        .into_iter()
-        .map(|endpoint| (endpoint.path(), endpoint.is_repeatable()))
-        .collect();
+fn the_operations_are_as_documented() {
+    let id = QueryId::new("QRY_1").unwrap();
+    let job = r#"{"id":"QRY_1","status":"Failed"}"#;
+    let expected = Generation::new(id.clone(), Status::Failed);
+    let generate = GenerateRequest::new(Prompt::new("é").unwrap(), Seconds::MIN);
     assert_eq!(
-        table,
-        [
-            ("/v1/text2music/generateMusic", false),
-            ("/v1/text2music/retrieve", true),
-            ("/v1/text2music/getBalance", true),
-        ]
+        operation(&generate, job),
+        (
+            "generateMusic",
+            "/v1/text2music/generateMusic",
+            Charge::Paid,
+            r#"{"duration":5,"text":"é"}"#.to_owned(),
+            expected.clone()
+        )
+    );
+    assert_eq!(
+        operation(&RetrieveRequest::new(id), job),
+        (
+            "retrieve",
+            "/v1/text2music/retrieve",
+            Charge::Free,
+            r#"{"queryId":"QRY_1"}"#.to_owned(),
+            expected
+        )
+    );
+    assert_eq!(
+        operation(&BalanceRequest, r#"{"creditQuota":3,"usedCredit":1}"#),
+        (
+            "getBalance",
+            "/v1/text2music/getBalance",
+            Charge::Free,
+            "{}".to_owned(),
+            Balance::new(3, 1)
+        )
     );
 }
 

@@ -36,3 +36,8 @@ mod synth;
 pub use options::{Charge, Dialect, Options};
 pub use server::{Sandbox, StartError};
 pub use service::Service;
+
+/// Runs the README's examples as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

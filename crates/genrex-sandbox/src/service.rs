@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use genrex_proto::Endpoint;
+use genrex_proto::{BalanceRequest, GenerateRequest, Operation, RetrieveRequest};
 use genrex_sign::{ApiKey, ApiSecret, KEY_HEADER, SIGNATURE_HEADER, UnixMillis, Verifier};
 use http::header::{ALLOW, DATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -33,6 +33,9 @@ pub struct Service {
     /// The pieces asked for last; any other is made again when it is.
     rendered: VecDeque<(String, Audio)>,
 }
+
+/// Answers one operation: its body, and the time.
+type Handler = fn(&mut Service, &Value, UnixMillis) -> Response<Bytes>;
 
 impl Service {
     /// A service that begins at `now`, whose links point to `storage_origin`.
@@ -98,13 +101,16 @@ impl Service {
 
     fn route(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
         let path = request.uri().path();
-        let called = Endpoint::ALL
-            .into_iter()
-            .find(|endpoint| endpoint.path() == path);
-        let (Some(endpoint), &Method::POST) = (called, request.method()) else {
+        let handler: Option<Handler> = match path {
+            GenerateRequest::PATH => Some(Self::generate),
+            RetrieveRequest::PATH => Some(Self::retrieve),
+            BalanceRequest::PATH => Some(Self::balance),
+            _ => None,
+        };
+        let (Some(handle), &Method::POST) = (handler, request.method()) else {
             let message = format!("Cannot {} {path}", request.method());
             let mut refused = refusal(StatusCode::NOT_FOUND, message);
-            if called.is_some() {
+            if handler.is_some() {
                 refused
                     .headers_mut()
                     .insert(ALLOW, HeaderValue::from_static("POST"));
@@ -117,22 +123,7 @@ impl Service {
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
             return refusal(StatusCode::BAD_REQUEST, "the body is not JSON");
         };
-        match endpoint {
-            Endpoint::Generate => self.generate(&body, now.get()),
-            Endpoint::Retrieve => self.retrieve(&body, now),
-            Endpoint::Balance => {
-                self.settle_all(now.get());
-                let Options {
-                    max_duration,
-                    dialect,
-                    ..
-                } = self.options;
-                respond(
-                    StatusCode::OK,
-                    &balance(&self.account, max_duration, dialect),
-                )
-            }
-        }
+        handle(self, &body, now)
     }
 
     fn authenticate(&self, request: &Request<Bytes>, now: UnixMillis) -> Result<(), String> {
@@ -152,7 +143,8 @@ impl Service {
             .map_err(|error| error.to_string())
     }
 
-    fn generate(&mut self, body: &Value, now: u64) -> Response<Bytes> {
+    fn generate(&mut self, body: &Value, now: UnixMillis) -> Response<Bytes> {
+        let now = now.get();
         let (text, seconds) = match self.wanted(body) {
             Ok(wanted) => wanted,
             Err(messages) => return refusal(StatusCode::BAD_REQUEST, messages),
@@ -239,6 +231,19 @@ impl Service {
         respond(
             StatusCode::OK,
             &generation(&job, &self.account.user_id, now.get(), ready),
+        )
+    }
+
+    fn balance(&mut self, _body: &Value, now: UnixMillis) -> Response<Bytes> {
+        self.settle_all(now.get());
+        let Options {
+            max_duration,
+            dialect,
+            ..
+        } = self.options;
+        respond(
+            StatusCode::OK,
+            &balance(&self.account, max_duration, dialect),
         )
     }
 

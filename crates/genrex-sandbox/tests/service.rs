@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use genrex_proto::{Balance, Endpoint, ErrorBody, Generation, Status};
+use genrex_proto::{
+    Balance, BalanceRequest, ErrorBody, GenerateRequest, Generation, Operation, RetrieveRequest,
+    Status,
+};
 use genrex_sandbox::{Charge, Dialect, Options, Service};
 use genrex_sign::{ApiSecret, KEY_HEADER, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::{Request, Response, StatusCode};
@@ -22,22 +25,22 @@ fn at(millis: u64) -> UnixMillis {
     UnixMillis::new(START + millis)
 }
 
-fn signed(endpoint: Endpoint, body: impl Into<String>, t: UnixMillis) -> Request<Bytes> {
+fn signed(path: &str, body: impl Into<String>, t: UnixMillis) -> Request<Bytes> {
     let payload = Payload::from(body.into());
     let header = ApiSecret::new("sandbox-secret").unwrap().sign(t, &payload);
-    Request::post(endpoint.path())
+    Request::post(path)
         .header(KEY_HEADER, "sandbox-key")
         .header(SIGNATURE_HEADER, header.to_string())
         .body(payload.to_bytes())
         .unwrap()
 }
 
-fn call(service: &mut Service, endpoint: Endpoint, body: &str, now: UnixMillis) -> Response<Bytes> {
-    service.handle(&signed(endpoint, body, now), now)
+fn call(service: &mut Service, path: &str, body: &str, now: UnixMillis) -> Response<Bytes> {
+    service.handle(&signed(path, body, now), now)
 }
 
 fn submit(service: &mut Service, body: &str, now: UnixMillis) -> Generation {
-    let answer = call(service, Endpoint::Generate, body, now);
+    let answer = call(service, GenerateRequest::PATH, body, now);
     assert_eq!(answer.status(), StatusCode::CREATED, "{:?}", answer.body());
     Generation::from_json(answer.body()).unwrap()
 }
@@ -45,7 +48,7 @@ fn submit(service: &mut Service, body: &str, now: UnixMillis) -> Generation {
 fn retrieve(service: &mut Service, id: &str, now: UnixMillis) -> Generation {
     let answer = call(
         service,
-        Endpoint::Retrieve,
+        RetrieveRequest::PATH,
         &format!(r#"{{"queryId":"{id}"}}"#),
         now,
     );
@@ -53,7 +56,7 @@ fn retrieve(service: &mut Service, id: &str, now: UnixMillis) -> Generation {
 }
 
 fn balance(service: &mut Service, now: UnixMillis) -> Balance {
-    let answer = call(service, Endpoint::Balance, "{}", now);
+    let answer = call(service, BalanceRequest::PATH, "{}", now);
     Balance::from_json(answer.body()).unwrap()
 }
 
@@ -94,7 +97,7 @@ fn a_job_renders_for_its_time_and_is_then_there_in_both_dialects() {
 
         let raw = call(
             &mut service,
-            Endpoint::Retrieve,
+            RetrieveRequest::PATH,
             &format!(r#"{{"queryId":"{}"}}"#, job.id),
             at(61_000),
         );
@@ -113,7 +116,7 @@ fn a_job_renders_for_its_time_and_is_then_there_in_both_dialects() {
 }
 
 fn balance_names(service: &mut Service) -> Vec<String> {
-    let raw = call(service, Endpoint::Balance, "{}", at(0));
+    let raw = call(service, BalanceRequest::PATH, "{}", at(0));
     let raw: Value = serde_json::from_slice(raw.body()).unwrap();
     raw.as_object().unwrap().keys().cloned().collect()
 }
@@ -129,17 +132,17 @@ fn only_an_honest_signature_within_the_window_is_answered() {
         (-300_001, 401),
     ] {
         let t = UnixMillis::new((START + 1_000_000).saturating_add_signed(off));
-        let answer = service.handle(&signed(Endpoint::Balance, "{}", t), at(1_000_000));
+        let answer = service.handle(&signed(BalanceRequest::PATH, "{}", t), at(1_000_000));
         assert_eq!(answer.status(), status, "{off}");
         assert!(answer.headers().contains_key("date"));
     }
-    let mut tampered = signed(Endpoint::Generate, MUSIC, at(0));
+    let mut tampered = signed(GenerateRequest::PATH, MUSIC, at(0));
     *tampered.body_mut() = Bytes::from_static(br#"{"duration":60,"text":"music"}"#);
     assert_eq!(service.handle(&tampered, at(0)).status(), 401);
-    let mut unsigned = signed(Endpoint::Generate, MUSIC, at(0));
+    let mut unsigned = signed(GenerateRequest::PATH, MUSIC, at(0));
     unsigned.headers_mut().remove(SIGNATURE_HEADER);
     assert_eq!(service.handle(&unsigned, at(0)).status(), 401);
-    let mut stranger = signed(Endpoint::Generate, MUSIC, at(0));
+    let mut stranger = signed(GenerateRequest::PATH, MUSIC, at(0));
     stranger
         .headers_mut()
         .insert(KEY_HEADER, "another".parse().unwrap());
@@ -193,23 +196,23 @@ fn what_is_wrong_with_a_request_is_said_and_costs_nothing() {
         ("{", 400, "the body is not JSON"),
         ("", 400, "the body is not JSON"),
     ] {
-        let answer = call(&mut service, Endpoint::Generate, body, at(0));
+        let answer = call(&mut service, GenerateRequest::PATH, body, at(0));
         assert_eq!(answer.status(), status, "{body}");
         assert_eq!(ErrorBody::parse(answer.body()).to_string(), said, "{body}");
     }
     let long = format!(r#"{{"duration":10,"text":"{}"}}"#, "é".repeat(251));
     assert_eq!(
-        call(&mut service, Endpoint::Generate, &long, at(0)).status(),
+        call(&mut service, GenerateRequest::PATH, &long, at(0)).status(),
         400
     );
     let unknown = call(
         &mut service,
-        Endpoint::Retrieve,
+        RetrieveRequest::PATH,
         r#"{"queryId":"QRY_x"}"#,
         at(0),
     );
     assert_eq!(unknown.status(), 404);
-    let mut wrong_method = signed(Endpoint::Balance, "{}", at(0));
+    let mut wrong_method = signed(BalanceRequest::PATH, "{}", at(0));
     *wrong_method.method_mut() = http::Method::GET;
     assert_eq!(service.handle(&wrong_method, at(0)).status(), 404);
     let elsewhere = Request::post("/v2").body(Bytes::new()).unwrap();
@@ -238,7 +241,7 @@ fn credits_are_spent_when_they_are_said_to_be() {
             at(3_000),
         );
         // What is promised cannot be promised again.
-        let broke = call(&mut service, Endpoint::Generate, MUSIC, at(3_001));
+        let broke = call(&mut service, GenerateRequest::PATH, MUSIC, at(3_001));
         assert_eq!(broke.status(), 402);
         assert!(ErrorBody::parse(broke.body()).speaks_of_credit());
         assert_eq!(balance(&mut service, at(9_000)).credits_used, used[2]);

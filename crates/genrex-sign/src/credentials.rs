@@ -1,5 +1,7 @@
 use alloc::string::String;
 use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::str::FromStr;
 
 use hmac::{Hmac, KeyInit as _};
 use sha2::Sha256;
@@ -71,6 +73,43 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+impl Hash for ApiKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl AsRef<str> for ApiKey {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = Error;
+
+    /// As [`ApiKey::new`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for ApiKey {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for ApiKey {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
 /// The API secret, kept only as the keyed state of HMAC-SHA256.
 ///
 /// 1 to 512 visible ASCII characters. The characters themselves are wiped as soon as the state has
@@ -101,8 +140,8 @@ impl ApiSecret {
         self.keyed.clone()
     }
 
-    /// For the published HMAC vectors, whose keys are any bytes.
-    #[cfg(test)]
+    /// For the published HMAC vectors, whose keys are any bytes, and for the conformance suite.
+    #[cfg(any(test, feature = "proptest"))]
     pub(crate) fn from_bytes(key: &[u8]) -> Self {
         Self {
             keyed: keyed_state(key),
@@ -113,6 +152,31 @@ impl ApiSecret {
 impl fmt::Debug for ApiSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiSecret(<redacted>)")
+    }
+}
+
+impl FromStr for ApiSecret {
+    type Err = Error;
+
+    /// As [`ApiSecret::new`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for ApiSecret {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for ApiSecret {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::new(text)
     }
 }
 

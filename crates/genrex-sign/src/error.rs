@@ -3,7 +3,7 @@ use crate::credentials::MAX_LENGTH;
 /// Why a credential, a header or a signature was refused.
 ///
 /// Its text never repeats what was given: a refused secret must not reach a log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{kind}")]
 pub struct Error {
     kind: ErrorKind,
@@ -39,7 +39,7 @@ impl Error {
 }
 
 /// The kinds of [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A key or secret of no characters.
@@ -60,6 +60,12 @@ pub enum ErrorKind {
     /// A header that is not exactly `t=<decimal>,v=<64 lower-case hexadecimal digits>`.
     #[error("the signature header is not `t=<unix ms>,v=<64 lower-case hex digits>`")]
     MalformedHeader,
+    /// A time that is not `0` or a decimal count without sign and leading zeros, of 64 bits at most.
+    #[error("the time is not a decimal count of milliseconds without sign or leading zeros")]
+    MalformedTime,
+    /// A signature that is not exactly 64 lower-case hexadecimal digits.
+    #[error("the signature is not 64 lower-case hex digits")]
+    MalformedSignature,
     /// The MAC is not that of this time and body under this secret.
     #[error("the signature does not match the time and the bytes of the body")]
     Mismatch,

@@ -54,26 +54,18 @@ impl FromStr for SignatureHeader {
     }
 }
 
+impl TryFrom<&str> for SignatureHeader {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
 fn parse(text: &str) -> Option<SignatureHeader> {
     let (time, signature) = text.strip_prefix("t=")?.split_once(",v=")?;
     Some(SignatureHeader::new(
-        parse_time(time)?,
-        parse_signature(signature)?,
+        time.parse().ok()?,
+        signature.parse().ok()?,
     ))
-}
-
-fn parse_time(text: &str) -> Option<UnixMillis> {
-    let canonical =
-        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    // An empty text and one past `u64::MAX` fail to parse.
-    canonical.then(|| text.parse().ok().map(UnixMillis::new))?
-}
-
-fn parse_signature(text: &str) -> Option<Signature> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return None;
-    }
-    let mut bytes = [0; Signature::LENGTH];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(Signature::from_bytes(bytes))
 }

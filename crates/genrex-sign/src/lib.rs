@@ -33,21 +33,21 @@
 //!
 //! # Features
 //!
-//! - `proptest`: the module [`strategy`], which generates signed requests and forgeries of them, so
-//!   that a verifier in any code base can be driven by the cases that this one is driven by.
+//! - `proptest`: the module `conformance`, a suite that any verifier can be driven with, in one call. It
+//!   brings std, to catch panics.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 
+#[cfg(feature = "proptest")]
+pub mod conformance;
 mod credentials;
 mod error;
 mod header;
 mod payload;
 mod signature;
-#[cfg(feature = "proptest")]
-pub mod strategy;
 mod time;
 mod verify;
 
@@ -64,3 +64,8 @@ pub const KEY_HEADER: &str = "gx-key";
 
 /// The name of the header that carries the [`SignatureHeader`], in lower case.
 pub const SIGNATURE_HEADER: &str = "gx-signature";
+
+/// The examples of the README, which run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

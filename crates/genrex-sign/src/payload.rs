@@ -32,6 +32,24 @@ impl Payload {
     }
 }
 
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Payload> for Bytes {
+    fn from(payload: Payload) -> Self {
+        payload.0
+    }
+}
+
 impl From<&'static str> for Payload {
     fn from(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))

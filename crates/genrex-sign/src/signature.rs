@@ -1,13 +1,14 @@
 use core::fmt;
+use core::str::FromStr;
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::payload::prefix;
-use crate::{ApiSecret, Payload, SignatureHeader, UnixMillis};
+use crate::{ApiSecret, Error, ErrorKind, Payload, SignatureHeader, UnixMillis};
 
 /// HMAC-SHA256 over [`signing_input`](crate::signing_input): 32 bytes, shown as 64 lower-case
-/// hexadecimal digits by `Display`.
+/// hexadecimal digits by `Display` and read from exactly those by `FromStr`.
 ///
 /// It is a secret of its own: it does not cover the path, so whoever captures one can use it for any
 /// call that takes the same body. `Debug` is redacted, and there is no `==`: comparing is
@@ -59,6 +60,36 @@ impl fmt::Display for Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(<redacted>)")
+    }
+}
+
+impl FromStr for Signature {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::MalformedSignature`] for anything that `Display` cannot write.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut bytes = [0; Self::LENGTH];
+        let is_lower_case = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) if is_lower_case => Ok(Self(bytes)),
+            _ => Err(Error::new(ErrorKind::MalformedSignature)),
+        }
+    }
+}
+
+impl TryFrom<&str> for Signature {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<[u8; Self::LENGTH]> for Signature {
+    fn from(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(bytes)
     }
 }
 

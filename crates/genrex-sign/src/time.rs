@@ -1,9 +1,13 @@
 use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
+
+use crate::{Error, ErrorKind};
 
 /// Milliseconds since 1970-01-01T00:00:00Z: the `t` of a signature.
 ///
-/// Any `u64`. It is always handed in: this crate has no clock.
+/// Any `u64`. It is always handed in: this crate has no clock. `Display` writes the decimal digits that
+/// are signed, and `FromStr` reads those and no other spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(u64);
 
@@ -30,5 +34,42 @@ impl UnixMillis {
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for UnixMillis {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::MalformedTime`] for anything that `Display` cannot write.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'));
+        // An empty text and one past `u64::MAX` fail to parse.
+        match text.parse() {
+            Ok(millis) if is_canonical => Ok(Self(millis)),
+            _ => Err(Error::new(ErrorKind::MalformedTime)),
+        }
+    }
+}
+
+impl TryFrom<&str> for UnixMillis {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<u64> for UnixMillis {
+    fn from(millis: u64) -> Self {
+        Self(millis)
+    }
+}
+
+impl From<UnixMillis> for u64 {
+    fn from(time: UnixMillis) -> Self {
+        time.0
     }
 }

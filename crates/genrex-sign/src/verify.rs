@@ -6,7 +6,7 @@ use crate::{ApiSecret, Error, ErrorKind, SignatureHeader, UnixMillis};
 ///
 /// It works on bytes as they came. Re-encoding JSON before checking would refuse honest clients, since
 /// Node and Python escape and order differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Verifier {
     tolerance: Duration,
 }
@@ -18,6 +18,12 @@ impl Verifier {
     #[must_use]
     pub const fn new(tolerance: Duration) -> Self {
         Self { tolerance }
+    }
+
+    /// How far a signed time may be from the verifier's own, both ways.
+    #[must_use]
+    pub const fn tolerance(&self) -> Duration {
+        self.tolerance
     }
 
     /// Checks `header` for `body` at the time `now`, and returns the time that was signed.

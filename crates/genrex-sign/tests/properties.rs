@@ -1,63 +1,16 @@
-//! The signature's properties, driven by the strategies that users get.
+//! The header's parser and its formatter are each other's inverse. What the verifier accepts is the
+//! conformance suite's.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
-use genrex_sign::strategy::{Step, forgeries, signed_requests, times};
-use genrex_sign::{
-    ApiSecret, ErrorKind, Payload, Signature, SignatureHeader, UnixMillis, Verifier,
-};
+use genrex_sign::{ApiSecret, Payload, Signature, SignatureHeader, UnixMillis, Verifier};
 use proptest::prelude::*;
-
-const TOLERANCE: Duration = Duration::from_secs(300);
 
 proptest! {
     #[test]
-    fn what_is_signed_verifies(request in signed_requests(), drift in -300_000_i64..=300_000) {
-        let secret = ApiSecret::new(request.secret.as_str()).unwrap();
-        let now = UnixMillis::new(request.t.saturating_add_signed(drift));
-        let t = Verifier::new(TOLERANCE).verify(&secret, &request.header, &request.body, now);
-        prop_assert_eq!(t.map(UnixMillis::get), Ok(request.t));
-    }
-
-    #[test]
-    fn every_forgery_is_refused(forged in forgeries()) {
-        let secret = ApiSecret::new(forged.secret.as_str()).unwrap();
-        let refusal = Verifier::new(TOLERANCE)
-            .verify(&secret, &forged.header, &forged.body, UnixMillis::new(forged.t))
-            .unwrap_err();
-        let expected = match forged.step {
-            Step::SignatureTruncated { .. } => ErrorKind::MalformedHeader,
-            _ => ErrorKind::Mismatch,
-        };
-        prop_assert_eq!(refusal.kind(), expected);
-    }
-
-    #[test]
-    fn the_window_has_two_edges_and_includes_them(
-        request in signed_requests(),
-        tolerance in 0_u64..10_000_000,
-    ) {
-        let secret = ApiSecret::new(request.secret.as_str()).unwrap();
-        let verdict = |now: Option<u64>| now.map(|now| {
-            Verifier::new(Duration::from_millis(tolerance))
-                .verify(&secret, &request.header, &request.body, UnixMillis::new(now))
-                .map_err(|error| error.kind())
-                .map(UnixMillis::get)
-        });
-        let t = request.t;
-        for inside in [t.checked_add(tolerance), t.checked_sub(tolerance)] {
-            prop_assert!(matches!(verdict(inside), None | Some(Ok(_))));
-        }
-        let late = verdict(t.checked_add(tolerance + 1));
-        prop_assert!(matches!(late, None | Some(Err(ErrorKind::Expired))));
-        let early = verdict(t.checked_sub(tolerance + 1));
-        prop_assert!(matches!(early, None | Some(Err(ErrorKind::FromTheFuture))));
-    }
-
-    #[test]
-    fn a_written_header_parses_to_itself(t in times(), mac in any::<[u8; 32]>()) {
+    fn a_written_header_parses_to_itself(t in any::<u64>(), mac in any::<[u8; 32]>()) {
         let written = SignatureHeader::new(UnixMillis::new(t), Signature::from_bytes(mac)).to_string();
         let parsed: SignatureHeader = written.parse().unwrap();
         prop_assert_eq!(parsed.timestamp().get(), t);
@@ -124,15 +77,4 @@ fn the_published_vector_holds_at_every_step() {
     assert_eq!(parsed.timestamp(), t);
     let verified = Verifier::new(Duration::ZERO).verify(&secret, &header, payload.as_bytes(), t);
     assert_eq!(verified, Ok(t));
-}
-
-#[test]
-fn a_signature_is_redacted_in_debug() {
-    let header = ApiSecret::new("s")
-        .unwrap()
-        .sign(UnixMillis::new(1), &Payload::from("{}"));
-    assert_eq!(
-        format!("{header:?}"),
-        "SignatureHeader { timestamp: UnixMillis(1), signature: Signature(<redacted>) }"
-    );
 }

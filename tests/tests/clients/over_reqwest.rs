@@ -1,15 +1,15 @@
 //! The async client, waited for on the runtime that the sandboxes run on.
 
-use genrex_async as door;
+use genrex_async as stack;
 
 fn run<T>(operation: impl Future<Output = T>) -> T {
-    genrex_tests::Door::runtime().block_on(operation)
+    genrex_tests::Stack::runtime().block_on(operation)
 }
 
-fn builder() -> door::ClientBuilder {
+fn builder() -> stack::ClientBuilder {
     // A second installation is refused, and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    door::Client::builder().http(|http| {
+    stack::Client::builder().http(|http| {
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
         let roots = roots.filter_map(|root| reqwest::Certificate::from_der(root).ok());
         http.no_proxy().tls_certs_merge(roots)
@@ -31,7 +31,7 @@ fn a_dropped_future_leaves_nothing_behind() {
     run(async {
         let (seen, mut downloading) = tokio::sync::mpsc::unbounded_channel();
         let client = client.on_progress(move |progress| {
-            if matches!(progress, door::Progress::Downloading { .. }) {
+            if matches!(progress, stack::Progress::Downloading { .. }) {
                 // The receiver is gone when the test is over.
                 let _ = seen.send(());
             }

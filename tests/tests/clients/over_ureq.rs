@@ -1,13 +1,13 @@
 //! The blocking client, on the test's own thread.
 
-use genrex_blocking as door;
+use genrex_blocking as stack;
 
 fn run<T>(result: T) -> T {
     result
 }
 
-fn builder() -> door::ClientBuilder {
-    door::Client::builder().http(|http| http.proxy(None))
+fn builder() -> stack::ClientBuilder {
+    stack::Client::builder().http(|http| http.proxy(None))
 }
 
 #[path = "behaviours.rs"]
@@ -18,12 +18,12 @@ fn another_thread_ends_a_wait_and_the_job_goes_on() {
     let sandbox = behaviours::sandbox(|options| {
         options.render_time = std::time::Duration::from_secs(3600);
     });
-    let canceller = door::Canceller::new();
+    let canceller = stack::Canceller::new();
     let handle = canceller.clone();
     let client = behaviours::client(&sandbox)
         .cancelled_by(&canceller)
         .on_progress(move |progress| {
-            if matches!(progress, door::Progress::Polled { .. }) {
+            if matches!(progress, stack::Progress::Polled { .. }) {
                 let handle = handle.clone();
                 std::thread::spawn(move || handle.cancel());
             }
@@ -31,13 +31,13 @@ fn another_thread_ends_a_wait_and_the_job_goes_on() {
     let error = client
         .generate(&behaviours::request("music", 5))
         .unwrap_err();
-    assert_eq!(error.kind(), door::ErrorKind::Cancelled);
+    assert_eq!(error.kind(), stack::ErrorKind::Cancelled);
     let id = error.query_id().unwrap().clone();
     assert!(error.is_resumable());
     // Nothing more leaves by a client that was cancelled, and another takes the job up.
     let refused = client.submit(&behaviours::request("music", 5));
-    assert!(matches!(refused, door::Submission::NotSent(_)));
+    assert!(matches!(refused, stack::Submission::NotSent(_)));
     assert_eq!(sandbox.accepted(), 1);
     let fresh = behaviours::client(&sandbox).retrieve(&id).unwrap();
-    assert_eq!(fresh.status, door::Status::Processing);
+    assert_eq!(fresh.status, stack::Status::Processing);
 }

@@ -52,8 +52,14 @@ fn exports(source: &str) -> Vec<String> {
         .collect()
 }
 
-const ASYNC: &str = include_str!("../../../crates/genrex-async/src/client.rs");
-const BLOCKING: &str = include_str!("../../../crates/genrex-blocking/src/client.rs");
+const ASYNC: &str = concat!(
+    include_str!("../../../crates/genrex-async/src/client.rs"),
+    include_str!("../../../crates/genrex-async/src/builder.rs")
+);
+const BLOCKING: &str = concat!(
+    include_str!("../../../crates/genrex-blocking/src/client.rs"),
+    include_str!("../../../crates/genrex-blocking/src/builder.rs")
+);
 
 #[test]
 fn the_two_clients_are_the_same_method_for_method() {
@@ -73,6 +79,13 @@ fn the_two_clients_are_the_same_method_for_method() {
         "download",
         "download_over",
         "download_to",
+        "download_into",
+        "bytes",
+        "stream",
+        "purchase",
+        "recover",
+        "reconcile",
+        "resolve",
         "on_progress",
         "with_settings",
         "settings",
@@ -81,7 +94,17 @@ fn the_two_clients_are_the_same_method_for_method() {
         assert!(of_async.contains_key(&format!("Client::{name}")), "{name}");
     }
     for name in [
-        "from_env", "key_pair", "base_url", "pace", "deadline", "retry", "http", "build",
+        "from_env",
+        "key_pair",
+        "base_url",
+        "pace",
+        "deadline",
+        "retry",
+        "http",
+        "transport",
+        "ledger",
+        "limits",
+        "build",
     ] {
         assert!(
             of_async.contains_key(&format!("ClientBuilder::{name}")),

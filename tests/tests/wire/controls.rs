@@ -1,15 +1,15 @@
 //! Each bug that the checks are for, planted once: a check that cannot fail proves nothing.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::{
-    AddressPolicy, Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind,
+    Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind,
 };
 use genrex_sign::SIGNATURE_HEADER;
-use genrex_tests::{Act, Door, FaultServer, Recorder, answer, json};
+use genrex_tests::{Act, FaultServer, Recorder, Stack, answer, json};
 use http::{HeaderValue, Request, Response};
 
 use crate::support::{
@@ -66,9 +66,9 @@ impl<T: Transport> Transport for Planted<T> {
     }
 }
 
-fn planted(door: Door, bug: Bug) -> Recorder<Planted<Box<dyn Transport>>> {
+fn planted(stack: Stack, bug: Bug) -> Recorder<Planted<Arc<dyn Transport>>> {
     Recorder::new(Planted {
-        inner: door.transport(AddressPolicy::Any),
+        inner: stack.transport(),
         bug,
         first_signature: Mutex::new(None),
     })
@@ -76,14 +76,14 @@ fn planted(door: Door, bug: Bug) -> Recorder<Planted<Box<dyn Transport>>> {
 
 #[test]
 fn a_signature_kept_across_polls_is_caught() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         let server = FaultServer::start([
             Act::Write(json(200, ACCEPTED)),
             Act::Write(json(200, ACCEPTED)),
             Act::Write(json(200, r#"{"id":"QRY_1","status":"Failed"}"#)),
         ]);
-        let client = client_over(planted(door, Bug::KeepsSignature), &server.url());
-        door.run(client.wait(&job())).unwrap_err();
+        let client = client_over(planted(stack, Bug::KeepsSignature), &server.url());
+        stack.run(client.wait(&job())).unwrap_err();
         assert_eq!(server.received().len(), 3);
         let caught = check_signatures(&server.received()).unwrap_err();
         assert!(caught.contains(" after t="), "{caught}");
@@ -92,10 +92,10 @@ fn a_signature_kept_across_polls_is_caught() {
 
 #[test]
 fn a_resend_after_a_possible_send_is_caught() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         let server = FaultServer::start([Act::ResetRead, Act::Write(json(201, ACCEPTED))]);
-        let client = client_over(planted(door, Bug::ResendsAfterPossibleSend), &server.url());
-        let _ = door.run(client.submit(&request()));
+        let client = client_over(planted(stack, Bug::ResendsAfterPossibleSend), &server.url());
+        let _ = stack.run(client.submit(&request()));
         assert_eq!(
             check_bought_once(&server.received()),
             Err("2 submits".into())
@@ -105,8 +105,8 @@ fn a_resend_after_a_possible_send_is_caught() {
 
 /// Both HTTP clients with their defaults left on.
 struct Careless {
-    door: Door,
-    inner: Box<dyn Transport>,
+    stack: Stack,
+    inner: Arc<dyn Transport>,
 }
 
 #[async_trait]
@@ -117,8 +117,8 @@ impl Transport for Careless {
         _: SendOptions,
     ) -> Result<Response<Box<dyn Body>>, TransportError> {
         let failed = |_| TransportError::new(TransportErrorKind::Other);
-        let status = match self.door {
-            Door::Async => {
+        let status = match self.stack {
+            Stack::Async => {
                 let http = reqwest::Client::builder().no_proxy().build().unwrap();
                 let request = reqwest::Request::try_from(request).unwrap();
                 let response = http
@@ -127,7 +127,7 @@ impl Transport for Careless {
                     .map_err(|error| failed(error.to_string()))?;
                 response.status()
             }
-            Door::Blocking => {
+            Stack::Blocking => {
                 let config = ureq::Agent::config_builder()
                     .proxy(None)
                     .http_status_as_error(false);
@@ -163,17 +163,17 @@ impl Body for Nothing {
 
 #[test]
 fn the_default_redirect_policy_is_caught() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         let other = FaultServer::start([Act::Write(json(201, ACCEPTED))]);
         let location = format!("{}/v1/text2music/generateMusic", other.url());
         let server = FaultServer::start([Act::Write(answer(302, &[("Location", &location)], ""))]);
         let careless = Careless {
-            door,
-            inner: door.transport(AddressPolicy::Any),
+            stack,
+            inner: stack.transport(),
         };
         let client = client_over(careless, &server.url());
-        let _ = door.run(client.submit(&request()));
-        assert_eq!(other.connections(), 1, "{door:?}");
+        let _ = stack.run(client.submit(&request()));
+        assert_eq!(other.connections(), 1, "{stack:?}");
         let caught = check_no_credentials(&other.received()).unwrap_err();
         assert!(caught.contains("gx-"), "{caught}");
     }

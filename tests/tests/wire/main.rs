@@ -6,4 +6,3 @@ mod controls;
 mod faults;
 mod support;
 mod tls;
-mod tracing_spans;

@@ -1,3 +1,5 @@
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -5,21 +7,43 @@ use bytes::Bytes;
 use genrex_core::proto::{GenerateRequest, Prompt, QueryId, Seconds};
 use genrex_core::testing::keys;
 use genrex_core::{
-    AddressPolicy, BaseUrl, Client, Downloaded, Error, ErrorKind, Job, Pace, Settings, Sink,
-    Submission, Track, Transport,
+    BaseUrl, Client, Downloaded, Error, ErrorKind, Job, Pace, Settings, Sink, Submission, Track,
+    Transport,
 };
 use genrex_sign::{SIGNATURE_HEADER, SignatureHeader, UnixMillis, Verifier};
-use genrex_tests::{Act, Door, FaultServer, Received, Recorder, Trace, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, Trace, json};
 
 pub(crate) const ACCEPTED: &str = r#"{"id":"QRY_1","status":"Processing"}"#;
 
-pub(crate) type TestClient = Client<Recorder<Box<dyn Transport>>>;
-
-pub(crate) fn client(door: Door, url: &str) -> TestClient {
-    client_over(Recorder::new(door.transport(AddressPolicy::Any)), url)
+/// A client, and the record of what it did.
+pub(crate) struct TestClient {
+    client: Client,
+    recorder: Recorder<Arc<dyn Transport>>,
 }
 
-pub(crate) fn client_over<T: Transport>(transport: T, url: &str) -> Client<T> {
+impl TestClient {
+    pub(crate) fn trace(&self) -> Trace {
+        self.recorder.trace()
+    }
+}
+
+impl Deref for TestClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+pub(crate) fn client(stack: Stack, url: &str) -> TestClient {
+    let recorder = Recorder::new(stack.transport());
+    TestClient {
+        client: client_over(recorder.clone(), url),
+        recorder,
+    }
+}
+
+pub(crate) fn client_over(transport: impl Transport + 'static, url: &str) -> Client {
     let mut settings = Settings::default();
     settings.pace = Pace::Fixed(Duration::from_secs(5));
     settings.deadline = Some(Duration::from_secs(120));
@@ -44,23 +68,23 @@ pub(crate) fn outcome(submission: &Submission) -> (&'static str, Option<ErrorKin
     }
 }
 
-/// Runs the same through both doors, against a server of its own each time, and compares the traces.
+/// Runs the same through both transports, against a server of its own each time, and compares the traces.
 pub(crate) fn both<R: PartialEq + std::fmt::Debug>(
     name: &str,
     acts: impl Fn() -> Vec<Act>,
-    run: impl Fn(Door, &TestClient, &FaultServer) -> R,
+    run: impl Fn(Stack, &TestClient, &FaultServer) -> R,
 ) -> (R, Vec<Received>) {
-    let runs = Door::BOTH.map(|door| {
+    let runs = Stack::BOTH.map(|stack| {
         let server = FaultServer::start(acts());
-        let client = client(door, &server.url());
-        let result = run(door, &client, &server);
-        (result, client.transport().trace(), server.received())
+        let client = client(stack, &server.url());
+        let result = run(stack, &client, &server);
+        (result, client.trace(), server.received())
     });
     let [
         (async_result, async_trace, received),
         (result, trace, received_too),
     ] = runs;
-    assert_eq!(result, async_result, "{name}: the two doors disagree");
+    assert_eq!(result, async_result, "{name}: the two transports disagree");
     assert_same_trace(name, &async_trace, &trace);
     assert_eq!(received.len(), received_too.len(), "{name}: servers");
     (result, received)
@@ -170,12 +194,12 @@ impl Sink for Memory {
 
 /// Downloads a track's audio; what was committed must be the file.
 pub(crate) fn fetch(
-    door: Door,
+    stack: Stack,
     client: &TestClient,
     track: &Track,
 ) -> Result<Downloaded, ErrorKind> {
     let mut sink = Memory::default();
-    let result = door.run(client.download(track.audio(), &mut sink));
+    let result = stack.run(client.download(track.audio(), &mut sink));
     assert_eq!(sink.committed, result.is_ok());
     assert!(result.is_err() || sink.bytes == wav());
     result.map_err(|error: Error| error.kind())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use genrex_core::ErrorKind;
-use genrex_tests::{Act, Door, FaultServer, Seen};
+use genrex_tests::{Act, FaultServer, Seen, Stack};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, Stream};
@@ -44,16 +44,16 @@ fn self_signed(connections: usize) -> (u16, thread::JoinHandle<usize>) {
 
 #[test]
 fn a_refused_certificate_is_final_and_nothing_was_sent() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         let (port, server) = self_signed(2);
-        let client = client(door, &format!("https://localhost:{port}"));
-        let submission = door.run(client.submit(&request()));
+        let client = client(stack, &format!("https://localhost:{port}"));
+        let submission = stack.run(client.submit(&request()));
         assert_eq!(
             outcome(&submission),
             ("not sent", Some(ErrorKind::Certificate)),
-            "{door:?}"
+            "{stack:?}"
         );
-        let error = door.run(client.balance()).unwrap_err();
+        let error = stack.run(client.balance()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Certificate);
         assert_eq!(
             server.join().unwrap(),
@@ -61,7 +61,6 @@ fn a_refused_certificate_is_final_and_nothing_was_sent() {
             "bytes of a request reached the server"
         );
         let sent = client
-            .transport()
             .trace()
             .iter()
             .filter(|seen| matches!(seen, Seen::Sent(..)))
@@ -72,27 +71,26 @@ fn a_refused_certificate_is_final_and_nothing_was_sent() {
 
 #[test]
 fn a_connection_cut_before_tls_stood_is_tried_four_times() {
-    for door in Door::BOTH {
+    for stack in Stack::BOTH {
         for act in [
             || Act::Close,
             || Act::ResetUnread,
             || Act::Greet(b"not TLS at all".to_vec()),
         ] {
             let server = FaultServer::start([act(), act(), act(), act(), act()]);
-            let client = client(door, &format!("https://localhost:{}", server.port()));
-            let submission = door.run(client.submit(&request()));
+            let client = client(stack, &format!("https://localhost:{}", server.port()));
+            let submission = stack.run(client.submit(&request()));
             assert_eq!(
                 outcome(&submission),
                 ("not sent", Some(ErrorKind::Unreachable)),
-                "{door:?}"
+                "{stack:?}"
             );
             let sent = client
-                .transport()
                 .trace()
                 .iter()
                 .filter(|seen| matches!(seen, Seen::Sent(..)))
                 .count();
-            assert_eq!(sent, 4, "{door:?}");
+            assert_eq!(sent, 4, "{stack:?}");
         }
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use genrex_ledger::{
-    Account, Event, Filter, Intent, Ledger as _, Limits, LocalId, SqliteLedger, State,
-};
+use genrex_core::block_on;
+use genrex_ledger::{Account, Event, Filter, Intent, Ledger as _, LocalId, State};
+use genrex_ledger_sqlite::SqliteLedger;
 
 use super::{Findings, Setting};
 
@@ -64,7 +64,7 @@ fn record(setting: &Setting) -> anyhow::Result<Vec<Step>> {
     let data = folder.path().join("data");
     std::fs::create_dir(&data)?;
     let ended = Command::new("strace")
-        .args(["-qq", "-xx", "-s", "200000", "-o"])
+        .args(["-f", "-qq", "-xx", "-s", "200000", "-o"])
         .arg(&log)
         .args([
             "-e",
@@ -87,9 +87,11 @@ fn record(setting: &Setting) -> anyhow::Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// A line of strace's log: `pwrite64(5, "\x00…", 32, 0) = 32`.
+/// A line of strace's log: `1234 pwrite64(5, "\x00…", 32, 0) = 32`.
 fn read_line(line: &str, open: &mut BTreeMap<u64, PathBuf>, data: &Path) -> Option<Step> {
-    let (call, rest) = line.split_once('(')?;
+    // Each line begins with its thread's number.
+    let (_, line) = line.split_once(' ')?;
+    let (call, rest) = line.trim_start().split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
     let result: i64 = result.split_whitespace().next()?.parse().ok()?;
     if result < 0 {
@@ -254,7 +256,7 @@ fn lose_power(
         cases: 1,
         ..Findings::default()
     };
-    let ledger = match SqliteLedger::open(&folder.path().join("ledger.db")) {
+    let ledger = match SqliteLedger::open(folder.path().join("ledger.db")) {
         Ok(ledger) => ledger,
         Err(error) if promises.is_empty() => {
             // Nothing had been promised yet, and a half-made file is said to be one.
@@ -268,12 +270,12 @@ fn lose_power(
             return Ok(findings);
         }
     };
-    let entries = ledger.entries(&Filter::default())?;
+    let entries = block_on(ledger.entries(&Filter::default()))?;
     for promise in &promises {
         let (id, state) = promise
             .split_once(' ')
             .context("a promise without a state")?;
-        let promised: State = state.parse().map_err(anyhow::Error::msg)?;
+        let promised: State = state.parse()?;
         let found = entries.iter().find(|entry| entry.id.to_string() == id);
         // A later step may be there too: it was on its way.
         let is_kept = found.is_some_and(|entry| rank(entry.state) >= rank(promised));
@@ -323,24 +325,25 @@ fn make_private(_: &Path) -> std::io::Result<()> {
 /// The process that is recorded: writes jobs down, and says what it was promised when it was.
 pub(crate) fn promise(folder: &Path, jobs: u64) -> anyhow::Result<()> {
     use std::io::Write as _;
-    let mut ledger = SqliteLedger::open(&folder.join("ledger.db"))?;
-    let account = Account::new("http://127.0.0.1:1", "key");
+    let ledger = SqliteLedger::open(folder.join("ledger.db"))?;
+    let account = Account::new("http://127.0.0.1:1", "user");
     let mut stdout = std::io::stdout().lock();
     for job in 0..jobs {
         let intent = Intent::new(
+            u128::from(job),
             account.clone(),
             format!("piece {job} {}", "x".repeat(200)),
             5,
             b"{}",
         );
-        let entry = ledger.intend(&intent, &Limits::default(), job)?;
+        let entry = block_on(ledger.intend(&intent, job))?;
         writeln!(stdout, "{} {}", entry.id, entry.state)?;
         for event in [
             Event::Sent,
             Event::Accepted(format!("QRY_{job}").parse()?),
             Event::Completed,
         ] {
-            let entry = ledger.record(entry.id, &event, job)?;
+            let entry = block_on(ledger.record(entry.id, &event, job))?;
             writeln!(stdout, "{} {}", entry.id, entry.state)?;
         }
     }

@@ -4,7 +4,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use genrex_ledger::{Filter, Ledger as _, SqliteLedger, State};
+use genrex_core::block_on;
+use genrex_ledger::{Filter, Ledger as _, State};
+use genrex_ledger_sqlite::SqliteLedger;
 use genrex_sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -127,9 +129,9 @@ impl Scene {
     fn check(&self) -> anyhow::Result<Findings> {
         let mut findings = Findings::default();
         let jobs = self.sandbox()?.jobs();
-        let mut ledger = SqliteLedger::open(&self.ledger())?;
-        ledger.recover(1)?;
-        let entries = ledger.entries(&Filter::default())?;
+        let ledger = SqliteLedger::open(self.ledger())?;
+        block_on(ledger.recover(1))?;
+        let entries = block_on(ledger.entries(&Filter::default()))?;
         let known = |id: &str| {
             entries.iter().find(|entry| {
                 entry

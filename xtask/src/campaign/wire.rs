@@ -6,14 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::{
-    AddressPolicy, BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission,
-    Transport, TransportError,
+    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Submission, Transport,
+    TransportError,
 };
 use genrex_proto::{GenerateRequest, Prompt, Seconds};
 use genrex_sign::{ApiKey, ApiSecret, KeyPair};
-use genrex_tests::{Act, Door, FaultServer, Received, Recorder, answer, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, answer, json};
 
 use super::{Findings, Setting};
+
+/// One transport for all submits of a kind: what is expensive is to build it.
+type Shared = Arc<dyn Transport>;
 
 /// How often each submit was charged, by the server that knows.
 type Charges = Arc<Mutex<u32>>;
@@ -24,10 +27,10 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
     let mut random = fastrand::Rng::with_seed(setting.seed);
     let mut findings = Findings::default();
     let mut outcomes = [0_u64; 4];
-    let transports = Door::BOTH.map(|door| Shared(Arc::from(door.transport(AddressPolicy::Any))));
+    let transports = Stack::BOTH.map(Stack::transport);
     for submit in 0..submits {
         let which = usize::try_from(submit % 2)?;
-        let wire = (Door::BOTH[which], transports[which].clone());
+        let wire = (Stack::BOTH[which], Arc::clone(&transports[which]));
         one(
             wire,
             setting.control,
@@ -46,7 +49,7 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
 }
 
 fn one(
-    (door, inner): (Door, Shared),
+    (stack, inner): (Stack, Shared),
     planted: bool,
     random: &mut fastrand::Rng,
     findings: &mut Findings,
@@ -74,7 +77,7 @@ fn one(
         random.u64(..),
     )?;
     let request = GenerateRequest::new(Prompt::new("music")?, Seconds::MIN);
-    let submission = door.run(client.submit(&request));
+    let submission = stack.run(client.submit(&request));
     let charged = *charges.lock().unwrap_or_else(PoisonError::into_inner);
     findings.cases += 1;
     findings.doubled += u64::from(charged.saturating_sub(1));
@@ -107,9 +110,9 @@ fn fate(random: &mut fastrand::Rng, charges: &Charges) -> Act {
     let charges = Arc::clone(charges);
     let charging = random.bool();
     let cut = random.usize(..ACCEPTED.len());
-    let refusals = [400, 401, 402, 403, 404, 422, 302];
+    let refusals = [400, 401, 402, 403, 404, 422];
     let refusal = refusals[random.usize(..refusals.len())];
-    let troubles = [408, 409, 500, 502, 503, 504];
+    let troubles = [303, 408, 409, 500, 502, 503, 504];
     let trouble = troubles[random.usize(..troubles.len())];
     // A poll, which confirms a salvaged id, is answered as by a service that works.
     let make = move |charge: bool, bytes: Vec<u8>| {
@@ -160,29 +163,6 @@ impl<T: Transport> Transport for Resending<T> {
             Err(_) => self.0.send(request, options).await,
             response => response,
         }
-    }
-
-    async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
-        self.0.sleep(duration).await
-    }
-
-    fn now(&self) -> Now {
-        self.0.now()
-    }
-}
-
-/// One transport for all submits of a door: what is expensive is to build it.
-#[derive(Clone)]
-struct Shared(Arc<dyn Transport>);
-
-#[async_trait]
-impl Transport for Shared {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-        options: SendOptions,
-    ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        self.0.send(request, options).await
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {

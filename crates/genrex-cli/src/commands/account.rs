@@ -1,20 +1,15 @@
-use std::time::Duration;
-
 use genrex_async::QueryId;
 use serde_json::json;
 
 use crate::args::Global;
-use crate::connect::Connection;
+use crate::connect::{Connection, Manner};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Display;
 
-/// How long a question is worth.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// `genrex status`: one retrieve.
 pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Result<(), Failure> {
-    let connection = Connection::open(global, PATIENCE, None).await?;
+    let connection = Connection::open(global, Manner::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
     let client = connection
@@ -24,7 +19,7 @@ pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Res
     display.clear();
     let generation = answer?;
     if output.is_json() {
-        return output.document(&generation);
+        return output.document(&generation.with_links());
     }
     output.line(format_args!("{} {}", generation.id, generation.status))?;
     for asset in generation.assets() {
@@ -35,7 +30,7 @@ pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Res
 
 /// `genrex balance`.
 pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), Failure> {
-    let connection = Connection::open(global, PATIENCE, None).await?;
+    let connection = Connection::open(global, Manner::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
     let client = connection

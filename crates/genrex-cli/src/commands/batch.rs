@@ -1,62 +1,60 @@
 //! `genrex batch`: a file of prompts, bought once each, however often it is run.
 
+mod marker;
 mod report;
 mod rows;
 mod runner;
+mod unclear;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use genrex_async::Balance;
+use genrex_ledger::{Filter, Ledger as _, State};
 use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global};
-use crate::books::Books;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::{Runner, Stop};
-use crate::connect::Connection;
+use crate::commands::generate::run_name;
+use crate::connect::{Connection, Manner};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::ledger;
 use crate::output::Output;
 
-/// Checks every row, then brings each home.
+/// Checks every row, then buys, waits for and downloads each.
 pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Result<(), Failure> {
     let source = Source::open(&batch.file)?;
     let checked = source.check()?;
-    let folder = &batch.out_dir;
-    std::fs::create_dir_all(folder).map_err(|error| {
-        Failure::usage(format!(
-            "{} cannot be made; nothing was sent",
-            folder.display()
-        ))
-        .because(&error)
-    })?;
-    let folder = folder
-        .canonicalize()
-        .map_err(|error| Failure::usage("the folder cannot be found").because(&error))?;
-    let connection = Connection::open(global, batch.timeout, batch.poll_interval).await?;
-    let books = connection.books_of_batch(output)?;
+    let folder = folder(&batch.out_dir)?;
+    let manner = Manner {
+        timeout: batch.timeout,
+        poll_interval: batch.poll_interval,
+        keeps: true,
+    };
+    let connection = Connection::open(global, manner).await?;
+    ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
-
+    let id = marker::read_or_make(&folder)?;
     let mut interrupts = Interrupts::watch()?;
-    let runner = Runner::new(
-        connection.client.clone(),
-        books.clone(),
-        &batch,
-        &folder,
-        &balance,
-        checked.rows,
-        *output,
-    );
+    let runner = Runner::new(&connection, &batch, folder, id, checked.rows, *output).await?;
     let runner = Arc::new(runner);
+    if !batch.new {
+        refuse_bought_elsewhere(&source, &runner).await?;
+    }
     if batch.retry_failed {
-        say_what_failed_ones_cost(&source, &books, runner.batch_name(), output)?;
+        say_what_failed_ones_cost(&source, &runner, output).await?;
     }
     let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
-    let report = Report::of(&source, &books, runner.batch_name());
-    let moved = connection.client.balance().await.ok();
-    let moved = moved.map(|after| after.credits_used.saturating_sub(balance.credits_used));
+    if all.is_ok() && runner.stopped().is_none() {
+        unclear::settle(&runner, &source, batch.on_ambiguous, &mut interrupts).await?;
+    }
+    let report = Report::of(&source, &runner).await;
     if let Ok(report) = &report {
+        let moved = credits_moved(&connection, &balance).await;
         report.show(moved, output)?;
     }
     // What a row could not keep comes before all: it may hold an id that stands nowhere else.
@@ -64,30 +62,85 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
     report?.verdict(runner.stopped())
 }
 
-/// Buying again what failed costs again: how much, before it is done.
-fn say_what_failed_ones_cost(
-    source: &Source,
-    books: &Books,
-    batch: &str,
-    output: &Output,
-) -> Result<(), Failure> {
-    let (mut failed, mut credits, mut is_known) = (0_u64, 0_u64, true);
+fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(out_dir).map_err(|error| {
+        let message = format!("{} cannot be made; nothing was sent", out_dir.display());
+        Failure::usage(message).because(&error)
+    })?;
+    out_dir
+        .canonicalize()
+        .map_err(|error| Failure::usage("the folder cannot be found").because(&error))
+}
+
+async fn credits_moved(connection: &Connection, before: &Balance) -> Option<u64> {
+    let after = connection.client.balance().await.ok()?;
+    Some(after.used_since(before))
+}
+
+/// Rows that another folder's batch has bought are not bought again unasked: the folder may have been renamed
+/// without its marker, or be the wrong one.
+async fn refuse_bought_elsewhere(source: &Source, runner: &Runner) -> Result<(), Failure> {
+    let mut elsewhere = None;
+    let mut count = 0_u64;
     for row in source.rows()? {
         let row = row?;
-        let entry = newest(books, batch, &row.name)?;
-        if entry.is_some_and(|entry| entry.state == genrex_ledger::State::Failed) {
-            failed += 1;
-            match books.price(row.duration.get())? {
-                Some(cost) => credits += cost,
-                None => is_known = false,
-            }
+        if runner.newest(&row).await?.is_some() {
+            continue;
+        }
+        let mut filter = Filter::of(runner.account.clone()).states([
+            State::Sent,
+            State::Ambiguous,
+            State::Accepted,
+            State::Completed,
+            State::Downloaded,
+        ]);
+        filter.row_name = Some(row.name.clone());
+        filter.limit = Some(1);
+        let found = runner.ledger.entries(&filter).await?;
+        if let Some(entry) = found.into_iter().next() {
+            count += 1;
+            elsewhere.get_or_insert((row.line, entry));
         }
     }
-    let cost = if is_known {
-        format!("{credits} credits")
-    } else {
-        String::from("credits that are not known yet")
+    let Some((line, entry)) = elsewhere else {
+        return Ok(());
     };
+    let place = entry.path.as_deref().map(Path::new).and_then(Path::parent);
+    let place = place.map_or_else(
+        || String::from("a folder that its jobs do not name"),
+        |folder| folder.display().to_string(),
+    );
+    let message = format!(
+        "{count} rows were bought by another batch, the first of them line {line}: job {}, in {place}; nothing was sent",
+        entry.id
+    );
+    Err(Failure::usage(message).hint(format!(
+        "give that folder by --out-dir to go on with it; --new buys them again for {}",
+        runner.folder.display()
+    )))
+}
+
+/// Buying again what failed costs again: how much, before it is done.
+async fn say_what_failed_ones_cost(
+    source: &Source,
+    runner: &Runner,
+    output: &Output,
+) -> Result<(), Failure> {
+    let prices = runner.ledger.credits(&runner.account).await?;
+    let mut costs = Vec::new();
+    for row in source.rows()? {
+        let row = row?;
+        let entry = runner.newest(&row).await?;
+        if entry.is_some_and(|entry| entry.state == State::Failed) {
+            costs.push(prices.price(row.duration.get()));
+        }
+    }
+    let failed = costs.len();
+    let credits: Option<u64> = costs.into_iter().sum();
+    let cost = credits.map_or_else(
+        || String::from("credits that are not known yet"),
+        |credits| format!("{credits} credits"),
+    );
     output.note(format_args!(
         "buying {failed} failed rows again, for {cost}"
     ));
@@ -114,7 +167,7 @@ async fn drive(
                 None => break,
                 Some(Ok(row)) => {
                     let runner = Arc::clone(runner);
-                    running.spawn(async move { runner.bring_home(row).await });
+                    running.spawn(async move { runner.work(row).await });
                 }
                 Some(Err(failure)) => {
                     runner.stop(Stop::Ledger(failure.message.clone()));
@@ -127,18 +180,17 @@ async fn drive(
             return first_failure.map_or(Ok(()), Err);
         }
         tokio::select! {
-            done = running.join_next() => match done {
-                Some(Ok(Ok(()))) | None => {}
-                Some(Ok(Err(failure))) => {
-                    // What is in flight is brought to its end; nothing more is started.
-                    runner.stop(Stop::Ledger(failure.message.clone()));
-                    keep_worst(&mut first_failure, failure);
-                }
-                Some(Err(panicked)) => {
-                    let failure = Failure::other("a row could not be worked on").because(&panicked);
-                    runner.stop(Stop::Ledger(failure.message.clone()));
-                    keep_worst(&mut first_failure, failure);
-                }
+            done = running.join_next() => {
+                let failure = match done {
+                    Some(Ok(Ok(()))) | None => continue,
+                    Some(Ok(Err(failure))) => failure,
+                    Some(Err(panicked)) => {
+                        Failure::other("a row could not be worked on").because(&panicked)
+                    }
+                };
+                // What is in flight is brought to its end; nothing more is started.
+                runner.stop(Stop::Ledger(failure.message.clone()));
+                keep_worst(&mut first_failure, failure);
             },
             () = interrupts.next() => {
                 if runner.stopped() == Some(Stop::Interrupted) {
@@ -167,19 +219,10 @@ fn keep_worst(kept: &mut Option<Failure>, failure: Failure) {
     }
 }
 
-/// What the books hold of a row.
-pub(crate) fn row_filter(batch: &str, row: &str) -> genrex_ledger::Filter {
-    genrex_ledger::Filter {
-        row: Some((batch.to_owned(), row.to_owned())),
-        ..genrex_ledger::Filter::default()
-    }
-}
-
-/// The newest job of a row, if it has one.
-pub(crate) fn newest(
-    books: &Books,
-    batch: &str,
-    row: &str,
-) -> Result<Option<genrex_ledger::Entry>, Failure> {
-    books.newest(row_filter(batch, row))
+/// A bound on what one run may spend.
+fn bound(credits: Option<u64>) -> Option<genrex_ledger::Run> {
+    credits.map(|credits| genrex_ledger::Run {
+        id: run_name(),
+        credits,
+    })
 }

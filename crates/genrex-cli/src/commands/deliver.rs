@@ -1,15 +1,13 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::{
     Audio, Client, Downloaded, Error, ErrorKind, Existing, Job, QueryId, Track, Waveform,
 };
-use genrex_ledger::Event;
 use serde::Serialize;
 
 use crate::args::Delivery;
-use crate::books::Books;
 use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
@@ -17,16 +15,19 @@ use crate::name;
 use crate::output::Output;
 use crate::progress::Display;
 
-/// Brings an accepted job home: waits for it, downloads it, shows it.
-pub(crate) struct Delivering<'a> {
-    pub(crate) connection: &'a Connection,
-    pub(crate) delivery: &'a Delivery,
-    pub(crate) display: &'a Display,
-    pub(crate) interrupts: &'a mut Interrupts,
-    /// Whether this very run paid for the job.
-    pub(crate) paid: bool,
-    pub(crate) output: &'a Output,
-    pub(crate) books: &'a Books,
+/// What a command that waits for a job does it with.
+pub(crate) struct Errand {
+    pub(crate) connection: Connection,
+    pub(crate) display: Display,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) output: Output,
+}
+
+/// Whether this very run paid for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paid {
+    Now,
+    Before,
 }
 
 /// What `--json` says of a job that is done.
@@ -50,11 +51,14 @@ struct Delivered<'a> {
     waveform: Option<&'a Waveform>,
 }
 
-impl Delivering<'_> {
-    /// Whatever stops it, the failure says how the job is taken up again.
+impl Errand {
+    /// Waits for a job, downloads it and shows it. Whatever stops it, the failure says how the job is taken up
+    /// again.
     pub(crate) async fn wait_and_download(
         &mut self,
         job: &Job,
+        delivery: &Delivery,
+        paid: Paid,
         only_links: bool,
     ) -> Result<(), Failure> {
         let display = self.display.clone();
@@ -62,92 +66,62 @@ impl Delivering<'_> {
             .connection
             .client
             .on_progress(move |progress| display.show(progress));
-        let output = self.output;
-        let delivery = self.delivery;
-        // A ledger that cannot be read must not keep a paid job from coming home.
-        let entry = self.books.entry_of(job).unwrap_or_else(|failure| {
-            output.warning(failure.message);
-            None
-        });
-        let books = self.books;
         let work = async {
             let track = client.wait(job).await?;
-            note(books.record_late(entry, &Event::Completed), output);
             let mut delivered = Vec::new();
             // Standard output takes one piece.
             let wanted = if delivery.to_stdout() { 1 } else { usize::MAX };
             for audio in track.assets().iter().take(wanted) {
-                let path = match only_links {
+                let placed = match only_links {
                     true => None,
-                    false => {
-                        let placed = download(&client, audio, &track, delivery).await?;
-                        note(books.record_late(entry, &arrived(&placed)), output);
-                        Some(placed)
-                    }
+                    false => Some(download(&client, audio, &track, delivery).await?),
                 };
-                delivered.push(path);
+                delivered.push(placed);
             }
             Ok::<_, Error>((track, delivered))
         };
-        let outcome = tokio::select! {
-            outcome = work => outcome,
-            () = self.interrupts.next() => {
-                self.display.clear();
-                return Err(self.interrupted(job.id()));
-            }
+        let stop = self.connection.stop.clone();
+        let output = self.output;
+        let outcome = stop.guard(work, &mut self.interrupts, &output).await;
+        self.display.clear();
+        let resume = self.resume(job.id(), delivery);
+        let outcome = match outcome {
+            Some(Err(error)) if error.kind() != ErrorKind::Cancelled => Err(error),
+            Some(Ok(done)) => Ok(done),
+            Some(Err(_)) | None => return Err(self.interrupted(job.id(), delivery)),
         };
-        self.display.clear();
-        if let Err(error) = &outcome
-            && error.kind() == ErrorKind::GenerationFailed
-        {
-            note(books.record_late(entry, &Event::Failed), output);
-        }
-        let (track, delivered) = outcome.map_err(|error| self.failed(error, job.id()))?;
-        show(&track, delivered, output)
-            .map_err(|failure| failure.resumable(job.id(), self.resume(job.id())))
+        let (track, delivered) =
+            outcome.map_err(|error| failed(error, job.id(), resume.clone(), paid))?;
+        show(&track, delivered, &output).map_err(|failure| failure.resumable(job.id(), resume))
     }
 
-    /// A submit was interrupted while nothing of it was on its way.
-    pub(crate) fn between_tries(&self) -> Failure {
-        self.display.clear();
-        match self.display.job() {
-            Some(id) => self.interrupted(&id),
-            None => {
-                let message = "interrupted; nothing was charged";
-                Failure::new(Code::Interrupted, "interrupted", message)
-            }
-        }
-    }
-
-    pub(crate) fn interrupted(&self, id: &QueryId) -> Failure {
+    pub(crate) fn interrupted(&self, id: &QueryId, delivery: &Delivery) -> Failure {
         Failure::new(
             Code::Interrupted,
             "interrupted",
             "interrupted; the job goes on at the service",
         )
-        .resumable(id, self.resume(id))
+        .resumable(id, self.resume(id, delivery))
     }
 
-    fn failed(&self, error: Error, id: &QueryId) -> Failure {
-        let is_over = matches!(
-            error.kind(),
-            ErrorKind::GenerationFailed | ErrorKind::NotFound
-        );
-        let resume = (!is_over).then(|| self.resume(id)).flatten();
-        let failure = Failure::from(error).resumable(id, resume);
-        if self.paid {
-            failure.after_payment()
-        } else {
-            failure
-        }
-    }
-
-    fn resume(&self, id: &QueryId) -> Option<String> {
+    fn resume(&self, id: &QueryId, delivery: &Delivery) -> Option<String> {
         let command = self.connection.resume(id)?;
-        Some(match &self.delivery.output {
+        Some(match &delivery.output {
             Some(path) => format!("{command} --output {}", quoted(&path.display().to_string())),
             None => command,
         })
+    }
+}
+
+fn failed(error: Error, id: &QueryId, resume: Option<String>, paid: Paid) -> Failure {
+    let is_over = matches!(
+        error.kind(),
+        ErrorKind::GenerationFailed | ErrorKind::NotFound
+    );
+    let failure = Failure::from(error).resumable(id, resume.filter(|_| !is_over));
+    match paid {
+        Paid::Now => failure.after_payment(),
+        Paid::Before => failure,
     }
 }
 
@@ -174,29 +148,6 @@ async fn download(
     };
     let done = client.download_over(audio, &path, existing).await?;
     Ok((Some(path), done))
-}
-
-/// That a job is ready or here is free to find out again, so a ledger that fails then is only said.
-fn note(kept: Result<(), Failure>, output: &Output) {
-    if let Err(failure) = kept {
-        output.warning(format_args!(
-            "{}; the job itself is not harmed",
-            failure.message
-        ));
-    }
-}
-
-/// What the ledger is told of a download.
-pub(crate) fn arrived((path, done): &Placed) -> Event {
-    let path = path
-        .as_deref()
-        .map_or_else(|| PathBuf::from("-"), Path::to_owned);
-    let absolute = std::path::absolute(&path).unwrap_or(path);
-    Event::Downloaded {
-        path: absolute.display().to_string(),
-        bytes: done.bytes,
-        sha256: done.sha256.to_string(),
-    }
 }
 
 fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), Failure> {

@@ -1,34 +1,45 @@
-use std::time::Duration;
+//! `genrex jobs`: the local ledger.
+
+mod show;
 
 use genrex_async::core::proto::Escaped;
-use genrex_ledger::{Entry, Filter, Ledger as _, LocalId, SqliteLedger, State, Verdict};
-use serde_json::{Value, json};
+use genrex_async::{Reconciliation, Resolution};
+use genrex_ledger::{Entry, Filter, Ledger as _, State};
+use serde_json::json;
 
-use crate::args::{Global, Jobs, JobsAction};
-use crate::books::{broken, open_ledger};
+use self::show::{advice, document, whole_document};
+use crate::args::{Global, Jobs, JobsAction, ListJobs, ResolveJob};
 use crate::clock;
-use crate::commands::reconcile::reconcile;
-use crate::connect::Connection;
-use crate::failure::{Code, Failure};
+use crate::connect::{Connection, Manner};
+use crate::failure::Failure;
+use crate::ledger::{find, open_to_read};
 use crate::output::Output;
 
-/// `genrex jobs`: the local ledger.
 pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<(), Failure> {
     if global.sandbox {
         return Err(Failure::usage(
             "a sandbox inside this process leaves nothing in the ledger",
         ));
     }
-    match jobs.action.unwrap_or(JobsAction::List) {
-        JobsAction::List => list(&open_ledger()?, output),
-        JobsAction::Show { id } => show(&find(&open_ledger()?, &id)?, output),
-        JobsAction::Recover => recover(&mut open_ledger()?, output),
-        JobsAction::Reconcile { id } => reconcile_one(&id, global, output).await,
+    match jobs.action {
+        None => list(ListJobs::default(), output).await,
+        Some(JobsAction::List(wanted)) => list(wanted, output).await,
+        Some(JobsAction::Show { id }) => show::show(&find(&open_to_read()?, &id).await?, output),
+        Some(JobsAction::Recover) => recover(global, output).await,
+        Some(JobsAction::Reconcile { id }) => reconcile(&id, global, output).await,
+        Some(JobsAction::Resolve(resolve)) => settle(resolve, global, output).await,
+        Some(JobsAction::Export) => export(output).await,
     }
 }
 
-fn list(ledger: &SqliteLedger, output: &Output) -> Result<(), Failure> {
-    let entries = ledger.entries(&Filter::default()).map_err(broken)?;
+async fn list(wanted: ListJobs, output: &Output) -> Result<(), Failure> {
+    let ledger = open_to_read()?;
+    let mut filter = Filter::default();
+    filter.states = wanted.state;
+    filter.account = wanted.account.map(Into::into);
+    filter.limit = wanted.limit;
+    filter.since = wanted.since;
+    let entries = ledger.entries(&filter).await?;
     if output.is_json() {
         return output.document(&entries.iter().map(document).collect::<Vec<_>>());
     }
@@ -44,100 +55,40 @@ fn list(ledger: &SqliteLedger, output: &Output) -> Result<(), Failure> {
         ))?;
     }
     if entries.is_empty() {
-        output.note(format_args!("no job is in {}", ledger.path().display()));
+        output.note(format_args!(
+            "no such job is in {}",
+            ledger.path().display()
+        ));
     }
     Ok(())
 }
 
-fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
-    if output.is_json() {
-        let mut document = document(entry);
-        document["account"] = entry.account.clone().into();
-        document["bodySha256"] = entry.body_sha256.clone().into();
-        document["expectedCost"] = entry.expected_cost.into();
-        document["creditsUsedBefore"] = entry.balance_before.as_ref().map(|(used, _)| *used).into();
-        document["detail"] = entry.detail.clone().into();
-        document["verdict"] = entry.verdict.map(Verdict::as_str).into();
-        document["bytes"] = entry.bytes.into();
-        document["sha256"] = entry.sha256.clone().into();
-        document["updatedAt"] = clock::iso8601(entry.updated_at).into();
-        return output.document(&document);
-    }
-    let line = |name: &str, value: Option<String>| match value {
-        Some(value) => output.line(format_args!("{name:<10} {}", Escaped(&value))),
-        None => Ok(()),
-    };
-    line("job", Some(entry.id.to_string()))?;
-    line("state", Some(entry.state.to_string()))?;
-    line("id", entry.query_id.as_ref().map(ToString::to_string))?;
-    line("prompt", Some(entry.text.clone()))?;
-    line("duration", Some(format!("{} s", entry.duration)))?;
-    line("account", Some(entry.account.clone()))?;
-    line("intended", Some(clock::iso8601(entry.created_at)))?;
-    line("changed", Some(clock::iso8601(entry.updated_at)))?;
-    line(
-        "cost",
-        entry
-            .expected_cost
-            .map(|cost| format!("{cost} credits expected")),
-    )?;
-    line(
-        "before",
-        entry
-            .balance_before
-            .as_ref()
-            .map(|(used, _)| format!("{used} credits used")),
-    )?;
-    line("known", entry.detail.clone())?;
-    line("verdict", entry.verdict.map(|verdict| verdict.to_string()))?;
-    line("file", entry.path.clone())?;
-    if let Some(advice) = advice(entry) {
-        output.note(advice);
+/// Everything that the ledger holds, a JSON line a job, oldest first.
+async fn export(output: &Output) -> Result<(), Failure> {
+    let ledger = open_to_read()?;
+    let mut filter = Filter::default();
+    filter.oldest_first = true;
+    for entry in ledger.entries(&filter).await? {
+        output.document(&whole_document(&entry))?;
     }
     Ok(())
 }
 
-/// What a user may do about a job.
-fn advice(entry: &Entry) -> Option<String> {
-    let id = entry.id;
-    match (entry.state, entry.verdict) {
-        (State::Accepted | State::Completed, _) => entry
-            .query_id
-            .as_ref()
-            .map(|id| format!("go on with: genrex wait {id}")),
-        (State::Ambiguous, None) => Some(format!(
-            "it may have been charged, and is never sent again on its own; find out by: genrex jobs reconcile {id}"
-        )),
-        (State::Ambiguous, Some(Verdict::Charged)) => Some(String::from(
-            "it was charged and its id is lost: give the service's support the account's user id, the time above and \
-             the prompt; they can name the job, and `genrex wait ID` brings it home",
-        )),
-        (State::Ambiguous, Some(Verdict::NotCharged)) => Some(String::from(
-            "it was not charged: the same can be submitted again",
-        )),
-        (State::Ambiguous, Some(Verdict::Inconclusive)) => Some(String::from(
-            "the balance does not tell; ask the service's support, with the time above, before buying it again",
-        )),
-        (State::Intended | State::Sent, _) => Some(format!(
-            "a genrex is sending it, or was when it ended; genrex jobs recover tells. job {id}"
-        )),
-        (State::NotSent | State::Refused | State::Failed | State::Downloaded, _) => None,
-    }
-}
-
-fn recover(ledger: &mut SqliteLedger, output: &Output) -> Result<(), Failure> {
-    let crashed = ledger.recover(clock::now()).map_err(broken)?;
-    let filter = Filter {
-        states: vec![State::Ambiguous, State::Accepted, State::Completed],
-        ..Filter::default()
-    };
-    let open = ledger.entries(&filter).map_err(broken)?;
+/// Ends what nobody carries on, and says how to go on with what is open. It needs no key: what needs the service is
+/// in the commands that it prints.
+async fn recover(_: &Global, output: &Output) -> Result<(), Failure> {
+    let ledger = crate::ledger::open()?;
+    let ended = ledger.recover(clock::now()).await?;
+    let states = [State::Ambiguous, State::Accepted, State::Completed];
+    let open = ledger.entries(&Filter::default().states(states)).await?;
+    let open: Vec<&Entry> = open.iter().filter(|entry| show::is_open(entry)).collect();
     if output.is_json() {
-        return output.document(&open.iter().map(document).collect::<Vec<_>>());
+        let open: Vec<_> = open.into_iter().map(document).collect();
+        return output.document(&open);
     }
     output.note(format_args!(
         "{} submits ended without an outcome since the last look",
-        crashed.len()
+        ended.len()
     ));
     for entry in open.iter().rev() {
         let what = advice(entry).unwrap_or_default();
@@ -152,66 +103,77 @@ fn recover(ledger: &mut SqliteLedger, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn reconcile_one(id: &str, global: &Global, output: &Output) -> Result<(), Failure> {
-    const PATIENCE: Duration = Duration::from_secs(60);
-    let entry = find(&open_ledger()?, id)?;
-    if entry.state != State::Ambiguous {
-        let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
-        return Err(Failure::usage(message));
-    }
-    let connection = Connection::open(global, PATIENCE, None).await?;
-    let books = connection.books(true, output)?;
-    if books.account.as_str() != entry.account {
-        let message = format!("job {} is on another account: {}", entry.id, entry.account);
-        return Err(
-            Failure::usage(message).hint("choose its profile by --profile, or its --base-url")
-        );
-    }
-    let verdict = reconcile(&connection.client, &books, &entry).await?;
+async fn reconcile(id: &str, global: &Global, output: &Output) -> Result<(), Failure> {
+    let entry = ambiguous(id).await?;
+    let connection = connect(global, &entry).await?;
+    output.detail("looking at the balance");
+    let found = connection.client.reconcile(entry.id).await?;
     if output.is_json() {
-        return output.document(&json!({"localId": entry.id.0, "verdict": verdict.as_str()}));
+        return output.document(&json!({
+            "localId": entry.id.0,
+            "verdict": found.as_str(),
+            "reason": match found {
+                Reconciliation::Inconclusive(doubt) => Some(doubt.as_str()),
+                Reconciliation::Charged | Reconciliation::NotCharged => None,
+            },
+        }));
     }
-    output.line(verdict)?;
-    let entry = find(&open_ledger()?, id)?;
+    output.line(found.as_str())?;
+    output.note(found);
+    let entry = find(&open_to_read()?, id).await?;
     if let Some(advice) = advice(&entry) {
         output.note(advice);
     }
     Ok(())
 }
 
-fn find(ledger: &SqliteLedger, id: &str) -> Result<Entry, Failure> {
-    let by_number = id
-        .parse()
-        .ok()
-        .map(|number| ledger.entry(LocalId(number)).map_err(broken));
-    let found = match by_number {
-        Some(found) => found?,
-        None => {
-            let filter = Filter {
-                query_id: Some(id.to_owned()),
-                ..Filter::default()
-            };
-            ledger.entries(&filter).map_err(broken)?.into_iter().next()
-        }
+async fn settle(resolve: ResolveJob, global: &Global, output: &Output) -> Result<(), Failure> {
+    let entry = ambiguous(&resolve.id).await?;
+    let connection = connect(global, &entry).await?;
+    let resolution = match (resolve.query_id, resolve.charged) {
+        (Some(query_id), _) => Resolution::Accepted(query_id),
+        (None, true) => Resolution::Charged,
+        (None, false) => Resolution::NotCharged,
     };
-    found.ok_or_else(|| {
-        Failure::new(
-            Code::Usage,
-            "invalidInput",
-            format!("the ledger holds no job {:?}", Escaped(id).to_string()),
-        )
-        .hint("genrex jobs list shows what it holds")
-    })
+    let user = std::env::var("USER").unwrap_or_else(|_| String::from("somebody"));
+    let why = match resolve.why {
+        Some(why) => format!("{user}: {why}"),
+        None => user,
+    };
+    let settled = connection.client.resolve_because(entry.id, resolution, why);
+    let settled = settled.await?;
+    if output.is_json() {
+        return output.document(&document(&settled));
+    }
+    output.line(settled.state)?;
+    if let Some(advice) = advice(&settled) {
+        output.note(advice);
+    }
+    Ok(())
 }
 
-fn document(entry: &Entry) -> Value {
-    json!({
-        "localId": entry.id.0,
-        "queryId": entry.query_id,
-        "state": entry.state.as_str(),
-        "text": entry.text,
-        "duration": entry.duration,
-        "createdAt": clock::iso8601(entry.created_at),
-        "path": entry.path,
-    })
+async fn ambiguous(id: &str) -> Result<Entry, Failure> {
+    let entry = find(&open_to_read()?, id).await?;
+    if entry.state == State::Ambiguous {
+        return Ok(entry);
+    }
+    let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
+    Err(Failure::usage(message))
+}
+
+/// A connection to the account that a job is on.
+async fn connect(global: &Global, entry: &Entry) -> Result<Connection, Failure> {
+    let manner = Manner {
+        keeps: true,
+        ..Manner::QUESTION
+    };
+    let connection = Connection::open(global, manner).await?;
+    let account = connection.client.account().await?;
+    // A first look may have told whose jobs these are.
+    let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
+    if account == entry.account {
+        return Ok(connection);
+    }
+    let message = format!("job {} is on another account: {}", entry.id, entry.account);
+    Err(Failure::usage(message).hint("choose its profile by --profile, or its --base-url"))
 }

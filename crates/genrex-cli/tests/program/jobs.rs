@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Sandbox, code, error, json, run, stderr, stdout};
+use crate::support::{Played, Sandbox, answer, code, error, json, run, stderr, stdout};
 
 #[test]
 fn the_main_job_makes_a_file_of_music() {
@@ -269,27 +269,23 @@ fn a_name_that_is_taken_is_found_out_before_anything_is_paid() {
 
 #[test]
 fn an_ambiguous_submit_is_7_and_says_how_to_find_out() {
-    use std::io::Read as _;
     let folder = tempdir().unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = Played::start();
+    let url = service.url.clone();
     let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
         // The whole request is here; the answer is not.
-        let _ = stream.read(&mut [0; 4096]);
-        drop(stream);
-        listener.set_nonblocking(true).unwrap();
-        listener.accept().is_err()
+        drop(service.next());
+        service
     });
     let sandbox = Sandbox::start(folder.path(), &[]);
     let lost = sandbox.run(folder.path(), &["generate", "a", "--base-url", &url]);
     assert_eq!(code(&lost), 7, "{}", stderr(&lost));
+    let said = stderr(&lost);
+    assert!(said.contains("genrex jobs reconcile 1"), "{said}");
     assert!(
-        stderr(&lost).contains("genrex balance") && stderr(&lost).contains("t="),
-        "{}",
-        stderr(&lost)
+        !server.join().unwrap().has_more(),
+        "it was sent a second time"
     );
-    assert!(server.join().unwrap(), "it was sent a second time");
 }
 
 #[test]
@@ -326,19 +322,11 @@ fn a_server_cannot_write_to_the_terminal() {
 
 /// A service played by hand: answers each connection with the next of these, and then is gone.
 fn played(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle<()>) {
-    use std::io::{Read as _, Write as _};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = Played::start();
+    let url = service.url.clone();
     let server = std::thread::spawn(move || {
         for (status, body) in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 4096]);
-            let length = body.len();
-            write!(
-                stream,
-                "HTTP/1.1 {status} S\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-            )
-            .unwrap();
+            answer(&mut service.next(), &format!("{status} S"), body);
         }
     });
     (url, server)

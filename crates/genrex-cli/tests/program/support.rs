@@ -1,4 +1,5 @@
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -103,4 +104,64 @@ impl Drop for Sandbox {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A service played by hand, but for the balance, which it tells by itself.
+pub(crate) struct Played {
+    listener: TcpListener,
+    pub(crate) url: String,
+}
+
+impl Played {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self { listener, url }
+    }
+
+    /// The next request that does not ask for the balance.
+    pub(crate) fn next(&self) -> TcpStream {
+        loop {
+            let (mut stream, _) = self.listener.accept().unwrap();
+            if let Some(stream) = unless_balance(&mut stream).then_some(stream) {
+                return stream;
+            }
+        }
+    }
+
+    /// Whether anything but questions for the balance is still to be accepted.
+    pub(crate) fn has_more(&self) -> bool {
+        self.listener.set_nonblocking(true).unwrap();
+        while let Ok((mut stream, _)) = self.listener.accept() {
+            stream.set_nonblocking(false).unwrap();
+            if unless_balance(&mut stream) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Reads a request, and answers it if it asks for the balance.
+fn unless_balance(stream: &mut TcpStream) -> bool {
+    let mut request = [0; 4096];
+    let length = stream.read(&mut request).unwrap_or(0);
+    if !String::from_utf8_lossy(&request[..length]).contains("getBalance") {
+        return true;
+    }
+    answer(
+        stream,
+        "200 OK",
+        r#"{"creditQuota":100,"usedCredit":0,"userId":"played"}"#,
+    );
+    false
+}
+
+/// Answers with a status and a body.
+pub(crate) fn answer(stream: &mut TcpStream, status: &str, body: &str) {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    // Whoever has gone away need not hear it.
+    let _ = stream.write_all(format!("{head}{body}").as_bytes());
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use genrex_core::testing::{Reply, ScriptedTransport, Sent};
 use genrex_core::{
     Audio, BaseUrl, Client, ErrorKind, Progress, Route, Settings, Sink, TransportErrorKind as Kind,
-    run_ready,
+    block_on,
 };
 
 use crate::support::{client, completed, job, watched};
@@ -97,7 +97,7 @@ impl Sink for Memory {
 
 fn audio(url: &str) -> Audio {
     let teller = ScriptedTransport::new([completed(url)]);
-    run_ready(client(&teller).wait(&job()))
+    block_on(client(&teller).wait(&job()))
         .unwrap()
         .audio()
         .clone()
@@ -108,7 +108,7 @@ const URL: &str = "https://a.example/music/1.wav?X-Amz-Signature=s3cr3t";
 /// Downloads over the script; what came of it, and the sink.
 fn download(wire: &ScriptedTransport) -> (Result<u64, ErrorKind>, Memory) {
     let mut sink = Memory::default();
-    let result = run_ready(client(wire).download(&audio(URL), &mut sink));
+    let result = block_on(client(wire).download(&audio(URL), &mut sink));
     let result = result.map(|done| {
         assert_eq!(done.duration, Some(Duration::from_micros(1_562_000)));
         done.bytes
@@ -125,7 +125,7 @@ fn a_whole_file_is_committed_with_its_hash() {
     use sha2::Digest as _;
     let wire = ScriptedTransport::answering(storage);
     let mut sink = Memory::default();
-    let done = run_ready(client(&wire).download(&audio(URL), &mut sink)).unwrap();
+    let done = block_on(client(&wire).download(&audio(URL), &mut sink)).unwrap();
     assert_eq!(done.bytes, LENGTH as u64);
     assert_eq!(done.sha256.0, <[u8; 32]>::from(sha2::Sha256::digest(wav())));
     assert!(sink.committed && sink.bytes == wav());
@@ -316,14 +316,15 @@ fn redirects_are_followed_five_times_each_checked_and_never_signed() {
 
 #[test]
 fn a_storage_in_trouble_is_asked_eight_times() {
-    for reply in [
-        || Reply::new(503, ""),
-        || Reply::new(429, ""),
-        || Reply::fails(Kind::Connect),
-        || Reply::fails(Kind::Closed),
-    ] {
+    let replies: [(fn() -> Reply, ErrorKind); 4] = [
+        (|| Reply::new(503, ""), ErrorKind::Unreachable),
+        (|| Reply::new(429, ""), ErrorKind::RateLimited),
+        (|| Reply::fails(Kind::Connect), ErrorKind::Unreachable),
+        (|| Reply::fails(Kind::Closed), ErrorKind::Unreachable),
+    ];
+    for (reply, kind) in replies {
         let wire = ScriptedTransport::answering(move |_| reply());
-        assert_eq!(download(&wire).0, Err(ErrorKind::Unreachable));
+        assert_eq!(download(&wire).0, Err(kind));
         assert_eq!(wire.sent().len(), 8);
     }
     for kind in [Kind::Certificate, Kind::ForbiddenAddress] {
@@ -353,7 +354,7 @@ fn a_full_disk_ends_it_with_the_job_kept() {
         room: Some(30_000),
         ..Memory::default()
     };
-    let error = run_ready(client(&wire).download(&audio(URL), &mut sink)).unwrap_err();
+    let error = block_on(client(&wire).download(&audio(URL), &mut sink)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Storage);
     assert!(error.is_resumable() && !sink.committed);
     assert!(
@@ -368,7 +369,7 @@ fn a_full_disk_ends_it_with_the_job_kept() {
 fn progress_says_how_far_it_is() {
     let wire = ScriptedTransport::answering(storage);
     let (client, reports) = watched(&client(&wire));
-    run_ready(client.download(&audio(URL), &mut Memory::default())).unwrap();
+    block_on(client.download(&audio(URL), &mut Memory::default())).unwrap();
     let received: Vec<_> = reports
         .lock()
         .unwrap()
@@ -396,8 +397,8 @@ fn a_loopback_api_may_have_loopback_storage() {
         Settings::default(),
     )
     .unwrap();
-    let track = run_ready(client.wait(&job())).unwrap();
-    run_ready(client.download(track.audio(), &mut Memory::default())).unwrap();
+    let track = block_on(client.wait(&job())).unwrap();
+    block_on(client.download(track.audio(), &mut Memory::default())).unwrap();
 }
 
 #[test]
@@ -442,7 +443,7 @@ fn retries_of_downloads_draw_on_the_clients_budget() {
     let tries: Vec<_> = (0..20)
         .map(|_| {
             let before = wire.sent().len();
-            run_ready(client.download(&audio(URL), &mut Memory::default())).unwrap_err();
+            block_on(client.download(&audio(URL), &mut Memory::default())).unwrap_err();
             wire.sent().len() - before
         })
         .collect();

@@ -4,6 +4,8 @@
 
 mod download;
 mod properties;
+mod purchase;
 mod submit;
 mod support;
 mod wait;
+mod world;

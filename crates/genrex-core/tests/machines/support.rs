@@ -23,7 +23,7 @@ pub(crate) fn ready() -> Reply {
     completed("https://a.example/1.wav")
 }
 
-pub(crate) fn client(wire: &ScriptedTransport) -> Client<ScriptedTransport> {
+pub(crate) fn client(wire: &ScriptedTransport) -> Client {
     Client::seeded(
         wire.clone(),
         BaseUrl::default(),
@@ -61,9 +61,7 @@ pub(crate) fn seconds_sent(wire: &ScriptedTransport) -> Vec<f64> {
 }
 
 /// The client, and all that it reports.
-pub(crate) fn watched(
-    client: &Client<ScriptedTransport>,
-) -> (Client<ScriptedTransport>, Arc<Mutex<Vec<Progress>>>) {
+pub(crate) fn watched(client: &Client) -> (Client, Arc<Mutex<Vec<Progress>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let client = client.on_progress(move |progress| log.lock().unwrap().push(progress.clone()));

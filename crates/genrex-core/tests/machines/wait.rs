@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use genrex_core::proto::Status;
 use genrex_core::testing::{Reply, ScriptedTransport};
-use genrex_core::{ErrorKind, Pace, Progress, TransportErrorKind as Kind, run_ready};
+use genrex_core::{ErrorKind, Pace, Progress, TransportErrorKind as Kind, block_on};
 
 use crate::support::{
     ACCEPTED, FAILED, LINKLESS, PROCESSING, client, is_submit, job, ready, request, seconds_sent,
@@ -26,7 +26,7 @@ fn ready_at(at: Duration) -> ScriptedTransport {
 fn an_hour_at_a_fixed_pace() {
     let wire = ready_at(secs(3600));
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), None));
-    let track = run_ready(client.generate(&request())).unwrap();
+    let track = block_on(client.generate(&request())).unwrap();
     let expected: Vec<f64> = std::iter::once(0.0)
         .chain((1..=720).map(|poll| f64::from(poll) * 5.0))
         .collect();
@@ -37,7 +37,7 @@ fn an_hour_at_a_fixed_pace() {
 #[test]
 fn the_growing_pace_finds_the_references_example_in_15_polls() {
     let wire = ready_at(secs(61));
-    let track = run_ready(client(&wire).generate(&request())).unwrap();
+    let track = block_on(client(&wire).generate(&request())).unwrap();
     let sent: Vec<f64> = seconds_sent(&wire)
         .iter()
         .map(|at| (at * 1000.0).round() / 1000.0)
@@ -55,7 +55,7 @@ fn the_growing_pace_finds_the_references_example_in_15_polls() {
 #[test]
 fn an_earlier_runs_job_is_looked_at_at_once() {
     let wire = ScriptedTransport::new([ready()]);
-    run_ready(client(&wire).wait(&job())).unwrap();
+    block_on(client(&wire).wait(&job())).unwrap();
     assert_eq!(wire.elapsed(), Duration::ZERO);
 }
 
@@ -64,7 +64,7 @@ fn the_deadline_covers_requests_and_sleeps_and_its_error_says_how_far_it_came() 
     // Each poll takes 3 s to answer.
     let wire = ScriptedTransport::answering(|_| Reply::json(200, PROCESSING).after(secs(3)));
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), Some(secs(21))));
-    let error = run_ready(client.wait(&job())).unwrap_err();
+    let error = block_on(client.wait(&job())).unwrap_err();
     // The poll at 24 s would be too late: a last one is sent a second before the end, and given that.
     assert_eq!(seconds_sent(&wire), [0.0, 8.0, 16.0, 20.0]);
     assert_eq!(wire.elapsed(), secs(21));
@@ -88,7 +88,7 @@ fn the_deadline_covers_requests_and_sleeps_and_its_error_says_how_far_it_came() 
 fn a_deadline_shorter_than_the_pace_still_gets_a_last_look() {
     let wire = ready_at(secs(0));
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(60)), Some(secs(10))));
-    run_ready(client.generate(&request())).unwrap();
+    block_on(client.generate(&request())).unwrap();
     assert_eq!(seconds_sent(&wire), [0.0, 9.0]);
 }
 
@@ -97,7 +97,7 @@ fn an_unknown_status_goes_on_and_is_reported_once() {
     let queued = || Reply::json(200, r#"{"id":"QRY_1","status":"Queued"}"#);
     let wire = ScriptedTransport::new([queued(), queued(), ready()]);
     let (client, reports) = watched(&client(&wire));
-    run_ready(client.wait(&job())).unwrap();
+    block_on(client.wait(&job())).unwrap();
     let warnings = reports
         .lock()
         .unwrap()
@@ -123,7 +123,7 @@ fn what_ends_a_wait_and_after_how_many_answers() {
         (404, "", ErrorKind::NotFound, 3),
     ] {
         let wire = ScriptedTransport::answering(move |_| Reply::json(status, body));
-        let error = run_ready(client(&wire).wait(&job())).unwrap_err();
+        let error = block_on(client(&wire).wait(&job())).unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body}");
         assert_eq!(wire.sent().len(), answers, "{status} {body}");
         assert_eq!(error.query_id().unwrap().as_str(), "QRY_1");
@@ -135,7 +135,7 @@ fn a_link_that_leads_inside_is_not_a_track() {
     let wire = ScriptedTransport::answering(|_| {
         crate::support::completed("https://169.254.169.254/latest")
     });
-    let error = run_ready(client(&wire).wait(&job())).unwrap_err();
+    let error = block_on(client(&wire).wait(&job())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
     assert!(error.to_string().contains("private address"), "{error}");
 }
@@ -148,14 +148,14 @@ fn a_job_just_submitted_may_be_unknown_for_30_seconds() {
         false => ready(),
     });
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(4)), None));
-    run_ready(client.generate(&request())).unwrap();
+    block_on(client.generate(&request())).unwrap();
 
     let wire = ScriptedTransport::answering(|sent| match is_submit(sent) {
         true => Reply::json(201, ACCEPTED),
         false => Reply::json(404, ""),
     });
     let client = crate::support::client(&wire).with_settings(settings(Pace::Fixed(secs(10)), None));
-    let error = run_ready(client.generate(&request())).unwrap_err();
+    let error = block_on(client.generate(&request())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(seconds_sent(&wire), [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]);
 }
@@ -169,7 +169,7 @@ fn five_failures_in_a_row_open_the_breaker_and_one_success_closes_it() {
         _ => ready(),
     });
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), None));
-    run_ready(client.wait(&job())).unwrap();
+    block_on(client.wait(&job())).unwrap();
     assert_eq!(
         seconds_sent(&wire),
         [
@@ -187,7 +187,7 @@ fn a_service_that_stays_in_trouble_is_asked_to_the_deadline_without_a_retry_budg
     ] {
         let wire = ScriptedTransport::answering(move |_| reply());
         let client = client(&wire).with_settings(settings(Pace::Fixed(secs(1)), Some(secs(3600))));
-        let error = run_ready(client.wait(&job())).unwrap_err();
+        let error = block_on(client.wait(&job())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Deadline);
         assert!(wire.elapsed() <= secs(3600));
         assert!(wire.sent().len() > 110, "{}", wire.sent().len());
@@ -202,14 +202,14 @@ fn a_poll_waits_as_long_as_asked() {
         Reply::json(429, "").header("retry-after", "44"),
         ready(),
     ]);
-    run_ready(client(&wire).wait(&job())).unwrap();
+    block_on(client(&wire).wait(&job())).unwrap();
     assert_eq!(seconds_sent(&wire), [0.0, 33.0, 77.0]);
 }
 
 #[test]
 fn a_cancelled_wait_keeps_the_id() {
     let wire = ready_at(secs(3600)).cancelled_at(secs(100));
-    let error = run_ready(client(&wire).generate(&request())).unwrap_err();
+    let error = block_on(client(&wire).generate(&request())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert!(error.is_resumable());
     assert_eq!(wire.elapsed(), secs(100));
@@ -219,7 +219,7 @@ fn a_cancelled_wait_keeps_the_id() {
 fn a_deadline_of_a_second_still_gets_a_look() {
     let wire = ready_at(secs(0));
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), Some(secs(1))));
-    run_ready(client.generate(&request())).unwrap();
+    block_on(client.generate(&request())).unwrap();
     assert_eq!(seconds_sent(&wire), [0.0, 0.5]);
 }
 
@@ -228,7 +228,7 @@ fn an_open_breaker_still_allows_a_last_look() {
     let wire = ScriptedTransport::answering(|_| Reply::fails(Kind::Connect));
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(1)), Some(secs(20))));
     assert_eq!(
-        run_ready(client.wait(&job())).unwrap_err().kind(),
+        block_on(client.wait(&job())).unwrap_err().kind(),
         ErrorKind::Deadline
     );
     assert_eq!(seconds_sent(&wire), [0.0, 1.0, 2.0, 3.0, 4.0, 19.0]);
@@ -238,6 +238,6 @@ fn an_open_breaker_still_allows_a_last_look() {
 fn a_pace_of_nothing_is_no_busy_loop() {
     let wire = ready_at(secs(1));
     let client = client(&wire).with_settings(settings(Pace::Fixed(Duration::ZERO), None));
-    run_ready(client.wait(&job())).unwrap();
+    block_on(client.wait(&job())).unwrap();
     assert_eq!(wire.sent().len(), 101);
 }

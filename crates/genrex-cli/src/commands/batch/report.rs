@@ -1,10 +1,8 @@
-use genrex_ledger::{State, Verdict};
+use genrex_ledger::{Reconciliation, State};
 use serde::Serialize;
 
-use crate::books::Books;
-use crate::commands::batch::newest;
 use crate::commands::batch::rows::Source;
-use crate::commands::batch::runner::Stop;
+use crate::commands::batch::runner::{Runner, Stop};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
@@ -33,22 +31,28 @@ struct Ambiguous {
 }
 
 impl Report {
-    pub(crate) fn of(source: &Source, books: &Books, batch: &str) -> Result<Self, Failure> {
+    pub(crate) async fn of(source: &Source, runner: &Runner) -> Result<Self, Failure> {
         let mut report = Self::default();
         for row in source.rows()? {
             report.planned += 1;
-            let entry = newest(books, batch, &row?.name)?;
-            let count = match entry.map(|entry| (entry.state, entry.verdict)) {
+            let entry = runner.newest(&row?).await?;
+            let count = match entry.map(|entry| (entry.state, entry.reconciliation)) {
                 None => &mut report.not_started,
                 Some((State::Downloaded, _)) => &mut report.downloaded,
                 Some((State::Accepted | State::Completed, _)) => &mut report.open,
                 Some((State::Failed, _)) => &mut report.failed,
                 Some((State::Refused, _)) => &mut report.refused,
                 Some((State::NotSent, _)) => &mut report.not_sent,
-                Some((_, Some(Verdict::Charged))) => &mut report.ambiguous.charged,
-                Some((_, Some(Verdict::NotCharged))) => &mut report.ambiguous.not_charged,
+                Some((State::Ambiguous, Some(Reconciliation::Charged))) => {
+                    &mut report.ambiguous.charged
+                }
+                Some((State::Ambiguous, Some(Reconciliation::NotCharged))) => {
+                    &mut report.ambiguous.not_charged
+                }
                 // In flight too: what another process is sending, or what was given up.
-                Some(_) => &mut report.ambiguous.unclear,
+                Some((State::Ambiguous | State::Intended | State::Sent, _)) => {
+                    &mut report.ambiguous.unclear
+                }
             };
             *count += 1;
         }

@@ -18,8 +18,8 @@ pub(crate) struct Row {
     pub(crate) duration: Seconds,
     /// Where in the folder its audio goes, if that is said.
     pub(crate) output: Option<PathBuf>,
-    /// What it is known by in the ledger: a hash of what it says, and which of its like it is. So a row
-    /// keeps its name when others come and go around it.
+    /// What it is known by in the ledger: a hash of its text and duration, and which of its like it is. So a row
+    /// keeps its name when others come and go around it, and when its output is named.
     pub(crate) name: String,
 }
 
@@ -214,11 +214,7 @@ impl Rows {
     fn row(&mut self, line: u64, written: Written) -> Result<Row, String> {
         let output = written.output.filter(|output| !output.is_empty());
         let mut hash = Sha256::new();
-        for part in [
-            written.text.as_str(),
-            &written.duration.to_string(),
-            output.as_deref().unwrap_or(""),
-        ] {
+        for part in [written.text.as_str(), &written.duration.to_string()] {
             hash.update(part);
             hash.update([0]);
         }

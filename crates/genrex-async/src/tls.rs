@@ -1,0 +1,32 @@
+//! Whether TLS can work as this crate was compiled and set up.
+
+use genrex_core::{BaseUrl, Error, ErrorKind};
+
+/// Whether the API can be spoken to at all.
+pub(crate) fn check_base_url(base_url: &BaseUrl) -> Result<(), Error> {
+    let has_tls = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
+    if !has_tls && base_url.as_str().starts_with("https:") {
+        let message = "this build has no TLS, which the base URL needs; turn on the feature \
+                       `rustls`, `rustls-no-provider` or `native-tls` of genrex-async";
+        return Err(Error::new(ErrorKind::Configuration, message));
+    }
+    Ok(())
+}
+
+/// Without a crypto provider reqwest panics; a library says so instead.
+pub(crate) fn check_provider() -> Result<(), Error> {
+    #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls")))]
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let message =
+            "no rustls crypto provider is installed; install one, or turn on the feature `rustls`";
+        return Err(Error::new(ErrorKind::Configuration, message));
+    }
+    Ok(())
+}
+
+/// With two TLS libraries compiled in, reqwest would change over to the operating system's.
+pub(crate) fn with_backend(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(feature = "rustls-no-provider")]
+    let http = http.tls_backend_rustls();
+    http
+}

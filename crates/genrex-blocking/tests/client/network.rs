@@ -1,0 +1,122 @@
+//! The limits of an exchange over real sockets, and that one exchange does not keep the thread from others.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::Bytes;
+use genrex_blocking::core::{AddressPolicy, Route, SendOptions, TransportErrorKind, block_on};
+use genrex_blocking::{Transport as _, UreqTransport};
+
+use crate::server::{answer, hang, local, read_request, serve};
+
+const LONG: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_millis(300);
+
+fn transport() -> UreqTransport {
+    UreqTransport::new(|http| http.proxy(None)).unwrap()
+}
+
+fn get(scheme: &str, port: u16) -> http::Request<Bytes> {
+    let url = format!("{scheme}://127.0.0.1:{port}/");
+    http::Request::get(url).body(Bytes::new()).unwrap()
+}
+
+fn options(route: Route, total: Duration) -> SendOptions {
+    SendOptions::new(route, total, AddressPolicy::Any)
+}
+
+fn failure(
+    scheme: &str,
+    act: impl Fn(TcpStream) + Clone + Send + 'static,
+    options: SendOptions,
+) -> TransportErrorKind {
+    let request = get(scheme, serve(act));
+    match block_on(transport().send(request, options)) {
+        Ok(response) => {
+            let mut body = response.into_body();
+            loop {
+                match block_on(body.chunk()) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("a clean end"),
+                    Err(error) => return error.kind(),
+                }
+            }
+        }
+        Err(error) => error.kind(),
+    }
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn each_request_has_its_own_time_to_connect() {
+    // The peer takes the connection and never speaks TLS.
+    for route in [Route::Paid, Route::Api, Route::Asset] {
+        let options = options(route, LONG).connect_within(SHORT);
+        let kind = failure("https", hang, options);
+        assert_eq!(kind, TransportErrorKind::ConnectTimeout, "{route:?}");
+    }
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn a_paid_request_whose_connection_never_stood_has_not_left() {
+    let options = options(Route::Paid, SHORT).connect_within(LONG);
+    let kind = failure("https", hang, options);
+    assert_eq!(kind, TransportErrorKind::ConnectTimeout);
+}
+
+#[test]
+fn a_head_and_a_body_that_stop_are_given_up() {
+    let options = options(Route::Paid, LONG).idle_within(SHORT);
+    assert_eq!(failure("http", hang, options), TransportErrorKind::Timeout);
+    let half = |mut stream: TcpStream| {
+        read_request(&mut stream);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+        stream.write_all(head).unwrap();
+        hang(stream);
+    };
+    assert_eq!(failure("http", half, options), TransportErrorKind::Timeout);
+}
+
+/// Writes the same for ever.
+fn flood(head: &'static [u8], again: &'static [u8]) -> impl Fn(TcpStream) + Clone {
+    move |mut stream| {
+        read_request(&mut stream);
+        let many = again.repeat(1_000);
+        let mut wrote = stream.write_all(head);
+        while wrote.is_ok() {
+            wrote = stream.write_all(&many);
+        }
+    }
+}
+
+#[test]
+fn informational_answers_for_ever_are_given_up() {
+    let act = flood(b"", b"HTTP/1.1 102 Processing\r\n\r\n");
+    let options = options(Route::Api, SHORT);
+    // ureq counts them, and may give up before the time is over.
+    assert!(failure("http", act, options).may_have_left());
+}
+
+#[test]
+fn a_body_in_tiny_chunks_is_given_up() {
+    let act = flood(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\nx\r\n",
+    );
+    let options = options(Route::Api, SHORT);
+    assert_eq!(failure("http", act, options), TransportErrorKind::Timeout);
+}
+
+#[test]
+fn a_call_over_a_socket_is_answered() {
+    let port = serve(|mut stream| {
+        let head = read_request(&mut stream);
+        assert!(head.starts_with("POST /v1/"), "{head}");
+        answer(&mut stream, r#"{"id":"QRY_1","status":"Processing"}"#);
+    });
+    let client = local(port).build().unwrap();
+    let generation = client.retrieve(&"QRY_1".parse().unwrap()).unwrap();
+    assert_eq!(generation.id.as_str(), "QRY_1");
+}

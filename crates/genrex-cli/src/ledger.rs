@@ -1,0 +1,97 @@
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy as _;
+use genrex_async::Client;
+use genrex_ledger::{Entry, ErrorKind, Filter, Ledger as _, LocalId};
+use genrex_ledger_sqlite::SqliteLedger;
+
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+
+const VARIABLE: &str = "GENREX_LEDGER";
+
+/// Where the ledger is: the path that the environment names, or the one in the user's folder for data.
+pub(crate) fn place() -> Result<PathBuf, Failure> {
+    let Some(named) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
+        let strategy = etcetera::base_strategy::choose_base_strategy()
+            .map_err(|error| Failure::other("there is no home folder").because(&error))?;
+        return Ok(genrex_ledger_sqlite::default_path(&strategy.data_dir()));
+    };
+    let scheme = named.to_str().and_then(|name| name.split_once("://"));
+    match scheme {
+        None => Ok(PathBuf::from(named)),
+        Some((scheme, _)) => Err(Failure::new(
+            Code::Usage,
+            "configuration",
+            format!("{VARIABLE} names a {scheme} ledger, which this genrex does not have"),
+        )
+        .hint("give it the path of a file, such as ~/.local/share/genrex/ledger.db")),
+    }
+}
+
+/// Opens the ledger to buy with.
+pub(crate) fn open() -> Result<SqliteLedger, Failure> {
+    SqliteLedger::open(place()?).map_err(Failure::from)
+}
+
+/// Opens the ledger to look into it: that needs no lock and no right to write.
+pub(crate) fn open_to_read() -> Result<SqliteLedger, Failure> {
+    let place = place()?;
+    // One that is not there yet is empty.
+    if place.exists() {
+        SqliteLedger::open_to_read(place).map_err(Failure::from)
+    } else {
+        SqliteLedger::open(place).map_err(Failure::from)
+    }
+}
+
+/// Finds what an ended process left, and says what may have been charged.
+pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Failure> {
+    let Some(ledger) = client.ledger() else {
+        return Ok(());
+    };
+    let found = ledger.recover(crate::clock::now()).await?;
+    let unclear = found.iter().filter(|entry| entry.is_unclear()).count();
+    if unclear > 0 {
+        output.warning(format_args!(
+            "{unclear} earlier submits ended without an outcome and may have been charged: genrex jobs recover"
+        ));
+    }
+    Ok(())
+}
+
+/// A job by its number in the ledger, or by its id at the service.
+pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, Failure> {
+    let found = match name.parse::<LocalId>() {
+        Ok(id) => ledger.entry(id).await?,
+        Err(_) => {
+            let mut filter = Filter::named(name);
+            filter.limit = Some(1);
+            ledger.entries(&filter).await?.into_iter().next()
+        }
+    };
+    found.ok_or_else(|| {
+        let name = genrex_async::core::proto::Escaped(name);
+        let message = format!("the ledger holds no job {name}");
+        Failure::usage(message).hint("genrex jobs list shows what it holds")
+    })
+}
+
+impl From<genrex_ledger::Error> for Failure {
+    fn from(error: genrex_ledger::Error) -> Self {
+        let message = error.to_string();
+        let failure = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::Transition => Self::usage(message),
+            ErrorKind::Busy => Self::new(Code::Other, "ledger", message)
+                .hint("another genrex is writing to it: try again when that one is done"),
+            ErrorKind::Newer | ErrorKind::Unreadable => Self::new(Code::Other, "ledger", message),
+            _ => Self::new(Code::Other, "ledger", message).hint(
+                "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one",
+            ),
+        };
+        match std::error::Error::source(&error) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}

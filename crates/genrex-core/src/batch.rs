@@ -1,0 +1,149 @@
+use genrex_ledger::{Entry, LocalId, Once, Refusal, Row, State};
+
+use crate::{Job, PurchaseOptions};
+
+/// What a batch does next with one of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowStep {
+    /// It is to be bought. With [`options`](Self::options) it is bought once, whoever else does the same.
+    Buy {
+        /// Its newest job, where it has one that leaves room for another.
+        last: Option<LocalId>,
+    },
+    /// It is bought: to be waited for, and downloaded.
+    Fetch(Job),
+    /// It is here.
+    Here,
+    /// It may have been charged, and nobody knows more: nothing is done until that is settled.
+    Unclear(LocalId),
+    /// It is left as it is: it failed, or was refused for good.
+    Leave,
+}
+
+/// What a batch's user has decided beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct RowPolicy {
+    /// Buy again what failed at the service.
+    pub retry_failed: bool,
+    /// Buy again what was found not to be charged.
+    pub resubmit_uncharged: bool,
+}
+
+impl RowStep {
+    /// What follows for a row whose newest job is this one. `is_here` says whether the file of a downloaded job
+    /// still stands where it was put.
+    #[must_use]
+    pub fn of(newest: Option<&Entry>, policy: RowPolicy, is_here: bool) -> Self {
+        let Some(entry) = newest else {
+            return Self::Buy { last: None };
+        };
+        let again = Self::Buy {
+            last: Some(entry.id),
+        };
+        match entry.state {
+            // Nobody carries it on, or another process does: what that one leaves is found by recovering.
+            State::Intended | State::Sent => Self::Unclear(entry.id),
+            State::NotSent => again,
+            State::Refused if entry.refusal.is_some_and(Refusal::is_for_now) => again,
+            State::Refused => Self::Leave,
+            State::Failed if policy.retry_failed => again,
+            State::Failed => Self::Leave,
+            State::Ambiguous if entry.is_not_charged() && policy.resubmit_uncharged => again,
+            State::Ambiguous => Self::Unclear(entry.id),
+            State::Downloaded if is_here => Self::Here,
+            State::Accepted | State::Completed | State::Downloaded => {
+                // The ledger keeps no such job without an id.
+                let job = entry.query_id.clone().map(Job::resumed);
+                job.map_or(Self::Leave, |job| Self::Fetch(job.kept_as(entry.id)))
+            }
+        }
+    }
+
+    /// How a row that is to be bought is bought: once.
+    #[must_use]
+    pub fn options(row: Row, last: Option<LocalId>) -> PurchaseOptions {
+        PurchaseOptions {
+            once: Once::Row { row, last },
+            ..PurchaseOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genrex_ledger::{Account, Event, Intent, Ledger as _, MemoryLedger, Reconciliation};
+
+    use super::*;
+    use crate::block_on;
+
+    /// An entry that these events have led to.
+    fn entry(events: &[Event]) -> Entry {
+        let ledger = MemoryLedger::new();
+        let account = Account::new("https://a.example", "u");
+        let intent = Intent::new(1, account, "music", 10, b"{}");
+        let id = block_on(ledger.intend(&intent, 0)).unwrap().id;
+        for event in events {
+            block_on(ledger.record(id, event, 0)).unwrap();
+        }
+        block_on(ledger.entry(id)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn each_state_has_its_step() {
+        let id = || "QRY_1".parse().unwrap();
+        let here = || Event::Downloaded {
+            path: String::from("/a.wav"),
+            bytes: 1,
+            sha256: String::new(),
+        };
+        let accepted = [Event::Sent, Event::Accepted(id())];
+        let after = |more: &[Event]| entry(&[&accepted[..], more].concat());
+        let refused = |refusal| entry(&[Event::Sent, Event::Refused(refusal, String::new())]);
+        let ambiguous = [Event::Sent, Event::Ambiguous(String::new())];
+        let free = Event::Reconciled(Reconciliation::NotCharged);
+        let plain = RowPolicy::default();
+        let bold = RowPolicy {
+            retry_failed: true,
+            resubmit_uncharged: true,
+        };
+        let buy = RowStep::Buy {
+            last: Some(LocalId(1)),
+        };
+        let fetch = RowStep::Fetch(Job::resumed(id()).kept_as(LocalId(1)));
+        let unclear = RowStep::Unclear(LocalId(1));
+        for (entry, policy, is_here, expected) in [
+            (entry(&[]), bold, false, &unclear),
+            (entry(&[Event::Sent]), bold, false, &unclear),
+            (entry(&[Event::NotSent(String::new())]), plain, false, &buy),
+            (refused(Refusal::RateLimited), plain, false, &buy),
+            (refused(Refusal::Rejected), bold, false, &RowStep::Leave),
+            (entry(&ambiguous), bold, false, &unclear),
+            (
+                entry(&[&ambiguous[..], std::slice::from_ref(&free)].concat()),
+                plain,
+                false,
+                &unclear,
+            ),
+            (
+                entry(&[&ambiguous[..], &[free]].concat()),
+                bold,
+                false,
+                &buy,
+            ),
+            (after(&[]), plain, false, &fetch),
+            (after(&[Event::Completed]), plain, false, &fetch),
+            (after(&[Event::Failed]), plain, false, &RowStep::Leave),
+            (after(&[Event::Failed]), bold, false, &buy),
+            (after(&[here()]), plain, true, &RowStep::Here),
+            (after(&[here()]), plain, false, &fetch),
+        ] {
+            assert_eq!(
+                RowStep::of(Some(&entry), policy, is_here),
+                *expected,
+                "{entry:?}"
+            );
+        }
+        assert_eq!(RowStep::of(None, plain, false), RowStep::Buy { last: None });
+    }
+}

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use genrex_proto::{ErrorBody, Escaped};
+use genrex_sign::UnixMillis;
+use http::header::LOCATION;
+
+use super::exchange::Answer;
+use crate::failure::Class;
+use crate::{Error, ErrorKind};
+
+/// How a signed call failed, with all that its caller needs to go on.
+#[derive(Debug)]
+pub(crate) struct CallError<V> {
+    pub(crate) class: Class,
+    /// The table's; `None` where nothing was sent.
+    pub(crate) verdict: Option<V>,
+    pub(crate) kind: ErrorKind,
+    pub(crate) attempts: u32,
+    /// Whether any attempt of the call may have left.
+    pub(crate) left: bool,
+    pub(crate) signed_at: Option<UnixMillis>,
+    pub(crate) elapsed: Duration,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) answer: Option<Answer>,
+    pub(super) decode_error: Option<genrex_proto::Error>,
+}
+
+impl<V> CallError<V> {
+    /// Nothing was sent, or nothing of the last attempt that a caller needs to know.
+    pub(crate) const fn unsent(kind: ErrorKind) -> Self {
+        Self {
+            class: Class::Cancelled,
+            verdict: None,
+            kind,
+            attempts: 0,
+            left: false,
+            signed_at: None,
+            elapsed: Duration::ZERO,
+            retry_after: None,
+            answer: None,
+            decode_error: None,
+        }
+    }
+
+    pub(crate) fn timed_out(&self) -> bool {
+        let error = self.answer.as_ref().and_then(Answer::error);
+        error.is_some_and(|error| error.kind().is_timeout())
+    }
+
+    /// Says it to people.
+    pub(crate) fn into_error(self) -> Error {
+        let status = self.answer.as_ref().and_then(Answer::status);
+        let error = Error::new(self.kind, self.message())
+            .with_status(status)
+            .with_retry_after(self.retry_after);
+        match (self.decode_error, self.answer) {
+            (Some(cause), _) => error.with_source(cause),
+            (None, Some(Answer::Failed(cause) | Answer::Cut { error: cause, .. })) => {
+                error.with_source(cause)
+            }
+            (None, Some(Answer::TooLarge { .. } | Answer::Whole { .. }) | None) => error,
+        }
+    }
+
+    fn message(&self) -> String {
+        let said = || match &self.answer {
+            Some(Answer::Whole { head, body }) => {
+                format!("{} ({})", ErrorBody::parse(body), head.status)
+            }
+            Some(Answer::TooLarge { head } | Answer::Cut { head, .. }) => {
+                format!("status {}", head.status)
+            }
+            Some(Answer::Failed(_)) | None => String::from("no answer"),
+        };
+        let tries = match self.attempts {
+            0 | 1 => String::new(),
+            tries => format!(" after {tries} tries"),
+        };
+        match self.kind {
+            ErrorKind::Credentials => format!("the service refused the signature: {}", said()),
+            ErrorKind::OutOfCredit => format!("the account has not enough credit: {}", said()),
+            ErrorKind::NotFound => format!("the service does not know the job: {}", said()),
+            ErrorKind::RateLimited => format!("the service asked to slow down{tries}: {}", said()),
+            ErrorKind::Refused => format!("the service refused the request: {}", said()),
+            ErrorKind::Certificate => String::from("the service's certificate was refused"),
+            ErrorKind::TooLarge => String::from("the answer is larger than 1 MiB"),
+            ErrorKind::Cancelled => String::from("cancelled"),
+            ErrorKind::Deadline => {
+                String::from("the time given was over before a request could be sent")
+            }
+            ErrorKind::UnexpectedAnswer => self.unexpected(&tries),
+            _ if self.class == Class::NeverLeft => {
+                format!("the service could not be reached{tries}")
+            }
+            _ if self.class == Class::Redirect => self.unexpected(&tries),
+            _ => match self.answer {
+                Some(Answer::Whole { .. }) => {
+                    format!("the service is in trouble{tries}: {}", said())
+                }
+                Some(Answer::Failed(_) | Answer::Cut { .. } | Answer::TooLarge { .. }) | None => {
+                    format!("no answer came from the service{tries}")
+                }
+            },
+        }
+    }
+
+    fn unexpected(&self, tries: &str) -> String {
+        match (self.class, self.location()) {
+            (Class::Redirect, Some(to)) => {
+                format!("the service answered with a redirect, which is never followed, to {to}")
+            }
+            (Class::Redirect, None) => {
+                String::from("the service answered with a redirect to nowhere")
+            }
+            (_, _) => format!("the service's answer could not be read{tries}"),
+        }
+    }
+
+    fn location(&self) -> Option<String> {
+        let location = self.answer.as_ref()?.head()?.headers.get(LOCATION)?;
+        let text = String::from_utf8_lossy(location.as_bytes());
+        // A query may hold a secret of the gateway's.
+        let bare = text.split('?').next().unwrap_or_default();
+        Some(Escaped(bare).to_string())
+    }
+}

@@ -1,0 +1,140 @@
+use bytes::{Bytes, BytesMut};
+use genrex_proto::Excerpt;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
+
+use crate::machine::Outcome;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// What was seen of one exchange, from the send to the body's end.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// No head came.
+    Failed(TransportError),
+    /// A head came and the body broke off.
+    Cut {
+        head: Box<Parts>,
+        body: Bytes,
+        error: TransportError,
+    },
+    /// The body was longer than it may be; the rest was not read.
+    TooLarge { head: Box<Parts> },
+    /// The whole answer. Of a refusal, the first 4 KiB.
+    Whole { head: Box<Parts>, body: Bytes },
+}
+
+impl Answer {
+    pub(crate) fn head(&self) -> Option<&Parts> {
+        match self {
+            Self::Failed(_) => None,
+            Self::Cut { head, .. } | Self::TooLarge { head } | Self::Whole { head, .. } => {
+                Some(head)
+            }
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.head().map(|head| head.status.as_u16())
+    }
+
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        match self {
+            Self::Failed(_) | Self::TooLarge { .. } => None,
+            Self::Cut { body, .. } | Self::Whole { body, .. } => Some(body),
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&TransportError> {
+        match self {
+            Self::Failed(error) | Self::Cut { error, .. } => Some(error),
+            Self::TooLarge { .. } | Self::Whole { .. } => None,
+        }
+    }
+}
+
+/// Collects a small answer, of JSON, within a cap.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    head: Option<Box<Parts>>,
+    body: BytesMut,
+}
+
+impl Exchange {
+    /// The largest answer that is read: 1 MiB.
+    const CAP: usize = 1 << 20;
+
+    /// Takes the next outcome of a step; `Some` when the exchange is over, `None` when more is to be read.
+    pub(crate) fn receive(&mut self, outcome: Outcome) -> Option<Answer> {
+        match (outcome, self.head.take()) {
+            (Outcome::Head(head), _) => {
+                self.body.clear();
+                self.head = Some(head);
+                None
+            }
+            (Outcome::Chunk(chunk), Some(head)) => self.chunk(&chunk, head),
+            (Outcome::End, Some(head)) => Some(self.answered(head)),
+            (Outcome::ReadFailed(error), Some(head)) => Some(Answer::Cut {
+                head,
+                body: self.taken(),
+                error,
+            }),
+            (Outcome::SendFailed(error), _) => Some(Answer::Failed(error)),
+            (Outcome::Cancelled(cancelled), _) => Some(Answer::Failed(
+                TransportError::with_source(TransportErrorKind::Cancelled, cancelled),
+            )),
+            (
+                Outcome::Chunk(_)
+                | Outcome::End
+                | Outcome::ReadFailed(_)
+                | Outcome::Slept
+                | Outcome::Stored
+                | Outcome::StoreFailed(_)
+                | Outcome::Kept(_),
+                _,
+            ) => Some(Answer::Failed(TransportError::new(
+                TransportErrorKind::Other,
+            ))),
+        }
+    }
+
+    /// What of a success has come so far.
+    pub(crate) fn so_far(&self) -> Option<&[u8]> {
+        let head = self.head.as_ref()?;
+        head.status.is_success().then_some(&self.body[..])
+    }
+
+    /// Ends a success whose announced length is here, without reading on to its end.
+    pub(crate) fn end_if_whole(&mut self) -> Option<Answer> {
+        let head = self.head.as_ref()?;
+        let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+        let is_whole = length.parse() == Ok(self.body.len()) && head.status.is_success();
+        let head = self.head.take_if(|_| is_whole)?;
+        Some(self.answered(head))
+    }
+
+    fn chunk(&mut self, chunk: &[u8], head: Box<Parts>) -> Option<Answer> {
+        let success = head.status.is_success();
+        let cap = if success { Self::CAP } else { Excerpt::LIMIT };
+        let room = cap.saturating_sub(self.body.len());
+        self.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() <= room {
+            self.head = Some(head);
+            None
+        } else if success {
+            Some(Answer::TooLarge { head })
+        } else {
+            Some(self.answered(head))
+        }
+    }
+
+    fn answered(&mut self, head: Box<Parts>) -> Answer {
+        Answer::Whole {
+            head,
+            body: self.taken(),
+        }
+    }
+
+    fn taken(&mut self) -> Bytes {
+        std::mem::take(&mut self.body).freeze()
+    }
+}

@@ -1,0 +1,102 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use genrex_ledger::{self as ledger, Account};
+use genrex_proto::{Balance, BalanceRequest};
+
+use super::refused::refused;
+use crate::call::{Answered, SignedCall, Terms};
+use crate::machine::{Keep, Machine, Outcome, Step};
+use crate::session::Session;
+use crate::transport::Now;
+use crate::{Error, ErrorKind};
+
+/// A look at the balance as a machine: asks the service, and has the ledger keep what it said.
+#[derive(Debug)]
+pub(crate) struct Look {
+    session: Arc<Session>,
+    state: State,
+}
+
+/// What a look showed.
+#[derive(Debug, Clone)]
+pub(crate) struct Looked {
+    pub(crate) account: Account,
+    pub(crate) look: ledger::Look,
+}
+
+#[derive(Debug)]
+enum State {
+    Asking(Box<SignedCall<BalanceRequest>>),
+    Keeping(Looked),
+    Done(Option<Result<Looked, Error>>),
+}
+
+impl Look {
+    pub(crate) fn new(session: Arc<Session>, terms: Terms) -> Self {
+        let call = SignedCall::new(Arc::clone(&session), &BalanceRequest, terms);
+        Self {
+            session,
+            state: State::Asking(Box::new(call)),
+        }
+    }
+
+    /// A look that nothing depends on: one try, and a short one.
+    pub(crate) fn once(session: Arc<Session>, mut terms: Terms) -> Self {
+        const SHORT: Duration = Duration::from_secs(5);
+        terms.retries = false;
+        terms.settings.timeouts.answer = terms.settings.timeouts.answer.min(SHORT);
+        Self::new(session, terms)
+    }
+
+    fn answered(&self, answered: Answered<Balance>) -> Looked {
+        let Answered { answer, date } = answered;
+        let mut look = ledger::Look::new(answer.credits_used);
+        look.changed = answer.updated_at.map(|changed| changed.to_string());
+        look.at = date
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .and_then(|seconds| seconds.checked_mul(1000));
+        let account = match answer.user_id {
+            Some(user) => Account::new(&self.session.base().origin(), &user),
+            None => self.session.alias().into(),
+        };
+        Looked { account, look }
+    }
+}
+
+impl Machine for Look {
+    const NAME: &'static str = "look";
+    type Output = Result<Looked, Error>;
+
+    fn next(&mut self, now: Now) -> Step<Self::Output> {
+        loop {
+            match &mut self.state {
+                State::Asking(call) => match call.next(now).within() {
+                    Ok(step) => return step,
+                    Err(Ok(answered)) => self.state = State::Keeping(self.answered(answered)),
+                    Err(Err(failure)) => self.state = State::Done(Some(Err(failure.into_error()))),
+                },
+                State::Keeping(Looked { account, look }) => {
+                    let alias = self.session.alias();
+                    return Step::keep(Keep::Look(alias, account.clone(), look.clone()));
+                }
+                State::Done(result) => {
+                    let over = || Err(Error::new(ErrorKind::Cancelled, "already over"));
+                    return Step::Done(result.take().unwrap_or_else(over));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Now, outcome: Outcome) {
+        match (&mut self.state, outcome) {
+            (State::Asking(call), outcome) => call.receive(now, outcome),
+            (State::Keeping(looked), Outcome::Kept(answer)) => {
+                let looked = looked.clone();
+                let result = answer.map(|_| looked);
+                self.state = State::Done(Some(result.map_err(|error| refused(error, None))));
+            }
+            (State::Keeping(_) | State::Done(_), _) => {}
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! A world that can end after every single step: a service that counts, a wire and a ledger that fail by a script,
+//! and a point at which the process is gone or its future is dropped.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_core::ledger::{
+    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
+    MemoryLedger, Past,
+};
+use genrex_core::testing::{Reply, ScriptedTransport};
+use genrex_core::{
+    Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind as Kind,
+};
+
+use crate::support::is_submit;
+
+/// What a submit meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It does not leave.
+    Unsent,
+    /// It is taken, and its answer comes.
+    Taken,
+    /// It is taken, and its answer is cut after the id.
+    TakenCut,
+    /// It is taken, and no answer comes.
+    TakenLost,
+    /// It is lost on the way.
+    Lost,
+    /// It is taken, and a gateway says this.
+    TakenBut(u16),
+    /// It is refused with this.
+    Refused(u16),
+}
+
+/// What a call to the ledger meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    None,
+    /// It is not done.
+    NotDone,
+    /// It is done, and nobody is told.
+    Untold,
+}
+
+/// How the world ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The process is gone.
+    Gone,
+    /// The future is dropped.
+    Dropped,
+}
+
+/// The service's side: what it took, and which ids left it whole.
+#[derive(Debug, Default)]
+pub(crate) struct Service {
+    pub(crate) taken: u64,
+    fates: VecDeque<Fate>,
+    jobs: HashMap<String, &'static str>,
+}
+
+/// Everything that outlives a process.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) service: Arc<Mutex<Service>>,
+    pub(crate) ledger: MemoryLedger,
+    steps: Arc<Mutex<Steps>>,
+}
+
+#[derive(Debug, Default)]
+struct Steps {
+    done: u32,
+    end_at: Option<u32>,
+    troubles: VecDeque<Trouble>,
+    is_gone: bool,
+    /// The ids that the client has received whole, and had the time to have kept.
+    received: Vec<String>,
+    /// Received, and nothing has been done since.
+    just_received: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn new(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>) -> Self {
+        Self {
+            service: Arc::new(Mutex::new(Service {
+                fates: fates.iter().copied().collect(),
+                ..Service::default()
+            })),
+            ledger: MemoryLedger::new(),
+            steps: Arc::new(Mutex::new(Steps {
+                end_at,
+                troubles: troubles.iter().copied().collect(),
+                ..Steps::default()
+            })),
+        }
+    }
+
+    /// The same world after a restart: nothing fails and nothing ends any more.
+    pub(crate) fn restarted(&self) -> Self {
+        Self {
+            service: Arc::clone(&self.service),
+            ledger: self.ledger.reopened(),
+            steps: Arc::default(),
+        }
+    }
+
+    pub(crate) fn received(&self) -> Vec<String> {
+        self.steps.lock().unwrap().received.clone()
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        let service = Arc::clone(&self.service);
+        Wire {
+            inner: ScriptedTransport::answering(move |sent| {
+                let mut service = service.lock().unwrap();
+                let path = sent.request.uri().path().to_owned();
+                if is_submit(sent) {
+                    service.submit()
+                } else if path.ends_with("/getBalance") {
+                    service.balance()
+                } else {
+                    service.retrieve(sent.request.body())
+                }
+            }),
+            world: self.clone(),
+        }
+    }
+
+    pub(crate) fn books(&self) -> Troubled {
+        Troubled {
+            inner: self.ledger.clone(),
+            world: self.clone(),
+        }
+    }
+
+    /// Runs until it is done or the world ends; whether it was done.
+    pub(crate) fn run<T>(&self, end: End, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        match future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => {
+                self.steps.lock().unwrap().is_gone = end == End::Gone;
+                None
+            }
+        }
+    }
+
+    /// One step: the world may end before it, or after it and before anyone is told.
+    async fn step<T>(&self, act: impl Future<Output = T>) -> T {
+        self.point().await;
+        let output = act.await;
+        self.point().await;
+        output
+    }
+
+    async fn point(&self) {
+        let is_end = {
+            let mut steps = self.steps.lock().unwrap();
+            steps.done += 1;
+            let is_end = steps.end_at == Some(steps.done);
+            if !is_end {
+                let just_received = std::mem::take(&mut steps.just_received);
+                steps.received.extend(just_received);
+            }
+            is_end
+        };
+        if is_end {
+            pending::<()>().await;
+        }
+    }
+}
+
+impl Service {
+    fn submit(&mut self) -> Reply {
+        let fate = self.fates.pop_front().unwrap_or(Fate::Taken);
+        match fate {
+            Fate::Unsent => Reply::fails(Kind::Connect),
+            Fate::Lost => Reply::fails(Kind::Closed),
+            Fate::Refused(status) => Reply::new(status, ""),
+            Fate::Taken => {
+                let id = self.take();
+                Reply::json(201, format!(r#"{{"id":"{id}","status":"Processing"}}"#))
+            }
+            Fate::TakenCut => {
+                let id = self.take();
+                Reply::json(201, format!(r#"{{"id":"{id}","sta"#)).then_breaks(Kind::Closed)
+            }
+            Fate::TakenLost => {
+                self.take();
+                Reply::fails(Kind::Timeout)
+            }
+            Fate::TakenBut(status) => {
+                self.take();
+                Reply::new(status, "")
+            }
+        }
+    }
+
+    fn take(&mut self) -> String {
+        self.taken += 1;
+        let id = format!("QRY_{}", self.taken);
+        self.jobs.insert(id.clone(), "Processing");
+        id
+    }
+
+    fn balance(&self) -> Reply {
+        let used = self.taken * 10;
+        let body = format!(
+            r#"{{"totalCreditQuota":1000,"creditsUsed":{used},"userId":"u","updatedAt":"{used:08}"}}"#
+        );
+        Reply::json(200, body)
+    }
+
+    fn retrieve(&self, body: &[u8]) -> Reply {
+        let body = String::from_utf8_lossy(body);
+        let known = self
+            .jobs
+            .iter()
+            .find(|(id, _)| body.contains(&format!("{id}\"")));
+        match known {
+            Some((id, status)) => {
+                Reply::json(200, format!(r#"{{"id":"{id}","status":"{status}"}}"#))
+            }
+            None => Reply::new(404, ""),
+        }
+    }
+}
+
+/// A wire between the client and the service on which the world may end.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    inner: ScriptedTransport,
+    world: World,
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        options: SendOptions,
+    ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
+        let is_submit = request.uri().path().ends_with("/generateMusic");
+        let sent = self.world.step(self.inner.send(request, options)).await?;
+        Ok(sent.map(|body| -> Box<dyn Body> {
+            Box::new(Reading {
+                inner: body,
+                world: self.world.clone(),
+                is_submit,
+            })
+        }))
+    }
+
+    async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
+        self.world.step(self.inner.sleep(duration)).await
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
+}
+
+struct Reading {
+    inner: Box<dyn Body>,
+    world: World,
+    is_submit: bool,
+}
+
+#[async_trait]
+impl Body for Reading {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let chunk = self.inner.chunk().await;
+        self.world.point().await;
+        // From here on the client knows what it holds.
+        if let (true, Ok(Some(bytes))) = (self.is_submit, &chunk) {
+            let text = String::from_utf8_lossy(bytes);
+            let id = text.split('"').find(|word| word.starts_with("QRY_"));
+            let mut steps = self.world.steps.lock().unwrap();
+            steps.just_received.extend(id.map(str::to_owned));
+        }
+        chunk
+    }
+}
+
+/// A ledger that fails by the script, and on which the world may end.
+#[derive(Debug)]
+pub(crate) struct Troubled {
+    inner: MemoryLedger,
+    world: World,
+}
+
+impl Troubled {
+    async fn kept<T>(&self, act: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let trouble = self.world.steps.lock().unwrap().troubles.pop_front();
+        let failed = || Error::new(ErrorKind::Storage, "scripted");
+        match trouble.unwrap_or(Trouble::None) {
+            Trouble::None => self.world.step(act).await,
+            Trouble::NotDone => {
+                self.world.point().await;
+                // What a storage cannot keep it puts aside; this one cannot.
+                self.world.steps.lock().unwrap().received.clear();
+                Err(failed())
+            }
+            Trouble::Untold => {
+                let done = self.world.step(act).await;
+                done.and(Err(failed()))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for Troubled {
+    async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
+        self.kept(self.inner.account(alias)).await
+    }
+
+    async fn observe(
+        &self,
+        alias: &Alias,
+        account: &Account,
+        look: &Look,
+        now: u64,
+    ) -> Result<(), Error> {
+        self.kept(self.inner.observe(alias, account, look, now))
+            .await
+    }
+
+    async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
+        self.kept(self.inner.intend(intent, now)).await
+    }
+
+    async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {
+        self.kept(self.inner.record(id, event, now)).await
+    }
+
+    async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error> {
+        self.kept(self.inner.reconcile(id, now)).await
+    }
+
+    async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error> {
+        self.kept(self.inner.recover(now)).await
+    }
+
+    fn release(&self, id: LocalId, now: u64) {
+        // A process that is gone says nothing.
+        if !self.world.steps.lock().unwrap().is_gone {
+            self.inner.release(id, now);
+        }
+    }
+
+    async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
+        self.inner.entry(id).await
+    }
+
+    async fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error> {
+        self.inner.entries(filter).await
+    }
+
+    async fn history(&self, id: LocalId) -> Result<Vec<Past>, Error> {
+        self.inner.history(id).await
+    }
+
+    async fn credits(&self, account: &Account) -> Result<Credits, Error> {
+        self.inner.credits(account).await
+    }
+}

@@ -1,0 +1,204 @@
+//! Outcomes that the database could not take: one JSON line each in a file beside it, applied by whoever
+//! writes to the ledger next.
+//!
+//! Where a disk is full there would be no room for that file either. So it is made beforehand, under another
+//! name and filled with empty lines, and is written in place.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use genrex_ledger::{Event, LocalId};
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::owner::is_named;
+
+/// The rescue file of a ledger, whether it is there or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Rescue {
+    path: PathBuf,
+    /// The file while it is empty.
+    reserve: PathBuf,
+}
+
+/// What happened to a job, and to which one: a number alone would name another job in another ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Line {
+    /// The ledger's own name.
+    pub(crate) ledger: String,
+    /// The key of the job's intent, where it could be read.
+    pub(crate) key: Option<String>,
+    /// Who says it.
+    pub(crate) owner: String,
+    pub(crate) local_id: LocalId,
+    pub(crate) event: Event,
+    /// In milliseconds since 1970.
+    pub(crate) at: u64,
+}
+
+impl Rescue {
+    pub(crate) const fn at(path: PathBuf, reserve: PathBuf) -> Self {
+        Self { path, reserve }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is anything to apply.
+    pub(crate) fn is_there(&self) -> bool {
+        self.path.symlink_metadata().is_ok()
+    }
+
+    /// Makes the file beforehand. Where that fails, lines are kept for as long as the disk has room.
+    pub(crate) fn hold_space(&self) {
+        /// Some hundred lines.
+        static SPACE: [u8; 64 * 1024] = [b'\n'; 64 * 1024];
+        if self.is_there() || self.reserve.symlink_metadata().is_ok() {
+            return;
+        }
+        let fill = |mut file: File| file.write_all(&SPACE).and_then(|()| file.sync_all());
+        if files::create(&self.reserve).and_then(fill).is_err() {
+            let _ = fs::remove_file(&self.reserve);
+        }
+    }
+
+    /// Keeps a line. When it returns, the line survives the loss of power.
+    pub(crate) fn keep(&self, line: &Line) -> io::Result<()> {
+        let mut file = self.lock(true)?.ok_or(io::ErrorKind::NotFound)?;
+        let end = end_of(&read(&mut file)?);
+        let mut text = Vec::new();
+        // What was begun and not ended must not swallow this one.
+        if end > 0 {
+            text.push(b'\n');
+        }
+        serde_json::to_writer(&mut text, line)?;
+        text.push(b'\n');
+        write_at(&mut file, end, &text)?;
+        files::sync_folder(&folder_of(&self.path))
+    }
+
+    /// What is there to be applied; no other process reads or adds to it while it is held.
+    pub(crate) fn take(&self) -> io::Result<Option<Pending>> {
+        let Some(mut file) = self.lock(false)? else {
+            return Ok(None);
+        };
+        let text = read(&mut file)?;
+        let mut pending = Pending {
+            rescue: self.clone(),
+            file,
+            text_len: end_of(&text),
+            lines: Vec::new(),
+            is_any_unreadable: false,
+        };
+        for text in text.split(|byte| *byte == b'\n') {
+            match serde_json::from_slice(text) {
+                Ok(line) => pending.lines.push(line),
+                Err(_) => pending.is_any_unreadable |= !text.is_empty(),
+            }
+        }
+        Ok(Some(pending))
+    }
+
+    /// The file, locked; it is only made if that is asked.
+    fn lock(&self, is_to_be_made: bool) -> io::Result<Option<File>> {
+        loop {
+            let file = match files::open_to_write(&self.path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if !is_to_be_made {
+                        return Ok(None);
+                    }
+                    self.make()?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let found = file.metadata()?;
+            if !found.is_file() || files::names(&found) > 1 {
+                let why = format!("{} is no file of its own", self.path.display());
+                return Err(io::Error::other(why));
+            }
+            file.lock()?;
+            // Whoever held it may have taken it away.
+            if is_named(&file, &self.path)? {
+                return Ok(Some(file));
+            }
+        }
+    }
+
+    /// Another process may make it, and take it away again, at the same time.
+    fn make(&self) -> io::Result<()> {
+        let made = match fs::rename(&self.reserve, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                files::create(&self.path).map(drop)
+            }
+            result => result,
+        };
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// The lines of a rescue file that is held.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    rescue: Rescue,
+    /// Locked while this lives.
+    file: File,
+    text_len: usize,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) is_any_unreadable: bool,
+}
+
+impl Pending {
+    /// Takes the file away, after what it says was kept: it becomes what holds space for the next.
+    pub(crate) fn remove(mut self) -> io::Result<()> {
+        let Rescue { path, reserve } = &self.rescue;
+        write_at(&mut self.file, 0, &vec![b'\n'; self.text_len])?;
+        fs::rename(path, reserve)?;
+        files::sync_folder(&folder_of(path))
+    }
+
+    /// Puts the file where a person finds it: it says something that could not be applied.
+    pub(crate) fn put_aside(self) -> io::Result<()> {
+        let path = &self.rescue.path;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let free = (1_u32..)
+            .map(|number| path.with_file_name(format!("{name}.unreadable-{number}")))
+            .find(|path| path.symlink_metadata().is_err());
+        if let Some(free) = free {
+            fs::rename(path, free)?;
+        }
+        self.rescue.hold_space();
+        files::sync_folder(&folder_of(path))
+    }
+}
+
+fn read(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Where the text ends, and the empty lines begin.
+fn end_of(text: &[u8]) -> usize {
+    let last = text.iter().rposition(|byte| *byte != b'\n');
+    last.map_or(0, |last| last + 1)
+}
+
+fn write_at(file: &mut File, at: usize, text: &[u8]) -> io::Result<()> {
+    let at = u64::try_from(at).map_err(io::Error::other)?;
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new(".")).to_owned()
+}
