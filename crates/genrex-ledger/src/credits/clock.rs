@@ -36,6 +36,12 @@ impl Credits {
         last.at.saturating_add(passed).min(Self::LAST)
     }
 
+    /// Whether the last look is of this minute: a process may have been stopped since its own.
+    pub(super) fn is_fresh(&self, now: u64) -> bool {
+        let last = self.look.as_ref();
+        last.is_some_and(|last| now.saturating_sub(last.local) < MINUTE)
+    }
+
     /// When a look was taken, by the service's clock. If that was set back, what passes by it is added.
     pub(super) fn time_of(&self, look: &Look, now: u64) -> u64 {
         let Some(last) = &self.look else {

@@ -25,10 +25,12 @@ impl Credits {
             State::Refused => {
                 self.give_up(before);
                 self.is_over(at);
+                self.has_unexpected = true;
             }
             State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
+                self.has_unexpected |= before.expected_cost.is_none();
             }
             State::Ambiguous => self.is_unclear(before, after),
             State::Accepted => {

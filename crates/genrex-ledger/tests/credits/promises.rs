@@ -178,7 +178,7 @@ struct Busy {
 
 impl Busy {
     fn look(&mut self) -> Look {
-        let changed = format!("2023-11-14T22:13:20.{:03}Z", self.used % 1_000);
+        let changed = format!("2023-11-14T22:13:20.{:09}Z", self.used);
         let look = Look::new(self.used).changed(changed).at(self.now);
         let looked = self
             .ledger
