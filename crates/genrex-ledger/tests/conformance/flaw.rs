@@ -60,6 +60,7 @@ flaws! {
     SupersedesNothing: Superseded,
     ActsOnStoredVerdicts: Rechecked,
     LimitCheckedBefore: Limits,
+    LimitCheckedUnlocked: Limits,
     TotalIgnored: Limits,
     FailedNotCounted: Credits,
     AmbiguousNotCounted: Credits,

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use genrex_ledger::{
@@ -30,6 +31,8 @@ pub(crate) struct Flawed {
     flaw: Option<Flaw>,
     stored: Arc<Mutex<Stored>>,
     processes: Arc<Mutex<Vec<Weak<()>>>>,
+    /// How many check a limit now.
+    checking: Arc<(Mutex<u32>, Condvar)>,
     process: Arc<()>,
 }
 
@@ -39,6 +42,7 @@ impl Flawed {
             flaw,
             stored: Arc::default(),
             processes: Arc::default(),
+            checking: Arc::default(),
             process: Arc::default(),
         }
     }
@@ -56,6 +60,7 @@ impl Flawed {
             flaw: self.flaw,
             stored: Arc::clone(&self.stored),
             processes: Arc::clone(&self.processes),
+            checking: Arc::clone(&self.checking),
             process,
         }
     }
@@ -266,9 +271,9 @@ impl Flawed {
         let id = self.next_id(stored);
         let account = self.account_of(&intent.account);
         let mut credits = stored.credits.get(&account).cloned().unwrap_or_default();
-        if self.has(Flaw::LimitCheckedBefore)
-            && let Some((_, checked)) = checked
-        {
+        let is_checked_before =
+            self.has(Flaw::LimitCheckedBefore) || self.has(Flaw::LimitCheckedUnlocked);
+        if let Some((_, checked)) = checked.filter(|_| is_checked_before) {
             credits = checked.clone();
         }
         let mut unbound = intent.clone();
@@ -292,6 +297,20 @@ impl Flawed {
         stored.keys.insert(intent.key, id);
         stored.owners.insert(id, Arc::downgrade(&self.process));
         Ok(self.write(stored, entry, now))
+    }
+
+    /// Waits a moment for another that checks at the same time.
+    fn meets_another(&self) {
+        let (count, changed) = &*self.checking;
+        let mut checking = count.lock().unwrap();
+        *checking += 1;
+        changed.notify_all();
+        let moment = Duration::from_millis(20);
+        let is_alone = |checking: &mut u32| *checking < 2;
+        let (mut checking, _) = changed
+            .wait_timeout_while(checking, moment, is_alone)
+            .unwrap();
+        *checking = checking.saturating_sub(1);
     }
 
     /// The rivals as the rules see them.
@@ -380,6 +399,10 @@ impl Ledger for Flawed {
         };
         if self.has(Flaw::RivalsCheckedBefore) || self.has(Flaw::LimitCheckedBefore) {
             pause().await;
+        }
+        // It never waits in a way that another call could be polled: only threads show it.
+        if self.has(Flaw::LimitCheckedUnlocked) && intent.limits.total == Some(50) {
+            self.meets_another();
         }
         self.intend_now(&mut self.stored(), intent, now, Some((&rivals, &credits)))
     }
