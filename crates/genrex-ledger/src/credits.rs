@@ -41,7 +41,7 @@ use crate::{Error, LocalId, Look};
 
 /// An account's credits, as a ledger knows them: what was spent, what is reserved, what pieces cost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Credits {
     /// The last look at the balance.
     look: Option<LastLook>,
@@ -69,6 +69,8 @@ pub struct Credits {
     doubted: Vec<Doubted>,
     /// Whether the price of a job that may still be charged is not known: what moves then is no surprise.
     has_unpriced: bool,
+    /// Whether a job that was refused, or that failed before its price was known, may still be charged.
+    has_unexpected: bool,
     /// Whether somebody else was seen to use the account.
     is_shared: bool,
     runs: Runs,

@@ -24,7 +24,8 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// **Without rules.** What may be bought, what counts and what follows is decided by [`rules`](crate::rules),
 /// which a storage calls inside its transactions.
 ///
-/// **Whole.** Texts of any length and characters, NUL among them, come back as they were. Numbers do up to
+/// **Whole.** Texts come back as they were, whatever their characters, NUL among them: prompts, details and
+/// paths of any length, names (of accounts, batches, rows and runs) of up to a kibibyte. Numbers do up to
 /// `i64::MAX`; a call with a greater one may be refused as a whole, and is never cut. Keys of intents are 128
 /// bits. Two jobs may have one [`QueryId`](genrex_proto::QueryId). A later job's [`LocalId`] is greater.
 ///

@@ -36,12 +36,21 @@ impl Credits {
         last.at.saturating_add(passed).min(Self::LAST)
     }
 
-    /// When a look was taken, by the service's clock. If that was set back, this machine's carries on.
+    /// Whether the last look is of this minute: a process may have been stopped since its own.
+    pub(super) fn is_fresh(&self, now: u64) -> bool {
+        let last = self.look.as_ref();
+        last.is_some_and(|last| now.saturating_sub(last.local) < MINUTE)
+    }
+
+    /// When a look was taken, by the service's clock. If that was set back, what passes by it is added.
     pub(super) fn time_of(&self, look: &Look, now: u64) -> u64 {
-        let at = match (&self.look, look.at) {
-            (None, Some(at)) => at,
-            (Some(last), Some(at)) if at >= last.at => at,
-            (None | Some(_), _) => self.service_time(now),
+        let Some(last) = &self.look else {
+            return look.at.unwrap_or(now).min(Self::LAST);
+        };
+        let at = match (look.at, last.look.at) {
+            (Some(at), _) if at >= last.at => at,
+            (Some(at), Some(last_at)) if at >= last_at => last.at.saturating_add(at - last_at),
+            (Some(_) | None, _) => self.service_time(now),
         };
         at.min(Self::LAST)
     }
@@ -129,6 +138,11 @@ mod tests {
         let back = Look::new(10).at(NOW - 525_600 * MINUTE).changed("2023");
         assert!(!credits.is_stale(&back, NOW + 1));
         assert_eq!(credits.time_of(&back, NOW + MINUTE), NOW + MINUTE);
+        let mut credits = credits;
+        credits.observe(&back, NOW + MINUTE);
+        let day_after = back.at(NOW - 524_160 * MINUTE);
+        assert_eq!(credits.time_of(&day_after, NOW), NOW + 1_441 * MINUTE);
+        let credits = after(&last);
         let later = Look::new(20)
             .at(NOW + 11 * MINUTE)
             .changed("2023-06-02T11:05:21.826Z");

@@ -13,13 +13,16 @@ pub(super) struct Expected {
 
 impl Credits {
     /// What a purchase under a limit is expected to cost, if it may start now.
-    pub(super) fn expect(&self, intent: &Intent, at: u64) -> Result<Expected, Error> {
+    pub(super) fn expect(&self, intent: &Intent, at: u64, now: u64) -> Result<Expected, Error> {
         let looked = intent.look.as_ref().filter(|_| self.look.is_some());
         let Some(look) = looked else {
             let message = "a limit is set, and it can only be kept by a look at the balance before each purchase";
             return Err(Error::new(ErrorKind::BalanceUnknown, message));
         };
         refuse_zero(intent)?;
+        if !self.is_fresh(now) {
+            return Err(self.wait(intent, at));
+        }
         if let Some(solo) = self.solo.as_ref().filter(|solo| solo.is_awaited) {
             return Err(self.wait_for(solo.id, at));
         }

@@ -25,13 +25,18 @@ impl Credits {
             State::Refused => {
                 self.give_up(before);
                 self.is_over(at);
+                self.has_unexpected = true;
             }
             State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
+                self.has_unexpected |= before.expected_cost.is_none();
             }
             State::Ambiguous => self.is_unclear(before, after),
             State::Accepted => {
+                if before.state == State::Ambiguous {
+                    self.is_found(before, at);
+                }
                 if let Some(solo) = self.solo.as_mut().filter(|solo| solo.id == after.id) {
                     solo.is_accepted = true;
                 }
@@ -58,6 +63,20 @@ impl Credits {
         self.is_over(at);
         let until = at.saturating_add(self.settling());
         self.unclear_until = self.unclear_until.max(until);
+    }
+
+    /// The id of an ambiguous job was found: it is a job like any other.
+    fn is_found(&mut self, before: &Entry, at: u64) {
+        let credits = before.expected_cost.unwrap_or(0);
+        if before.is_not_charged() {
+            self.take_back(before, credits);
+        }
+        let moved = self.unclear.take(before.service_at, credits);
+        self.pending.add(at, moved);
+        if let Some(run) = &before.run {
+            self.runs.release_unclear(run, moved);
+            self.runs.reserve(run, moved, at);
+        }
     }
 
     /// An ambiguous job is said to have ended otherwise than was known.

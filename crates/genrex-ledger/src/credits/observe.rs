@@ -46,7 +46,7 @@ impl Credits {
         } else if self.is_open(last_at) {
             // The charges of our jobs had their time before this look, and so had everybody else's.
             let expected = self.pending.total().saturating_add(self.unclear.total());
-            if self.has_unpriced {
+            if self.has_unpriced || self.has_unexpected {
                 moved
             } else {
                 moved.min(expected)

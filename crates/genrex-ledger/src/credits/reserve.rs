@@ -17,7 +17,7 @@ impl Credits {
         let at = self.service_time(now);
         self.expire(at);
         let expected = if intent.is_bounded() {
-            self.expect(intent, at)?
+            self.expect(intent, at, now)?
         } else {
             Expected {
                 credits: self.price(intent.duration),

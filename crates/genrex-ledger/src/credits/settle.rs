@@ -148,5 +148,6 @@ impl Credits {
         self.pending.clear();
         self.runs.settle();
         self.has_unpriced = false;
+        self.has_unexpected = false;
     }
 }

@@ -2,88 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use genrex_ledger::testing::Rule;
 use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
     Once, Past, Reconciliation, State, rules,
 };
 
-macro_rules! flaws {
-    ($($flaw:ident: $rule:ident,)*) => {
-        /// What a storage does wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Flaw {
-            $($flaw,)*
-        }
-
-        impl Flaw {
-            /// All of them, each with the promise that it breaks.
-            pub(crate) const ALL: &[(Self, Rule)] = &[$((Self::$flaw, Rule::$rule),)*];
-        }
-    };
-}
-
-flaws! {
-    ForgetsOnReopen: Lasting,
-    ForgetsOutcomesOnReopen: Lasting,
-    ForgetsHistoryOnReopen: Lasting,
-    ForgetsCreditsOnReopen: Lasting,
-    ForgetsKeysOnReopen: Lasting,
-    ForgetsAliasesOnReopen: Lasting,
-    IntendsAgain: Repeatable,
-    RecordsTwice: Repeatable,
-    TakesHalfAKey: Values,
-    AllowsEveryTransition: Transitions,
-    DropsWhatHappened: Transitions,
-    FindsUnknownJobs: Transitions,
-    LosesThePast: History,
-    LosesDetails: History,
-    FilterIgnoresAccount: Selection,
-    FilterIgnoresStates: Selection,
-    FilterIgnoresQueryId: Selection,
-    FilterIgnoresBody: Selection,
-    FilterIgnoresBatch: Selection,
-    FilterIgnoresRowName: Selection,
-    FilterIgnoresSince: Selection,
-    SinceIsExclusive: Selection,
-    OrderReversed: Selection,
-    OldestFirstIgnored: Selection,
-    LimitIgnored: Selection,
-    LimitBeforeFilter: Selection,
-    QueryIdsUnique: Values,
-    CutsTextsAtNul: Values,
-    CutsLongTexts: Values,
-    WrapsBigNumbers: Values,
-    StealsFromTheLiving: Owned,
-    RecoversNothing: Owned,
-    RecoverIgnoresSent: Owned,
-    RecoverIgnoresIntended: Owned,
-    RecoversTwice: Owned,
-    RecoverDropsUnconfirmed: Owned,
-    ReleasesNothing: Released,
-    ReleasesAll: Released,
-    OnceIgnored: Once,
-    RivalsCheckedBefore: Once,
-    LastIgnored: Once,
-    SupersedesNothing: Superseded,
-    ActsOnStoredVerdicts: Rechecked,
-    LimitCheckedBefore: Limits,
-    TotalIgnored: Limits,
-    FailedNotCounted: Credits,
-    AmbiguousNotCounted: Credits,
-    RunsForgotten: Limits,
-    CreditsNotKept: Credits,
-    CreditsOfAllMixed: Credits,
-    AliasNotMoved: Accounts,
-    CreditsNotMoved: Accounts,
-    AliasesNotKept: Accounts,
-    WritesInHalves: OneAtATime,
-    NumbersShrink: Decisions,
-}
+use crate::flaw::Flaw;
 
 #[derive(Debug, Default)]
 struct Stored {
@@ -102,6 +31,8 @@ pub(crate) struct Flawed {
     flaw: Option<Flaw>,
     stored: Arc<Mutex<Stored>>,
     processes: Arc<Mutex<Vec<Weak<()>>>>,
+    /// How many check a limit now.
+    checking: Arc<(Mutex<u32>, Condvar)>,
     process: Arc<()>,
 }
 
@@ -111,6 +42,7 @@ impl Flawed {
             flaw,
             stored: Arc::default(),
             processes: Arc::default(),
+            checking: Arc::default(),
             process: Arc::default(),
         }
     }
@@ -128,6 +60,7 @@ impl Flawed {
             flaw: self.flaw,
             stored: Arc::clone(&self.stored),
             processes: Arc::clone(&self.processes),
+            checking: Arc::clone(&self.checking),
             process,
         }
     }
@@ -207,40 +140,27 @@ impl Flawed {
     ) -> Result<Entry, Error> {
         let missing = || Error::new(ErrorKind::NotFound, "there is no such job").about(id);
         let entry = stored.entries.get(&id).ok_or_else(missing)?.clone();
-        if self.has(Flaw::QueryIdsUnique)
-            && let Event::Accepted(name) = event
-            && stored.entries.values().any(|other| {
-                other.id != id
-                    && other.query_id.as_ref() == Some(name)
-                    && other.account == entry.account
-            })
-        {
-            return Err(Error::new(ErrorKind::Storage, "UNIQUE constraint failed"));
-        }
+        self.refuse_known_id(stored, &entry, event)?;
         if self.has(Flaw::DropsWhatHappened) && *event == Event::Completed {
             return Ok(entry);
         }
         let account = self.account_of(&entry.account);
         let credits = stored.credits.entry(account).or_default();
-        let uncounted = match event {
+        let before = credits.clone();
+        let after = match rules::record(credits, &entry, event, now) {
+            Err(_) if self.has(Flaw::AllowsEveryTransition) && *event == Event::Failed => {
+                let mut next = entry.clone();
+                next.state = State::Failed;
+                Some(next)
+            }
+            after => after?,
+        };
+        let is_uncounted = match event {
             Event::Failed => self.has(Flaw::FailedNotCounted),
             Event::Ambiguous(_) => self.has(Flaw::AmbiguousNotCounted),
             _ => false,
         };
-        let before = credits.clone();
-        let after = match rules::record(credits, &entry, event, now) {
-            Err(error) if self.has(Flaw::AllowsEveryTransition) => {
-                if *event == Event::Failed {
-                    let mut next = entry.clone();
-                    next.state = State::Failed;
-                    Some(next)
-                } else {
-                    return Err(error);
-                }
-            }
-            after => after?,
-        };
-        if uncounted {
+        if is_uncounted {
             // What was reserved is given back with the outcome.
             *credits = before;
             let mut refused = entry.clone();
@@ -258,6 +178,21 @@ impl Flawed {
             None if self.has(Flaw::RecordsTwice) => Ok(self.write(stored, entry, now)),
             None => Ok(entry),
         }
+    }
+
+    fn refuse_known_id(&self, stored: &Stored, entry: &Entry, event: &Event) -> Result<(), Error> {
+        let Event::Accepted(name) = event else {
+            return Ok(());
+        };
+        let is_known = stored.entries.values().any(|other| {
+            other.id != entry.id
+                && other.query_id.as_ref() == Some(name)
+                && other.account == entry.account
+        });
+        if is_known && self.has(Flaw::QueryIdsUnique) {
+            return Err(Error::new(ErrorKind::Storage, "UNIQUE constraint failed"));
+        }
+        Ok(())
     }
 
     fn admits(&self, filter: &Filter, entry: &Entry) -> bool {
@@ -336,9 +271,9 @@ impl Flawed {
         let id = self.next_id(stored);
         let account = self.account_of(&intent.account);
         let mut credits = stored.credits.get(&account).cloned().unwrap_or_default();
-        if self.has(Flaw::LimitCheckedBefore)
-            && let Some((_, checked)) = checked
-        {
+        let is_checked_before =
+            self.has(Flaw::LimitCheckedBefore) || self.has(Flaw::LimitCheckedUnlocked);
+        if let Some((_, checked)) = checked.filter(|_| is_checked_before) {
             credits = checked.clone();
         }
         let mut unbound = intent.clone();
@@ -362,6 +297,20 @@ impl Flawed {
         stored.keys.insert(intent.key, id);
         stored.owners.insert(id, Arc::downgrade(&self.process));
         Ok(self.write(stored, entry, now))
+    }
+
+    /// Waits a moment for another that checks at the same time.
+    fn meets_another(&self) {
+        let (count, changed) = &*self.checking;
+        let mut checking = count.lock().unwrap();
+        *checking += 1;
+        changed.notify_all();
+        let moment = Duration::from_millis(20);
+        let is_alone = |checking: &mut u32| *checking < 2;
+        let (mut checking, _) = changed
+            .wait_timeout_while(checking, moment, is_alone)
+            .unwrap();
+        *checking = checking.saturating_sub(1);
     }
 
     /// The rivals as the rules see them.
@@ -450,6 +399,10 @@ impl Ledger for Flawed {
         };
         if self.has(Flaw::RivalsCheckedBefore) || self.has(Flaw::LimitCheckedBefore) {
             pause().await;
+        }
+        // It never waits in a way that another call could be polled: only threads show it.
+        if self.has(Flaw::LimitCheckedUnlocked) && intent.limits.total == Some(50) {
+            self.meets_another();
         }
         self.intend_now(&mut self.stored(), intent, now, Some((&rivals, &credits)))
     }

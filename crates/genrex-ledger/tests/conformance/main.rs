@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod flaw;
 mod flawed;
 
 use std::collections::HashMap;
@@ -9,7 +10,8 @@ use std::collections::HashMap;
 use genrex_ledger::MemoryLedger;
 use genrex_ledger::testing::{Finding, Rule, block_on, conformance};
 
-use self::flawed::{Flaw, Flawed};
+use self::flaw::Flaw;
+use self::flawed::Flawed;
 
 #[test]
 fn memory_passes() {

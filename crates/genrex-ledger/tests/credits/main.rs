@@ -5,6 +5,8 @@
 mod oracle;
 mod promises;
 mod properties;
+mod purchase;
 mod service;
 mod table;
+mod unclear;
 mod world;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use genrex_ledger::{ErrorKind, Limits, LocalId, Reconciliation, State};
 
+use crate::purchase::Bought;
 use crate::service::{HOUR, MINUTE};
-use crate::world::{Bought, World};
+use crate::world::World;
 
 const DAY: u64 = 24 * HOUR;
 
@@ -194,12 +195,13 @@ pub(crate) fn surprises(world: &World) -> u64 {
     surprises.sum()
 }
 
-/// The most that jobs cost which were on their way, or not yet charged, at one time.
+/// The most that jobs cost which were on their way, or whose charge nobody had to have seen, at one time.
 pub(crate) fn most_under_way(world: &World) -> u64 {
     let jobs = world.bought.iter().filter_map(|bought| {
         let job = &world.service.jobs[bought.job?];
         let (end, _) = job.charges.last()?;
-        Some((bought.at, *end, job.cost))
+        // A purchase may rest on a look of the minute before.
+        Some((bought.at, end + MINUTE, job.cost))
     });
     let jobs: Vec<_> = jobs.collect();
     let at_once = jobs.iter().map(|(begin, ..)| {

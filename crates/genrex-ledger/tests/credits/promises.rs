@@ -2,13 +2,15 @@
 
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{
-    Account, Alias, Event, Intent, Ledger, Limits, LocalId, Look, MemoryLedger, Reconciliation, Run,
+    Account, Alias, Credits, Event, Intent, Ledger, Limits, LocalId, Look, MemoryLedger,
+    Reconciliation, Run,
 };
 use genrex_proto::QueryId;
 
 use crate::oracle;
+use crate::purchase::Purchase;
 use crate::service::{HOUR, MINUTE, Price, SECOND, START, Settings, When};
-use crate::world::{Purchase, World};
+use crate::world::World;
 
 const LONG: u64 = 10 * 24 * HOUR;
 
@@ -176,7 +178,7 @@ struct Busy {
 
 impl Busy {
     fn look(&mut self) -> Look {
-        let changed = format!("2023-11-14T22:13:20.{:03}Z", self.used % 1_000);
+        let changed = format!("2023-11-14T22:13:20.{:09}Z", self.used);
         let look = Look::new(self.used).changed(changed).at(self.now);
         let looked = self
             .ledger
@@ -206,7 +208,9 @@ impl Busy {
 
     fn size(&self) -> usize {
         let credits = block_on(self.ledger.credits(&self.account)).unwrap();
-        credits.to_json().unwrap().len()
+        let json = credits.to_json().unwrap();
+        assert_eq!(Credits::from_json(&json).unwrap(), credits);
+        json.len()
     }
 }
 

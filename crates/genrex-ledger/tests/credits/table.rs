@@ -1,15 +1,13 @@
 //! Each wrong conclusion that was ever drawn about credits, with the numbers of the case.
 
 use genrex_ledger::testing::block_on;
-use genrex_ledger::{
-    Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Intent, Ledger, Limits, Once,
-    Reconciliation, Resolution, Run, State,
-};
+use genrex_ledger::{Account, Alias, Event, Intent, Ledger, Limits, Run};
 use genrex_proto::QueryId;
 
 use crate::oracle;
+use crate::purchase::{Fate, Purchase};
 use crate::service::{HOUR, MINUTE, Price, SECOND, START, Settings, When};
-use crate::world::{Fate, Purchase, World};
+use crate::world::World;
 
 const LONG: u64 = 10 * 24 * HOUR;
 const DAY: u64 = 24 * HOUR;
@@ -104,6 +102,16 @@ fn one_and_then_ten_with_limit_20_a_day() {
 }
 
 #[test]
+fn one_and_then_ten_that_shows_when_it_is_done() {
+    let parts = [(100, When::Completion, 0)];
+    let settings = Settings::new(Price::FirstThen(1, 10)).charged(&parts);
+    let world = used_by(&settings, &batch(&[10; 40], total(20)), 8);
+    // One observation is no law: the next ones do not all start at once.
+    let used = oracle::most_within(&world, None);
+    assert!(used <= 20 + 9, "{used}");
+}
+
+#[test]
 fn one_at_the_submit_and_four_when_done_with_limit_20() {
     for places in [1, 8] {
         let parts = [(20, When::Submit, 0), (80, When::Completion, 0)];
@@ -125,143 +133,6 @@ fn another_client_is_refunded_four_while_the_price_shows_with_limit_60() {
         assert!(world.run(LONG));
         let used = oracle::most_within(&world, None);
         assert!((50..=64).contains(&used), "{used} at {refunded_at}");
-    }
-}
-
-/// Three jobs that go alone, so that it is known when the account is charged, and how much.
-fn known(settings: Settings) -> World {
-    let mut world = World::new(settings);
-    let plan = (0..3).map(|_| Purchase {
-        pause: 30 * MINUTE,
-        ..Purchase::of(10, Limits::default())
-    });
-    world.process(vec![plan.collect()]);
-    assert!(world.run(LONG));
-    world.pass(30 * MINUTE);
-    // A purchase far from the others, whose own look settles them.
-    for _ in 0..3 {
-        world.look();
-        world.pass(MINUTE);
-    }
-    world
-}
-
-fn unclear(fate: Fate) -> Purchase {
-    Purchase {
-        reconciles: true,
-        once: true,
-        fate: Some(fate),
-        ..Purchase::of(10, Limits::default())
-    }
-}
-
-fn job(world: &World, state: State) -> Entry {
-    let entries = world.entries();
-    entries
-        .into_iter()
-        .find(|entry| entry.state == state)
-        .unwrap()
-}
-
-#[test]
-fn what_was_lost_is_bought_again_when_that_is_sure() {
-    let mut world = known(Settings::new(Price::Flat(10)));
-    let mut purchase = unclear(Fate::Lost);
-    purchase.pause = 1;
-    world.process(vec![vec![purchase]]);
-    world.run(15 * MINUTE);
-    assert_eq!(world.found.get("notCharged"), Some(&1), "{:?}", world.found);
-    let entries = world.entries();
-    let lost = entries
-        .iter()
-        .rev()
-        .find(|entry| entry.state == State::Ambiguous);
-    assert_eq!(lost.unwrap().superseded_by, Some(entries[0].id));
-    let between = entries[0].created_at - lost.unwrap().created_at;
-    assert!((10..12).contains(&(between / MINUTE)), "{between}");
-}
-
-#[test]
-fn charged_a_second_after_it_was_done_is_not_taken_for_not_charged() {
-    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, SECOND)]);
-    let mut world = known(settings);
-    world.process(vec![vec![unclear(Fate::Taken(0))]]);
-    assert!(world.run(LONG));
-    oracle::verdicts_are_true(&world).unwrap();
-    assert_eq!(world.bought.len(), 4, "it was bought again");
-    // With the price known, that it was charged shows.
-    let id = job(&world, State::Ambiguous).id;
-    world.pass(MINUTE);
-    world.look();
-    let found = block_on(world.root.reconcile(id, world.machine())).unwrap();
-    assert_eq!(found.reconciliation, Some(Reconciliation::Charged));
-}
-
-#[test]
-fn an_earlier_unclear_job_is_charged_during_another_submit() {
-    let mut world = known(Settings::new(Price::Flat(10)));
-    // The first is delivered while the second, which is lost, is being sent.
-    let first = Purchase {
-        reconciles: false,
-        ..unclear(Fate::Taken(20 * SECOND))
-    };
-    let second = Purchase {
-        pause: 15 * SECOND,
-        ..unclear(Fate::Lost)
-    };
-    world.process(vec![vec![first], vec![second]]);
-    assert!(world.run(LONG));
-    oracle::verdicts_are_true(&world).unwrap();
-    assert_eq!(world.found.get("notCharged"), None);
-    assert_eq!(world.found.get("charged"), None);
-    assert_eq!(world.bought.len(), 5);
-}
-
-#[test]
-fn a_gateway_delivers_33_to_45_seconds_later() {
-    for late in [33, 39, 45, 300] {
-        let mut world = known(Settings::new(Price::Flat(10)));
-        world.process(vec![vec![unclear(Fate::Taken(late * SECOND))]]);
-        assert!(world.run(LONG));
-        oracle::verdicts_are_true(&world).unwrap();
-        assert_eq!(world.found.get("notCharged"), None);
-        assert_eq!(world.bought.len(), 4, "it was bought again");
-    }
-}
-
-#[test]
-fn a_stored_verdict_is_not_acted_on_unchecked() {
-    // (what happens after the verdict, whether the look of the new purchase is given, what comes of it)
-    let cases = [
-        ("nothing", true, None),
-        ("nothing", false, Some(ErrorKind::Taken)),
-        ("it is charged after all", true, Some(ErrorKind::Taken)),
-    ];
-    for (happens, is_looked, expected) in cases {
-        let mut world = known(Settings::new(Price::Flat(10)));
-        let before = world.look();
-        let intent = Intent::new(1, world.account.clone(), "text", 10, b"same")
-            .once(Once::Prompt)
-            .after(before);
-        let ledger = world.root.clone();
-        let lost = block_on(ledger.intend(&intent, world.machine())).unwrap();
-        for event in [Event::Sent, Event::Ambiguous(String::from("504"))] {
-            block_on(ledger.record(lost.id, &event, world.machine())).unwrap();
-        }
-        world.pass(11 * MINUTE);
-        world.look();
-        let found = block_on(ledger.reconcile(lost.id, world.machine())).unwrap();
-        assert!(found.is_not_charged(), "{found:?}");
-        if happens != "nothing" {
-            world.service.submit(10, false);
-        }
-        world.pass(MINUTE);
-        let look = world.look();
-        let mut again = intent.clone();
-        again.key = 2;
-        again.look = is_looked.then_some(look);
-        let again = block_on(ledger.intend(&again, world.machine()));
-        assert_eq!(again.err().map(|error| error.kind()), expected, "{happens}");
     }
 }
 
@@ -393,79 +264,16 @@ fn a_refusal_or_a_failure_that_charges_counts() {
 }
 
 #[test]
-fn the_id_that_support_names_ends_an_unclear_job() {
-    for by_hand in [false, true] {
-        let mut world = known(Settings::new(Price::Flat(10)));
-        let mut purchase = unclear(Fate::Taken(0));
-        purchase.reconciles = false;
-        world.process(vec![vec![purchase]]);
-        assert!(world.run(LONG));
-        let id = job(&world, State::Ambiguous).id;
-        let name = QueryId::new("QRY_3").unwrap();
-        let found = if by_hand {
-            Event::Resolved(Resolution::Accepted(name.clone()), String::from("support"))
-        } else {
-            Event::Accepted(name.clone())
-        };
-        for event in [found, Event::Completed] {
-            block_on(world.root.record(id, &event, world.machine())).unwrap();
-        }
-        let entry = block_on(world.root.entry(id)).unwrap().unwrap();
-        assert_eq!(
-            (entry.state, entry.query_id),
-            (State::Completed, Some(name))
-        );
-        world.pass(HOUR);
-        world.look();
-        assert_eq!(world.credits().spending(world.machine()).total, 40);
+fn failures_that_charge_minutes_later_count_until_then() {
+    let parts = [(100, When::Completion, 5 * MINUTE)];
+    let mut settings = Settings::new(Price::Flat(10)).charged(&parts);
+    settings.failure = crate::service::Failure::Charged;
+    let mut world = World::new(settings);
+    let mut plan = batch(&[10; 30], total(60));
+    for purchase in &mut plan[1..] {
+        purchase.fate = Some(Fate::Fails);
     }
-}
-
-#[test]
-fn a_person_s_word_makes_room_at_once_and_no_balance_unsays_it() {
-    let mut world = known(Settings::new(Price::Flat(10)));
-    let mut purchase = unclear(Fate::Lost);
-    purchase.reconciles = false;
-    world.process(vec![vec![purchase]]);
-    world.run(MINUTE);
-    let spent = |world: &World| world.credits().spending(world.machine()).total;
-    assert_eq!(spent(&world), 40);
-    let id = job(&world, State::Ambiguous).id;
-    let said = Event::Resolved(Resolution::NotCharged, String::from("support"));
-    block_on(world.root.record(id, &said, world.machine())).unwrap();
-    assert_eq!(spent(&world), 30);
-    let entry = block_on(world.root.reconcile(id, world.machine())).unwrap();
-    assert!(entry.resolved_by_hand && entry.is_not_charged());
-    assert_eq!(spent(&world), 30);
-    let taken_back = Event::Resolved(Resolution::Charged, String::from("I was wrong"));
-    block_on(world.root.record(id, &taken_back, world.machine())).unwrap();
-    assert_eq!(spent(&world), 40);
-}
-
-#[test]
-fn what_is_asked_again_and_again_settles_all_the_same() {
-    let mut world = known(Settings::new(Price::Flat(10)));
-    world.process(vec![vec![Purchase {
-        reconciles: false,
-        ..unclear(Fate::Lost)
-    }]]);
-    assert!(world.run(MINUTE));
-    let id = job(&world, State::Ambiguous).id;
-    let history = |world: &World| block_on(world.root.history(id)).unwrap().len();
-    let mut found = None;
-    for _ in 0..25 {
-        world.pass(30 * SECOND);
-        world.look();
-        let entry = block_on(world.root.reconcile(id, world.machine())).unwrap();
-        found = entry.reconciliation;
-        let is_unsettled = matches!(
-            found,
-            Some(Reconciliation::Inconclusive(Doubt::NotSettled { .. }))
-        );
-        assert!(is_unsettled || found == Some(Reconciliation::NotCharged));
-    }
-    assert_eq!(found, Some(Reconciliation::NotCharged));
-    assert_eq!(history(&world), 5, "a repeated verdict is no news");
-    let jobs = block_on(world.root.entries(&Filter::default())).unwrap();
-    assert_eq!(jobs.len(), 4);
+    world.process(plan.chunks(10).map(<[_]>::to_vec).collect());
+    assert!(world.run(LONG));
+    assert_eq!(oracle::most_within(&world, None), 60);
 }
