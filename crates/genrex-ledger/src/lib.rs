@@ -24,11 +24,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// The examples of the README.
-#[cfg(all(doctest, feature = "testing"))]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
-
 mod account;
 mod credits;
 mod entry;
