@@ -138,7 +138,7 @@ fn terms(deadline: Option<Moment>) -> Terms {
         deadline,
         settings: Settings::default(),
         retries: true,
-        grace: None,
+        accepted_at: None,
     }
 }
 
