@@ -15,7 +15,7 @@ use genrex_proto::{GenerateRequest, QueryId};
 
 pub(crate) use self::look::{Look, Looked};
 use self::refused::refused;
-use self::turn::Turn;
+pub(crate) use self::turn::Turn;
 use crate::call::Terms;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;

@@ -64,7 +64,8 @@ fn the_second_of_a_duration_waits_until_the_first_has_shown_its_price() {
 fn a_purchase_of_unknown_price_is_announced() {
     let service = Service::default();
     service.completes_after(1);
-    let (unlimited, limited, ..) = clients(&service);
+    let (_, limited, ..) = clients(&service);
+    let (unlimited, ..) = clients(&Service::default());
     let announced = |client: &Client| {
         let (client, seen) = watched(client);
         buy(&client);
