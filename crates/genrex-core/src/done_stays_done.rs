@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use crate::call::Terms;
 use crate::download::Download;
+use crate::job::allowance::Allowance;
 use crate::machine::{Machine, Outcome, Step};
 use crate::purchase::Purchase;
 use crate::session::Session;
@@ -86,10 +87,6 @@ fn told() -> impl Strategy<Value = (Told, u64)> {
 /// Runs a machine on these events, and says after how many it was done; then goes on asking.
 fn run<M: Machine>(mut machine: M, events: &[(Told, u64)]) -> Option<usize> {
     let mut millis = 0;
-    let now = |millis| Now {
-        moment: Moment::new(Duration::from_millis(millis)),
-        wall: UnixMillis::new(1_717_574_785_354 + millis),
-    };
     let mut done = None;
     for (count, (told, later)) in events.iter().enumerate() {
         // Reports are not answered.
@@ -112,6 +109,13 @@ fn run<M: Machine>(mut machine: M, events: &[(Told, u64)]) -> Option<usize> {
         machine.receive(now(millis), told.outcome());
     }
     done
+}
+
+fn now(millis: u64) -> Now {
+    Now {
+        moment: Moment::new(Duration::from_millis(millis)),
+        wall: UnixMillis::new(1_717_574_785_354 + millis),
+    }
 }
 
 fn name<T>(step: &Step<T>) -> &'static str {
@@ -165,8 +169,9 @@ proptest! {
         run(wait(deadline), &events);
 
         let generation = genrex_proto::Generation::from_json(COMPLETED).unwrap();
-        let track = Track::new(generation, BaseUrl::default().address_policy(), Duration::ZERO, 1).unwrap();
-        let download = Download::new(session(), track.audio().clone(), terms(deadline), None);
+        let track = Track::try_from(generation).unwrap();
+        let allowance = Arc::new(Allowance::until(deadline));
+        let download = Download::new(session(), track.audio().clone(), terms(deadline), allowance, now(0));
         run(download, &events);
     }
 }

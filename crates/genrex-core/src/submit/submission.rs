@@ -81,6 +81,7 @@ const fn refusal(kind: ErrorKind) -> Refusal {
         | ErrorKind::Configuration
         | ErrorKind::NotFound
         | ErrorKind::GenerationFailed
+        | ErrorKind::NotCompleted
         | ErrorKind::Deadline
         | ErrorKind::Ambiguous
         | ErrorKind::Unreachable
@@ -95,6 +96,7 @@ const fn refusal(kind: ErrorKind) -> Refusal {
         | ErrorKind::Ledger
         | ErrorKind::OverLimit
         | ErrorKind::PriceUnknown
+        | ErrorKind::BalanceUnknown
         | ErrorKind::AlreadyBought => Refusal::Rejected,
     }
 }

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod download;
+mod download_job;
+mod download_place;
 mod properties;
 mod purchase;
+mod serialised;
 mod submit;
 mod support;
 mod wait;
+mod wait_ledger;
 mod world;
