@@ -9,8 +9,6 @@ use crate::named;
 pub(crate) struct Calls {
     /// A second name, unless another file has it.
     pub(crate) link: Call,
-    /// Another name, unless another file has it.
-    pub(crate) rename_new: Call,
     /// Another name, whatever has it.
     pub(crate) rename: Call,
 }
@@ -20,15 +18,15 @@ type Call = fn(&Path, &Path) -> io::Result<()>;
 impl Calls {
     pub(crate) const SYSTEM: Self = Self {
         link: |part, target| fs::hard_link(part, target),
-        rename_new,
         rename: |part, target| fs::rename(part, target),
     };
 }
 
 /// Gives a part its name, which never holds anything else than the whole file: it is not taken from another.
 ///
-/// Not every file system has links, nor renames that replace nothing. Where there is neither, the name is reserved by
-/// a file beside it, among those who do it in this way.
+/// Not every file system has links. Where there are none, the name is reserved by a file beside it, so that of two
+/// downloads to one name one is refused. A program that knows nothing of that, and makes a file of the name in the
+/// moment before the rename, loses it: std has no rename that replaces nothing.
 pub(crate) fn take(part: &Path, target: &Path, calls: &Calls) -> io::Result<()> {
     let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
     match (calls.link)(part, target) {
@@ -37,11 +35,6 @@ pub(crate) fn take(part: &Path, target: &Path, calls: &Calls) -> io::Result<()> 
             let _ = fs::remove_file(part);
             return Ok(());
         }
-        Err(error) if is_taken(&error) => return Err(taken()),
-        Err(_) => {}
-    }
-    match (calls.rename_new)(part, target) {
-        Ok(()) => return Ok(()),
         Err(error) if is_taken(&error) => return Err(taken()),
         Err(_) => {}
     }
@@ -78,22 +71,4 @@ fn reserved(reservation: &Path) -> io::Error {
         reservation.display()
     );
     io::Error::new(io::ErrorKind::AlreadyExists, message)
-}
-
-#[cfg(target_os = "linux")]
-fn rename_new(part: &Path, target: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-
-    Ok(renameat_with(
-        CWD,
-        part,
-        CWD,
-        target,
-        RenameFlags::NOREPLACE,
-    )?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }

@@ -82,47 +82,36 @@ fn refuses(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// File systems without links, and without links and renames that replace nothing.
-const LESSER: [Calls; 2] = [
-    Calls {
-        link: refuses,
-        ..Calls::SYSTEM
-    },
-    Calls {
-        link: refuses,
-        rename_new: refuses,
-        ..Calls::SYSTEM
-    },
-];
+/// A file system without links.
+const WITHOUT_LINKS: Calls = Calls {
+    link: refuses,
+    ..Calls::SYSTEM
+};
 
 #[test]
 fn without_links_a_name_is_taken_whole_or_not_at_all() {
-    for calls in LESSER {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a.wav");
-        let mut part = PartFile::create(&target, Existing::Keep).unwrap();
-        part.write(b"mine").unwrap();
-        part.commit_by(&calls).unwrap();
-        drop(part);
-        assert_eq!(fs::read(&target).unwrap(), b"mine");
-        assert_eq!(entries(folder.path()), ["a.wav"]);
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a.wav");
+    let mut part = PartFile::create(&target, Existing::Keep).unwrap();
+    part.write(b"mine").unwrap();
+    part.commit_by(&WITHOUT_LINKS).unwrap();
+    drop(part);
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
+    assert_eq!(entries(folder.path()), ["a.wav"]);
 }
 
 #[test]
 fn without_links_a_name_that_is_taken_meanwhile_is_kept() {
-    for calls in LESSER {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a.wav");
-        let mut part = PartFile::create(&target, Existing::Keep).unwrap();
-        part.write(b"mine").unwrap();
-        fs::write(&target, b"theirs").unwrap();
-        let error = part.commit_by(&calls).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-        drop(part);
-        assert_eq!(fs::read(&target).unwrap(), b"theirs");
-        assert_eq!(entries(folder.path()), ["a.wav"]);
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a.wav");
+    let mut part = PartFile::create(&target, Existing::Keep).unwrap();
+    part.write(b"mine").unwrap();
+    fs::write(&target, b"theirs").unwrap();
+    let error = part.commit_by(&WITHOUT_LINKS).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    drop(part);
+    assert_eq!(fs::read(&target).unwrap(), b"theirs");
+    assert_eq!(entries(folder.path()), ["a.wav"]);
 }
 
 /// The power may go at the last step too: what is under the final name then is nothing, and no empty file.
@@ -130,7 +119,6 @@ fn without_links_a_name_that_is_taken_meanwhile_is_kept() {
 fn a_name_that_cannot_be_taken_holds_nothing() {
     let calls = Calls {
         link: refuses,
-        rename_new: refuses,
         rename: |_, target| {
             assert!(target.symlink_metadata().is_err(), "the name is taken");
             Err(io::ErrorKind::StorageFull.into())
@@ -145,14 +133,14 @@ fn a_name_that_cannot_be_taken_holds_nothing() {
     assert!(entries(folder.path()).is_empty());
 }
 
-/// Two downloads to one name, on the poorest file system: one of them has it.
+/// Two downloads to one name, without links: one of them has it.
 #[test]
 fn a_name_that_another_is_taking_is_left_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a.wav");
     fs::write(folder.path().join("a.wav.taken"), b"").unwrap();
     let mut part = PartFile::create(&target, Existing::Keep).unwrap();
-    let error = part.commit_by(&LESSER[1]).unwrap_err();
+    let error = part.commit_by(&WITHOUT_LINKS).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     assert!(error.to_string().contains("a.wav.taken"), "{error}");
     drop(part);
