@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use crate::call::Terms;
 use crate::download::Download;
+use crate::job::allowance::Allowance;
 use crate::machine::{Kept, Machine, Outcome, Step};
 use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions, Turn};
 use crate::reconcile::{Reconcile, Recover, Resolve};
@@ -22,7 +23,7 @@ use crate::session::Session;
 use crate::testing::keys;
 use crate::transport::{Cancelled, Moment, Now, TransportError, TransportErrorKind};
 use crate::wait::Wait;
-use crate::{BaseUrl, Job, Settings, Track, block_on};
+use crate::{BalanceCheck, BaseUrl, Job, Settings, Track, block_on};
 
 /// An outcome that a driver could be the cause of, or a broken one.
 #[derive(Debug, Clone)]
@@ -371,13 +372,17 @@ fn purchase(terms: Terms, keeping: Option<Keeping>) -> Purchase {
     Purchase::new(session(), request, terms, keeping)
 }
 
-fn keeping() -> Option<Keeping> {
-    let mut limits = Limits::default();
-    limits.total = Some(20);
+fn keeping(balance_check: BalanceCheck) -> Option<Keeping> {
     Some(Keeping {
-        limits,
+        balance_check,
         options: PurchaseOptions::default(),
     })
+}
+
+fn limited() -> BalanceCheck {
+    let mut limits = Limits::default();
+    limits.total = Some(20);
+    BalanceCheck::Within(limits)
 }
 
 fn turn() -> Turn {
@@ -392,14 +397,11 @@ fn wait(terms: Terms, is_kept: bool) -> Wait {
 
 fn download(destination: Option<String>) -> Download {
     let generation = genrex_proto::Generation::from_json(COMPLETED).unwrap();
-    let policy = BaseUrl::default().address_policy();
-    let track = Track::new(generation, policy, Duration::ZERO, 1).unwrap();
-    Download::new(
-        session(),
-        track.audio().clone(),
-        five_minutes(),
-        destination,
-    )
+    let track = Track::try_from(generation).unwrap();
+    let terms = five_minutes();
+    let allowance = Arc::new(Allowance::until(terms.deadline));
+    let audio = track.audio().clone();
+    Download::new(session(), audio, terms, allowance, now(0)).kept_at(destination)
 }
 
 fn resolve() -> Resolve {
@@ -416,14 +418,12 @@ fn resolve() -> Resolve {
 /// Does the same with each machine.
 macro_rules! with_each {
     ($act:ident, $events:expr) => {{
-        let blind = {
-            let mut terms = five_minutes();
-            terms.settings.balance_check = false;
-            terms
-        };
         $act(purchase(five_minutes(), None), $events);
-        $act(purchase(five_minutes(), keeping()), $events);
-        $act(purchase(blind, keeping()), $events);
+        $act(purchase(five_minutes(), keeping(limited())), $events);
+        $act(
+            purchase(five_minutes(), keeping(BalanceCheck::Skipped)),
+            $events,
+        );
         $act(turn(), $events);
         $act(Look::new(session(), five_minutes()), $events);
         $act(wait(five_minutes(), false), $events);
@@ -440,7 +440,7 @@ macro_rules! with_each {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn nothing_comes_after_done(events in prop::collection::vec(told(), 1..120)) {

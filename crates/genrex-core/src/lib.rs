@@ -70,7 +70,7 @@ mod wait;
 pub use base_url::BaseUrl;
 pub use batch::{RowPolicy, RowStep};
 pub use block_on::block_on;
-pub use client::{AudioChunks, Client, EnvironmentProxy, Setup};
+pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
 pub use download::{Downloaded, Sha256Digest};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};

@@ -140,7 +140,9 @@ async fn settle(resolve: ResolveJob, global: &Global, output: &Output) -> Result
         Some(why) => format!("{user}: {why}"),
         None => user,
     };
-    let settled = connection.client.resolve_because(entry.id, resolution, why);
+    let settled = connection
+        .client
+        .resolve_with_reason(entry.id, resolution, why);
     let settled = settled.await?;
     if output.is_json() {
         return output.document(&document(&settled));
