@@ -17,6 +17,7 @@ use crate::reader::Reader;
 use crate::request::{
     Intend, Keep, Observe, Reconcile, Record, Recover, Release, Reply, Request, to_error,
 };
+use crate::schema;
 use crate::store::Store;
 
 /// The ledger as one SQLite file, shared by all processes of a machine that are given its path.
@@ -174,6 +175,10 @@ impl Drop for Shared {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
+    async fn name(&self) -> Result<String, Error> {
+        self.read(|store| Ok(schema::name(store.connection)?)).await
+    }
+
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
         let alias = alias.clone();
         self.read(move |store| store.account(&alias)).await
