@@ -29,9 +29,20 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// `i64::MAX`; a call with a greater one may be refused as a whole, and is never cut. Keys of intents are 128
 /// bits. Two jobs may have one [`QueryId`](genrex_proto::QueryId). A later job's [`LocalId`] is greater.
 ///
+/// **Named.** A storage has a name of its own, which is random, made with it, and never changes: 1 to 64 ASCII
+/// letters and digits. Another storage has another one, so that who keeps the name beside files of his own can
+/// tell later whether he is given the same ledger.
+///
 /// Time is an argument, in milliseconds since 1970; a storage that many machines share uses its own clock.
 #[async_trait]
 pub trait Ledger: Send + Sync {
+    /// The storage's own name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Storage`](crate::ErrorKind).
+    async fn name(&self) -> Result<String, Error>;
+
     /// The account that a key and an origin belong to, if a look at the balance has told.
     ///
     /// # Errors
@@ -210,6 +221,10 @@ macro_rules! forwarded {
     ($($pointer:ty),*) => {$(
         #[async_trait]
         impl<L: Ledger + ?Sized> Ledger for $pointer {
+            async fn name(&self) -> Result<String, Error> {
+                (**self).name().await
+            }
+
             async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
                 (**self).account(alias).await
             }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
@@ -28,12 +29,24 @@ pub struct MemoryLedger {
 
 #[derive(Debug, Default)]
 struct State {
+    name: Name,
     entries: BTreeMap<LocalId, Entry>,
     keys: HashMap<u128, LocalId>,
     owners: HashMap<LocalId, Weak<()>>,
     history: HashMap<LocalId, Vec<Past>>,
     aliases: HashMap<Alias, Account>,
     credits: HashMap<Account, Credits>,
+}
+
+/// A random name.
+#[derive(Debug)]
+struct Name(String);
+
+impl Default for Name {
+    fn default() -> Self {
+        let half = || RandomState::new().build_hasher().finish();
+        Self(format!("{:016x}{:016x}", half(), half()))
+    }
 }
 
 impl MemoryLedger {
@@ -115,6 +128,10 @@ impl State {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
+    async fn name(&self) -> Result<String, Error> {
+        Ok(self.state().name.0.clone())
+    }
+
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
         Ok(self.state().aliases.get(alias).cloned())
     }

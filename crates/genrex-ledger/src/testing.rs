@@ -25,6 +25,7 @@ mod agreement;
 mod fixture;
 mod jobs;
 mod limits;
+mod names;
 mod once;
 mod owners;
 mod race;
@@ -53,6 +54,7 @@ where
     L: Ledger,
     F: AsyncFnMut(&str) -> L,
 {
+    Box::pin(names::check(&mut open)).await?;
     Box::pin(accounts::are_separate(&mut open)).await?;
     Box::pin(values::one_id_may_name_two_jobs(&mut open)).await?;
     Box::pin(jobs::check(&mut open)).await?;
@@ -88,6 +90,8 @@ impl Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
+    /// A storage has a name of its own, which lasts.
+    Named,
     /// What was written survives the end of the process.
     Lasting,
     /// Each call is one transaction of which nobody sees half.
@@ -128,6 +132,7 @@ impl Rule {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Named => "a storage has a name of its own, which lasts",
             Self::Lasting => "what was written survives the end of the process",
             Self::OneAtATime => "each call is one transaction",
             Self::Repeatable => "a repeated call changes nothing",

@@ -381,6 +381,10 @@ impl Troubled {
 
 #[async_trait]
 impl Ledger for Troubled {
+    async fn name(&self) -> Result<String, Error> {
+        self.inner.name().await
+    }
+
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
         self.kept(self.inner.account(alias)).await
     }

@@ -16,6 +16,9 @@ macro_rules! flaws {
 }
 
 flaws! {
+    NamesEachProcess: Named,
+    NamesAllAlike: Named,
+    NamesNothing: Named,
     ForgetsOnReopen: Lasting,
     ForgetsOutcomesOnReopen: Lasting,
     ForgetsHistoryOnReopen: Lasting,

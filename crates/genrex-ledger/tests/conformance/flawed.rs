@@ -353,6 +353,15 @@ async fn pause() {
 
 #[async_trait]
 impl Ledger for Flawed {
+    async fn name(&self) -> Result<String, Error> {
+        Ok(match self.flaw {
+            Some(Flaw::NamesEachProcess) => format!("{:p}", Arc::as_ptr(&self.process)),
+            Some(Flaw::NamesAllAlike) => String::from("ledger"),
+            Some(Flaw::NamesNothing) => String::new(),
+            _ => format!("{:p}", Arc::as_ptr(&self.stored)),
+        })
+    }
+
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
         Ok(self.stored().aliases.get(alias).cloned())
     }
