@@ -3,11 +3,11 @@ use std::time::Duration;
 use genrex_core::{AddressPolicy, testing::keys};
 use genrex_core::{ErrorKind, Route, SendOptions, Submission, Transport as _, TransportErrorKind};
 use genrex_sign::{SIGNATURE_HEADER, UnixMillis, Verifier};
-use genrex_tests::{Act, FaultServer, Received, Recorder, Seen, Stack, answer, json};
+use genrex_tests::{Act, ClosedPort, FaultServer, Received, Recorder, Seen, Stack, answer, json};
 
 use crate::support::{
     ACCEPTED, both, check_bought_once, check_no_credentials, check_signatures, client, client_over,
-    fetch, job, outcome, ready_at, request, wav,
+    client_unanswered, fetch, job, outcome, ready_at, request, wav,
 };
 
 type MakeAct = Box<dyn Fn() -> Act>;
@@ -157,8 +157,8 @@ fn a_paid_submit_is_what_the_table_says_over_both() {
 #[test]
 fn a_port_that_nobody_listens_on_is_proof_that_nothing_left() {
     for stack in Stack::BOTH {
-        let closed = FaultServer::start([]).url();
-        let client = client(stack, &closed);
+        let closed = ClosedPort::reserve();
+        let client = client(stack, &closed.url());
         let submission = stack.run(client.submit(&request()));
         assert_eq!(
             outcome(&submission),
@@ -393,7 +393,8 @@ fn a_download_goes_on_where_it_broke_off_and_carries_no_credential() {
         let store = FaultServer::start([cut_at(30_000), Act::ResetRead, Act::Hang, storage()]);
         let server =
             FaultServer::start([ready_at(&format!("{}/1.wav?Signature=s3cr3t", store.url()))]);
-        let client = client(stack, &server.url());
+        // The wait's one, and two before the store's that hangs.
+        let client = client_unanswered(stack, &server.url(), [3]);
         let track = stack.run(client.wait(&job())).unwrap();
         assert_eq!(
             fetch(stack, &client, &track).unwrap().bytes,
