@@ -3,17 +3,24 @@ use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Scope};
 use std::time::Duration;
 
 /// A raw TCP server that does as it is told with each connection, in turn, and keeps what it read.
 #[derive(Debug)]
 pub struct FaultServer {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
-    connections: Arc<Mutex<usize>>,
-    stop: Arc<Mutex<bool>>,
+    state: Arc<Mutex<State>>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    received: Vec<Received>,
+    connections: usize,
+    /// The connections that stay open, to be closed when the server ends.
+    kept: Vec<TcpStream>,
+    is_over: bool,
 }
 
 /// What is done with a connection.
@@ -22,6 +29,9 @@ pub enum Act {
     Write(Vec<u8>),
     /// Read a request, write what is made of it, close.
     Make(Make),
+    /// Read requests and write what is made of each, until the other side closes. Other connections are
+    /// served meanwhile.
+    KeepAlive(fn(&Received) -> Vec<u8>),
     /// Write these bytes unasked, close.
     Greet(Vec<u8>),
     /// Close at once, reading nothing.
@@ -50,6 +60,8 @@ impl fmt::Debug for Act {
 /// A request that a server read.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The connection that it came by: 1 for the server's first.
+    pub connection: usize,
     /// Method and target.
     pub line: String,
     /// Name, in lower case, and value.
@@ -78,22 +90,14 @@ impl FaultServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let acts: VecDeque<Act> = acts.into_iter().collect();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let connections = Arc::new(Mutex::new(0));
-        let stop = Arc::new(Mutex::new(false));
+        let state = Arc::new(Mutex::new(State::default()));
         let thread = std::thread::spawn({
-            let (received, connections, stop) = (
-                Arc::clone(&received),
-                Arc::clone(&connections),
-                Arc::clone(&stop),
-            );
-            move || serve(&listener, acts, &received, &connections, &stop)
+            let state = Arc::clone(&state);
+            move || std::thread::scope(|scope| serve(scope, &listener, acts, &state))
         });
         Self {
             address,
-            received,
-            connections,
-            stop,
+            state,
             thread: Some(thread),
         }
     }
@@ -113,19 +117,24 @@ impl FaultServer {
     /// The requests that it read.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        locked(&self.received).clone()
+        locked(&self.state).received.clone()
     }
 
     /// How many connections came.
     #[must_use]
     pub fn connections(&self) -> usize {
-        *locked(&self.connections)
+        locked(&self.state).connections
     }
 }
 
 impl Drop for FaultServer {
     fn drop(&mut self) {
-        *locked(&self.stop) = true;
+        let mut state = locked(&self.state);
+        state.is_over = true;
+        for stream in &state.kept {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(state);
         // Wakes the listener.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
@@ -135,68 +144,117 @@ impl Drop for FaultServer {
     }
 }
 
-fn serve(
+fn serve<'s>(
+    scope: &'s Scope<'s, '_>,
     listener: &TcpListener,
     mut acts: VecDeque<Act>,
-    received: &Mutex<Vec<Received>>,
-    connections: &Mutex<usize>,
-    stop: &Mutex<bool>,
+    state: &'s Mutex<State>,
 ) {
     for stream in listener.incoming() {
-        if *locked(stop) {
+        let Ok(stream) = stream else { continue };
+        let mut now = locked(state);
+        if now.is_over {
             return;
         }
-        let Ok(stream) = stream else { continue };
-        *locked(connections) += 1;
-        act(acts.pop_front().unwrap_or(Act::Close), stream, received);
+        now.connections += 1;
+        let connection = Connection {
+            number: now.connections,
+            stream,
+            state,
+        };
+        match acts.pop_front().unwrap_or(Act::Close) {
+            Act::KeepAlive(make) => {
+                now.kept.extend(connection.stream.try_clone());
+                scope.spawn(move || connection.keep_alive(make));
+            }
+            act => {
+                drop(now);
+                connection.act(act);
+            }
+        }
     }
 }
 
-fn act(act: Act, mut stream: TcpStream, received: &Mutex<Vec<Received>>) {
-    // Nobody waits for ever on a test that failed.
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
-    match act {
-        Act::Close => {}
-        Act::Greet(bytes) => {
-            let _ = stream.write_all(&bytes);
-            finish(&mut stream);
-        }
-        Act::ResetUnread => {
-            // Closing with unread bytes is a reset.
-            let _ = stream.peek(&mut [0]);
-            reset(&stream);
-        }
-        Act::Write(bytes) => {
-            read_request(&mut stream, received);
-            let _ = stream.write_all(&bytes);
-            finish(&mut stream);
-        }
-        Act::Make(make) => {
-            if let Some(request) = read_request(&mut stream, received) {
-                let _ = stream.write_all(&make(&request));
-                finish(&mut stream);
+/// One connection to a server.
+struct Connection<'s> {
+    number: usize,
+    stream: TcpStream,
+    state: &'s Mutex<State>,
+}
+
+impl Connection<'_> {
+    fn act(mut self, act: Act) {
+        // Nobody waits for ever on a test that failed.
+        let _ = self.stream.set_read_timeout(Some(Duration::from_secs(30)));
+        match act {
+            // It is `serve` that keeps a connection.
+            Act::Close | Act::KeepAlive(_) => {}
+            Act::Greet(bytes) => {
+                let _ = self.stream.write_all(&bytes);
+                finish(&mut self.stream);
+            }
+            Act::ResetUnread => {
+                // Closing with unread bytes is a reset.
+                let _ = self.stream.peek(&mut [0]);
+                reset(&self.stream);
+            }
+            Act::Write(bytes) => {
+                self.read_request();
+                let _ = self.stream.write_all(&bytes);
+                finish(&mut self.stream);
+            }
+            Act::Make(make) => {
+                if let Some(request) = self.read_request() {
+                    let _ = self.stream.write_all(&make(&request));
+                    finish(&mut self.stream);
+                }
+            }
+            Act::ResetRead => {
+                self.read_request();
+                reset(&self.stream);
+            }
+            Act::WriteThenReset(bytes) => {
+                self.read_request();
+                let _ = self.stream.write_all(&bytes);
+                // The bytes are to arrive before the reset does.
+                wait_until_taken(&self.stream);
+                reset(&self.stream);
+            }
+            Act::Hang => {
+                self.read_request();
+                // Ends when the other side does.
+                let _ = self.stream.read(&mut [0]);
+            }
+            Act::Endless(head, rest) => {
+                self.read_request();
+                let _ = self.stream.write_all(&head);
+                while self.stream.write_all(rest).is_ok() {}
             }
         }
-        Act::ResetRead => {
-            read_request(&mut stream, received);
-            reset(&stream);
+    }
+
+    fn keep_alive(mut self, make: fn(&Received) -> Vec<u8>) {
+        while let Some(request) = self.read_request() {
+            if self.stream.write_all(&make(&request)).is_err() {
+                break;
+            }
         }
-        Act::WriteThenReset(bytes) => {
-            read_request(&mut stream, received);
-            let _ = stream.write_all(&bytes);
-            // The bytes are to arrive before the reset does.
-            wait_until_taken(&stream);
-            reset(&stream);
-        }
-        Act::Hang => {
-            read_request(&mut stream, received);
-            // Ends when the other side does.
-            let _ = stream.read(&mut [0]);
-        }
-        Act::Endless(head, rest) => {
-            read_request(&mut stream, received);
-            let _ = stream.write_all(&head);
-            while stream.write_all(rest).is_ok() {}
+        // The server holds another handle to it, which would keep it open.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn read_request(&mut self) -> Option<Received> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(request) = parse(self.number, &bytes) {
+                locked(self.state).received.push(request.clone());
+                return Some(request);
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return None,
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            }
         }
     }
 }
@@ -220,23 +278,8 @@ fn wait_until_taken(stream: &TcpStream) {
     }
 }
 
-fn read_request(stream: &mut TcpStream, received: &Mutex<Vec<Received>>) -> Option<Received> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        if let Some(request) = parse(&bytes) {
-            locked(received).push(request.clone());
-            return Some(request);
-        }
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return None,
-            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
-        }
-    }
-}
-
 /// A request, when all of it is there.
-fn parse(bytes: &[u8]) -> Option<Received> {
+fn parse(connection: usize, bytes: &[u8]) -> Option<Received> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();
@@ -246,6 +289,7 @@ fn parse(bytes: &[u8]) -> Option<Received> {
         .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
         .collect();
     let mut request = Received {
+        connection,
         line,
         headers,
         body: bytes[end + 4..].to_vec(),

@@ -1,11 +1,13 @@
 //! What the tests of both transports share: a server that misbehaves, and a view of what was sent.
 //!
-//! Every test starts what it needs; nothing sleeps for long and nothing asserts a time.
+//! Every test starts what it needs; nothing sleeps and nothing asserts a time.
 
+mod closed_port;
 mod fault;
 mod recorder;
 mod stack;
 
+pub use closed_port::ClosedPort;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};
 pub use stack::Stack;

@@ -9,7 +9,8 @@ use genrex_core::{
 use genrex_sign::UnixMillis;
 
 /// A transport around another that keeps what went through it, and makes waiting short: a sleep takes
-/// no time but moves both clocks, and a time-out is a second at most. A clone keeps the same record.
+/// no time but moves both clocks, and an exchange that is to time out has two seconds. A clone keeps the same
+/// record.
 #[derive(Clone)]
 pub struct Recorder<T> {
     inner: T,
@@ -21,6 +22,18 @@ struct State {
     seen: Vec<Seen>,
     skipped: Duration,
     clock_off: i64,
+    sent: usize,
+    /// Which exchanges are never answered.
+    unanswered: Vec<usize>,
+}
+
+impl State {
+    /// How long the next exchange may take.
+    fn next_limit(&mut self) -> Duration {
+        let is_unanswered = self.unanswered.contains(&self.sent);
+        self.sent += 1;
+        Duration::from_secs(if is_unanswered { 2 } else { 60 })
+    }
 }
 
 /// What went through a [`Recorder`], in the terms in which transports must agree.
@@ -59,6 +72,14 @@ impl<T: Transport> Recorder<T> {
         self
     }
 
+    /// The same, knowing which exchanges, counted from 0, are never answered. All others have a minute, however
+    /// busy the machine is.
+    #[must_use]
+    pub fn with_unanswered(self, exchanges: impl IntoIterator<Item = usize>) -> Self {
+        self.with(|state| state.unanswered.extend(exchanges));
+        self
+    }
+
     /// What went through so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
@@ -81,9 +102,9 @@ impl<T: Transport> Transport for Recorder<T> {
         request: http::Request<Bytes>,
         mut options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        const LONGEST: Duration = Duration::from_secs(1);
-        options.total_timeout = options.total_timeout.min(LONGEST);
-        options.idle_timeout = options.idle_timeout.min(LONGEST);
+        let longest = self.with(State::next_limit);
+        options.total_timeout = options.total_timeout.min(longest);
+        options.idle_timeout = options.idle_timeout.min(longest);
         let mut names: Vec<_> = request.headers().keys().map(ToString::to_string).collect();
         names.sort();
         let line = format!("{} {}", request.method(), request.uri().path());

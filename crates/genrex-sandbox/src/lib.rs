@@ -25,6 +25,7 @@ mod account;
 mod answer;
 mod audio;
 mod compose;
+mod connection;
 mod job;
 mod options;
 mod random;

@@ -1,24 +1,23 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use genrex_sign::UnixMillis;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Response, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::answer::refusal;
+use crate::connection::{Connection, Progress};
 use crate::options::Options;
 use crate::service::Service;
 
@@ -53,7 +52,8 @@ pub enum StartError {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on the current tokio runtime; it accepts connections when this returns.
+    /// Starts a sandbox on the current tokio runtime, which needs its I/O and its time; it accepts connections
+    /// when this returns.
     ///
     /// # Errors
     ///
@@ -119,7 +119,8 @@ impl Sandbox {
         locked(&self.service).accepted()
     }
 
-    /// Stops it: what is being answered is answered first.
+    /// Stops it: what is being answered is answered first, and a request that is not here whole within a
+    /// second is given up.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         for server in std::mem::take(&mut self.servers) {
@@ -150,22 +151,31 @@ fn serve(
     handle: Handle,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<io::Result<()>> {
-    let answer = move |request: Request| answer(request, Arc::clone(&service), handle);
+    let answer = move |ConnectInfo(progress): ConnectInfo<Progress>, request: Request| {
+        answer(request, progress, Arc::clone(&service), handle)
+    };
     let router: Router = Router::new().fallback(answer);
+    let router = router.into_make_service_with_connect_info::<Progress>();
+    let listener = Limited::new(listener, stopped.clone());
     let stopping = async move {
         // An error means that the sandbox is gone, which is a stop too.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let server = axum::serve(Limited::new(listener), router).with_graceful_shutdown(stopping);
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopping);
     tokio::spawn(server.into_future())
 }
 
-async fn answer(request: Request, service: Arc<Mutex<Service>>, handle: Handle) -> Response<Body> {
+async fn answer(
+    request: Request,
+    progress: Progress,
+    service: Arc<Mutex<Service>>,
+    handle: Handle,
+) -> Response<Body> {
     /// The largest request that can be meant: 250 characters and their escapes take 2 KiB.
     const LARGEST: usize = 64 * 1024;
     let (head, body) = request.into_parts();
-    if let Err(message) = check_origin(&head.headers) {
-        return refusal(StatusCode::FORBIDDEN, message).map(Body::from);
+    if let Err((status, message)) = check_target(&head).and_then(|()| check_origin(&head.headers)) {
+        return refusal(status, message).map(Body::from);
     }
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return refusal(
@@ -174,6 +184,7 @@ async fn answer(request: Request, service: Arc<Mutex<Service>>, handle: Handle) 
         )
         .map(Body::from);
     };
+    progress.read_whole();
     let request = http::Request::from_parts(head, body);
     let answered =
         tokio::task::spawn_blocking(move || handle(&mut locked(&service), &request, wall()));
@@ -185,15 +196,32 @@ async fn answer(request: Request, service: Arc<Mutex<Service>>, handle: Handle) 
     }
 }
 
+type Check = Result<(), (StatusCode, &'static str)>;
+
+/// A target is a path: in another form it names a host of its own, which nothing here would look at.
+fn check_target(head: &http::request::Parts) -> Check {
+    let names_a_host = head.uri.scheme().is_some() || head.uri.authority().is_some();
+    if names_a_host {
+        return Err((StatusCode::BAD_REQUEST, "the target is not a path"));
+    }
+    Ok(())
+}
+
 /// A page in a browser must not reach the sandbox, neither by a name that leads here nor by a script.
-fn check_origin(headers: &HeaderMap) -> Result<(), &'static str> {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(is_this_machine) {
-        return Err("the Host is not this machine's");
+fn check_origin(headers: &HeaderMap) -> Check {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err((
+            StatusCode::BAD_REQUEST,
+            "a request has one Host, and only one",
+        ));
+    };
+    if !host.to_str().is_ok_and(is_this_machine) {
+        return Err((StatusCode::FORBIDDEN, "the Host is not this machine's"));
     }
     match headers.get(ORIGIN) {
         None => Ok(()),
-        Some(_) => Err("the sandbox answers no web page"),
+        Some(_) => Err((StatusCode::FORBIDDEN, "the sandbox answers no web page")),
     }
 }
 
@@ -217,34 +245,31 @@ fn is_this_machine(host: &str) -> bool {
 struct Limited {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Limited {
     const CONNECTIONS: usize = 512;
 
-    fn new(listener: TcpListener) -> Self {
+    fn new(listener: TcpListener, stopped: watch::Receiver<bool>) -> Self {
         Self {
             listener,
             free: Arc::new(Semaphore::new(Self::CONNECTIONS)),
+            stopped,
         }
     }
 }
 
 impl Listener for Limited {
-    type Io = Held;
+    type Io = Connection<TcpStream>;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Held, SocketAddr) {
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         // The semaphore is never closed, so this waits and does not fail.
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (
-            Held {
-                stream,
-                _place: place,
-            },
-            address,
-        )
+        let connection = Connection::new(stream, self.stopped.clone(), place);
+        (connection, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -252,37 +277,9 @@ impl Listener for Limited {
     }
 }
 
-/// A connection and its place among them.
-struct Held {
-    stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Held {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Held {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+impl Connected<IncomingStream<'_, Limited>> for Progress {
+    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
+        stream.io().progress().clone()
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use genrex_sandbox::{Options, Sandbox, StartError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,6 +39,10 @@ async fn a_web_page_is_not_answered_and_nothing_invites_one() {
         ("Host: 127.0.0.1.evil.example\r\n", "403"),
         ("Host: localhost\r\nOrigin: https://evil.example\r\n", "403"),
         ("Host: localhost\r\nOrigin: null\r\n", "403"),
+        ("", "400"),
+        ("Host: localhost\r\nHost: evil.example\r\n", "400"),
+        ("Host: localhost\r\nHost: localhost\r\n", "400"),
+        ("Host: localhost, evil.example\r\n", "403"),
     ] {
         let answer = ask(&sandbox, &post(headers)).await;
         assert_eq!(status(&answer), expected, "{headers}");
@@ -92,5 +97,68 @@ async fn more_at_once_than_it_holds_are_all_answered() {
         .collect();
     for ask in asks {
         assert_eq!(status(&ask.await.unwrap()), "401");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_names_a_host_is_not_answered() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    for (line, expected) in [
+        ("POST /v1/text2music/getBalance", "401"),
+        ("POST http://evil.example/v1/text2music/getBalance", "400"),
+        ("POST http://localhost/v1/text2music/getBalance", "400"),
+        ("CONNECT evil.example:443", "400"),
+        ("CONNECT localhost:80", "400"),
+        ("OPTIONS *", "404"),
+    ] {
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        assert_eq!(status(&ask(&sandbox, &request).await), expected, "{line}");
+    }
+    sandbox.stop().await;
+}
+
+/// Longer than any deadline of a server. The clock is a simulated one, which moves when all tasks wait.
+const LONG: Duration = Duration::from_secs(3600);
+
+const HALF: &str = "POST /v1/text2music/getBalance HTTP/1.1\r\nHost: loc";
+
+async fn half_sent(sandbox: &Sandbox, half: &str) -> TcpStream {
+    let address = sandbox.url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(half.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_never_comes_whole_does_not_keep_it_from_stopping() {
+    for half in [
+        "",
+        HALF,
+        "POST /v1/text2music/getBalance HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{",
+    ] {
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let held = half_sent(&sandbox, half).await;
+        // A connection that came after it was answered: so it was accepted.
+        let whole = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        assert_eq!(status(&ask(&sandbox, whole).await), "404");
+        let stopped = tokio::time::timeout(LONG, sandbox.stop()).await;
+        assert_eq!(stopped, Ok(()), "{half:?}");
+        drop(held);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_held_open_do_not_lock_it_out() {
+    for half in ["", HALF] {
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..512 {
+            held.push(half_sent(&sandbox, half).await);
+        }
+        let whole = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let answer = tokio::time::timeout(LONG, ask(&sandbox, whole)).await;
+        assert_eq!(answer.as_deref().map(status), Ok("404"), "{half:?}");
     }
 }

@@ -381,3 +381,39 @@ proptest! {
         prop_assert_eq!(service.accepted(), 0);
     }
 }
+
+/// Whoever sees a link, and a link is no secret, must not hold a signature of a call; nor the other way round.
+#[test]
+fn a_links_signature_and_a_calls_are_not_good_as_each_other() {
+    let mut service = service(Options::default());
+    let (url, _, _) = completed(&mut service);
+    let now = at(2_000);
+    let (path, query) = url
+        .strip_prefix("http://127.0.0.1:2")
+        .unwrap()
+        .split_once('?')
+        .unwrap();
+    let (expires, signature) = query
+        .strip_prefix("Expires=")
+        .unwrap()
+        .split_once("&Signature=")
+        .unwrap();
+
+    let call = Request::post(BalanceRequest::PATH)
+        .header(KEY_HEADER, "sandbox-key")
+        .header(SIGNATURE_HEADER, format!("t={expires},v={signature}"))
+        .body(Bytes::from(path.to_owned()))
+        .unwrap();
+    let near = UnixMillis::new(expires.parse::<u64>().unwrap() - 1);
+    assert_eq!(
+        service.handle(&call, near).status(),
+        StatusCode::UNAUTHORIZED
+    );
+
+    let payload = Payload::from(path.to_owned());
+    let secret = ApiSecret::new("sandbox-secret").unwrap();
+    let header = secret.sign(near, &payload);
+    let forged = format!("{path}?Expires={near}&Signature={}", header.signature());
+    let answer = get(&mut service, &forged, &[], now);
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+}

@@ -112,19 +112,28 @@ fn a_failed_generation_says_so_with_its_id() {
     assert!(error.query_id().is_some() && !error.is_resumable());
 }
 
+/// The server asks for more time than the deadline leaves, so that nothing is waited for.
 #[test]
 fn a_deadline_keeps_the_job() {
-    let sandbox = sandbox(|options| options.render_time = Duration::from_secs(3600));
-    let client = client(&sandbox);
+    let processing = || json(200, r#"{"id":"QRY_1","status":"Processing"}"#);
+    let server = FaultServer::start([
+        Act::Write(processing()),
+        Act::Write(processing()),
+        Act::Write(answer(429, &[("Retry-After", "300")], "")),
+        Act::Write(processing()),
+    ]);
+    let client = client_with(&server.url(), "sandbox-key", "sandbox-secret");
     let mut settings = *client.settings();
-    settings.deadline = Some(Duration::from_millis(300));
+    settings.deadline = Some(Duration::from_secs(240));
     let client = client.with_settings(settings);
     let error = run(client.generate(&request("music", 5))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
     let waited = error.waited().unwrap();
     assert_eq!(waited.limit, settings.deadline);
     assert_eq!(waited.last_status, Some(Status::Processing));
-    let running = run(client.retrieve(error.query_id().unwrap())).unwrap();
+    // Its calls wait as long as the server asked, and another client's do not.
+    let another = client_with(&server.url(), "sandbox-key", "sandbox-secret");
+    let running = run(another.retrieve(error.query_id().unwrap())).unwrap();
     assert_eq!(running.status, Status::Processing);
 }
 

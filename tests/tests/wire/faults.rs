@@ -3,11 +3,11 @@ use std::time::Duration;
 use genrex_core::{AddressPolicy, testing::keys};
 use genrex_core::{ErrorKind, Route, SendOptions, Submission, Transport as _, TransportErrorKind};
 use genrex_sign::{SIGNATURE_HEADER, UnixMillis, Verifier};
-use genrex_tests::{Act, FaultServer, Received, Recorder, Seen, Stack, answer, json};
+use genrex_tests::{Act, ClosedPort, FaultServer, Received, Recorder, Seen, Stack, answer, json};
 
 use crate::support::{
     ACCEPTED, both, check_bought_once, check_no_credentials, check_signatures, client, client_over,
-    fetch, job, outcome, ready_at, request, wav,
+    client_unanswered, fetch, job, outcome, ready_at, request, wav,
 };
 
 type MakeAct = Box<dyn Fn() -> Act>;
@@ -157,8 +157,8 @@ fn a_paid_submit_is_what_the_table_says_over_both() {
 #[test]
 fn a_port_that_nobody_listens_on_is_proof_that_nothing_left() {
     for stack in Stack::BOTH {
-        let closed = FaultServer::start([]).url();
-        let client = client(stack, &closed);
+        let closed = ClosedPort::reserve();
+        let client = client(stack, &closed.url());
         let submission = stack.run(client.submit(&request()));
         assert_eq!(
             outcome(&submission),
@@ -393,7 +393,8 @@ fn a_download_goes_on_where_it_broke_off_and_carries_no_credential() {
         let store = FaultServer::start([cut_at(30_000), Act::ResetRead, Act::Hang, storage()]);
         let server =
             FaultServer::start([ready_at(&format!("{}/1.wav?Signature=s3cr3t", store.url()))]);
-        let client = client(stack, &server.url());
+        // The wait's one, and two before the store's that hangs.
+        let client = client_unanswered(stack, &server.url(), [3]);
         let track = stack.run(client.wait(&job())).unwrap();
         assert_eq!(
             fetch(stack, &client, &track).unwrap().bytes,
@@ -494,30 +495,47 @@ fn what_leaves_is_what_was_signed() {
     assert!(sent.header("user-agent").unwrap().starts_with("genrex/"));
 }
 
+fn is_paid(request: &Received) -> bool {
+    request.line.ends_with("/generateMusic")
+}
+
+/// Answers any call of the API, and leaves the connection open.
+fn kept_open(request: &Received) -> Vec<u8> {
+    let (status, body) = if is_paid(request) {
+        (201, ACCEPTED)
+    } else {
+        (200, r#"{"creditQuota":1,"usedCredit":0}"#)
+    };
+    let length = body.len();
+    format!("HTTP/1.1 {status} OK\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
 /// A kept-alive connection may have been closed by the peer, and a client that learns so only after
 /// sending cannot tell whether it has paid: each submit has a connection of its own.
 #[test]
 fn a_paid_call_never_takes_a_kept_alive_connection() {
     for stack in Stack::BOTH {
-        let keep_alive = |status: u16, body: &str| {
-            format!(
-                "HTTP/1.1 {status} OK\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .into_bytes()
-        };
-        // Each connection answers once and then closes, without having said that it would.
-        let server = FaultServer::start([
-            Act::Write(keep_alive(200, r#"{"creditQuota":1,"usedCredit":0}"#)),
-            Act::Write(keep_alive(201, ACCEPTED)),
-            Act::Write(keep_alive(201, ACCEPTED)),
-        ]);
+        let server = FaultServer::start((0..200).map(|_| Act::KeepAlive(kept_open)));
         let client = client(stack, &server.url());
-        stack.run(client.balance()).unwrap();
-        for _ in 0..2 {
+        let look = || {
+            let before = server.connections();
+            stack.run(client.balance()).unwrap();
+            // A client puts a connection back when its own task comes to it, so not every look finds one.
+            server.connections() == before
+        };
+        for _ in 0..3 {
+            assert!((0..50).any(|_| look()), "{stack:?}: no look reuses");
             let submission = stack.run(client.submit(&request()));
             assert_eq!(outcome(&submission), ("accepted", None), "{stack:?}");
         }
-        assert_eq!(server.connections(), 3);
+        let received = server.received();
+        for paid in received.iter().filter(|request| is_paid(request)) {
+            let shares = |other: &&Received| other.connection == paid.connection;
+            assert_eq!(received.iter().filter(shares).count(), 1, "{stack:?}");
+        }
+        assert_eq!(
+            received.iter().filter(|request| is_paid(request)).count(),
+            3
+        );
     }
 }

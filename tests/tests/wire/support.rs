@@ -36,7 +36,16 @@ impl Deref for TestClient {
 }
 
 pub(crate) fn client(stack: Stack, url: &str) -> TestClient {
-    let recorder = Recorder::new(stack.transport());
+    client_unanswered(stack, url, [])
+}
+
+/// A client some of whose exchanges, counted from 0, are never answered.
+pub(crate) fn client_unanswered(
+    stack: Stack,
+    url: &str,
+    exchanges: impl IntoIterator<Item = usize>,
+) -> TestClient {
+    let recorder = Recorder::new(stack.transport()).with_unanswered(exchanges);
     TestClient {
         client: client_over(recorder.clone(), url),
         recorder,
@@ -75,8 +84,11 @@ pub(crate) fn both<R: PartialEq + std::fmt::Debug>(
     run: impl Fn(Stack, &TestClient, &FaultServer) -> R,
 ) -> (R, Vec<Received>) {
     let runs = Stack::BOTH.map(|stack| {
-        let server = FaultServer::start(acts());
-        let client = client(stack, &server.url());
+        let acts = acts();
+        let hang = |(at, act): (usize, &Act)| matches!(act, Act::Hang).then_some(at);
+        let unanswered: Vec<_> = acts.iter().enumerate().filter_map(hang).collect();
+        let server = FaultServer::start(acts);
+        let client = client_unanswered(stack, &server.url(), unanswered);
         let result = run(stack, &client, &server);
         (result, client.trace(), server.received())
     });

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,12 +27,23 @@ fn options(route: Route, total: Duration) -> SendOptions {
     SendOptions::new(route, total, AddressPolicy::Any)
 }
 
+/// How an exchange fails. The clock is a simulated one that moves when all tasks wait, but stands still until
+/// the server has read something: however busy the machine is, no time is over before that.
 async fn failure(
     scheme: &str,
     act: impl Fn(TcpStream) + Clone + Send + 'static,
     options: SendOptions,
 ) -> TransportErrorKind {
-    let request = get(scheme, serve(act));
+    let (reached, is_reached) = mpsc::channel();
+    let port = serve(move |stream| {
+        stream.peek(&mut [0]).unwrap();
+        // Only the first connection is waited for.
+        let _ = reached.send(());
+        act(stream);
+    });
+    // The clock stands still while a blocking task runs.
+    tokio::task::spawn_blocking(move || is_reached.recv());
+    let request = get(scheme, port);
     match transport().send(request, options).await {
         Ok(response) => {
             let mut body = response.into_body();
@@ -48,7 +60,7 @@ async fn failure(
 }
 
 #[cfg(feature = "rustls")]
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_request_has_its_own_time_to_connect() {
     // The peer takes the connection and never speaks TLS.
     for route in [Route::Paid, Route::Api, Route::Asset] {
@@ -59,7 +71,7 @@ async fn each_request_has_its_own_time_to_connect() {
 }
 
 #[cfg(feature = "rustls")]
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_paid_request_whose_connection_never_stood_has_not_left() {
     let options = options(Route::Paid, LONG)
         .connect_within(LONG)
@@ -68,7 +80,7 @@ async fn a_paid_request_whose_connection_never_stood_has_not_left() {
     assert_eq!(kind, TransportErrorKind::ConnectTimeout);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_head_and_a_body_that_stop_are_given_up() {
     let options = options(Route::Paid, LONG).idle_within(SHORT);
     assert_eq!(

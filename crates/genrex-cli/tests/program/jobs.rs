@@ -6,6 +6,8 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::tempdir;
 
+use genrex_tests::{Act, FaultServer, Received};
+
 use crate::support::{Played, Sandbox, answer, code, error, json, run, stderr, stdout};
 
 #[test]
@@ -162,26 +164,45 @@ fn a_prompt_is_read_from_standard_input() {
     assert_eq!(status["content"]["text"], "piped música");
 }
 
+/// The server asks for more time than the deadline leaves, so that nothing is waited for.
+#[test]
+fn a_deadline_has_its_code_and_says_how_to_go_on() {
+    let folder = tempdir().unwrap();
+    let server = FaultServer::start((0..10).map(|_| Act::KeepAlive(accept_and_put_off)));
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let (url, limit) = (server.url(), ["--timeout", "4m", "--json"]);
+    let args = [&["generate", "a", "--base-url", &url], &limit[..]].concat();
+    let late = sandbox.run(folder.path(), &args);
+    assert_eq!(code(&late), 5, "{}", stderr(&late));
+    let late = error(&late);
+    assert_eq!(late["kind"], "deadline");
+    assert_eq!(late["queryId"], "QRY_1");
+    let resume = late["resume"].as_str().unwrap();
+    assert!(resume.starts_with("genrex wait QRY_1"), "{resume}");
+}
+
+/// Accepts a job, and asks everyone who then asks after it to come back in 300 s.
+fn accept_and_put_off(request: &Received) -> Vec<u8> {
+    let (head, body) = match request.line.rsplit('/').next() {
+        Some("getBalance") => ("200 OK", r#"{"creditQuota":100,"usedCredit":0}"#),
+        Some("generateMusic") => ("201 Created", r#"{"id":"QRY_1","status":"Processing"}"#),
+        _ => ("429 Later\r\nRetry-After: 300", ""),
+    };
+    let length = body.len();
+    format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
 #[test]
 fn each_failure_has_its_code_and_says_what_to_do() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h", "--quota", "12"]);
 
-    let late = sandbox.run(
-        folder.path(),
-        &[
-            "generate",
-            "a",
-            "--timeout",
-            "300ms",
-            "--poll-interval",
-            "50ms",
-            "--json",
-        ],
-    );
+    let made = json(&sandbox.run(folder.path(), &["generate", "a", "--no-wait", "--json"]));
+    let id = made["queryId"].as_str().unwrap();
+    let late = ["wait", id, "--timeout", "1ms", "--json"];
+    let late = sandbox.run(folder.path(), &late);
     assert_eq!(code(&late), 5, "{}", stderr(&late));
     let late = error(&late);
-    let id = late["queryId"].as_str().unwrap().to_owned();
     assert_eq!(late["kind"], "deadline");
     assert_eq!(late["resume"], format!("genrex wait {id}"));
 
