@@ -120,9 +120,9 @@ impl Target {
         }
         let sandbox = Sandbox::start(Options::default())
             .await
-            .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
+            .map_err(|error| Failure::other("the sandbox cannot be started").with_source(&error))?;
         let refused =
-            |error| Failure::credentials("the sandbox's keys are refused").because(&error);
+            |error| Failure::credentials("the sandbox's keys are refused").with_source(&error);
         let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
         let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
         Ok(Self {
