@@ -138,7 +138,10 @@ impl Output {
 
 /// Says what was wrong with the command line, or the help that was asked for.
 pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
-    let is_help = error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let is_help = matches!(
+        error.kind(),
+        ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
     let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
     if !error.use_stderr() || is_help && !asked_for_json {
         // Help repeats nothing that was typed. Its reader may have gone away, which is its right.

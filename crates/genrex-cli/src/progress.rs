@@ -194,14 +194,14 @@ impl Bars {
     /// A line for a row, above the bar; gone when it is dropped.
     pub(crate) fn row(&self, text: &str) -> RowBar {
         const LONGEST: usize = 40;
-        let text: String = shown(text).chars().take(LONGEST).collect();
+        let start: String = text.chars().take(LONGEST).collect();
         let bar = self
             .all
             .insert_before(&self.rows, ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("  {prefix} {msg:.dim}") {
             bar.set_style(style);
         }
-        bar.set_prefix(text);
+        bar.set_prefix(shown(start));
         RowBar(bar)
     }
 
