@@ -13,7 +13,7 @@ use crate::progress::Display;
 /// `genrex wait`: takes a job up by its id.
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), Failure> {
     let delivery = &wait.delivery;
-    delivery.check(output.is_json())?;
+    delivery.check(output)?;
     let connection = Connection::open(global, manner(delivery)).await?;
     ledger::recover(&connection.client, output).await?;
     offer_to_link(&wait, &connection, output).await?;

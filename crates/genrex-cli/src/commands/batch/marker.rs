@@ -1,3 +1,4 @@
+#[cfg(test)]
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -8,9 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::generate::run_name;
 use crate::failure::Failure;
+use crate::files;
 
 /// The file in a batch's folder that says which batch it is: it goes with the folder when that is moved.
 const NAME: &str = ".genrex-batch";
+
+/// In bytes.
+const LARGEST: usize = 4 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Marker {
@@ -27,7 +32,7 @@ pub(crate) fn read_or_make(folder: &Path) -> Result<String, Failure> {
         batch: format!("{}{}", run_name(), run_name()),
     };
     let json = serde_json::to_vec(&marker)
-        .map_err(|error| Failure::other("the batch cannot be named").because(&error))?;
+        .map_err(|error| Failure::other("the batch cannot be named").with_source(&error))?;
     let made = PartFile::create(&path, Existing::Keep)
         .and_then(|mut part| part.write(&json).and_then(|()| part.commit()));
     match made {
@@ -39,7 +44,7 @@ pub(crate) fn read_or_make(folder: &Path) -> Result<String, Failure> {
         }
         Err(error) => {
             let message = format!("{} cannot be written; nothing was sent", path.display());
-            Err(Failure::usage(message).because(&error))
+            Err(Failure::usage(message).with_source(&error))
         }
     }
 }
@@ -48,10 +53,10 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     let unreadable = |cause: &(dyn std::error::Error + 'static)| {
         let message = format!("{} cannot be read; nothing was sent", path.display());
         Failure::usage(message)
-            .because(cause)
+            .with_source(cause)
             .hint("it says which batch the folder holds: restore it, or use another folder")
     };
-    match fs::read(path) {
+    match files::read(path, LARGEST) {
         Ok(json) => {
             let marker: Marker =
                 serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;

@@ -6,13 +6,13 @@ use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
 use genrex_async::{Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track};
 use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger, LocalId, Run, State};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::args::{Batch, OnAmbiguous};
 use crate::commands::batch::bound;
 use crate::commands::batch::rows::Row;
 use crate::connect::Connection;
 use crate::failure::{Code, Failure};
+use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{Bars, RowBar};
@@ -271,9 +271,7 @@ impl Runner {
         }
         // An earlier run may have put it there, and ended before it was kept.
         let done = client.download_to(audio, tokio::io::sink()).await?;
-        let same =
-            std::fs::read(&path).is_ok_and(|bytes| Sha256::digest(bytes)[..] == done.sha256.0);
-        if !same {
+        if !files::holds(&path, done.bytes, &done.sha256.0) {
             let message = format!("{} is there already, and is another file", path.display());
             return Err(Error::new(ErrorKind::Storage, message));
         }

@@ -11,6 +11,7 @@ use crate::commands::batch::rows::{Row, Source};
 use crate::commands::batch::runner::{Runner, Stop};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::output::Output;
 
 /// What the policy says of the rows that may have been charged: now, when nothing else is in flight.
 pub(crate) async fn settle(
@@ -58,7 +59,8 @@ async fn settle_one(
         runner.output.note(format_args!("line {line}: {found}"));
         match found {
             Reconciliation::NotCharged
-                if policy == OnAmbiguous::ResubmitIfUncharged || confirmed(&row) =>
+                if policy == OnAmbiguous::ResubmitIfUncharged
+                    || confirmed(&row, &runner.output) =>
             {
                 return Arc::clone(runner).work(row).await;
             }
@@ -83,14 +85,13 @@ async fn wait(until: u64) {
 }
 
 /// Whether a person says yes; nobody asks a pipe.
-fn confirmed(row: &Row) -> bool {
+fn confirmed(row: &Row, output: &Output) -> bool {
     if !io::stdin().is_terminal() {
         return false;
     }
-    let question = format!("line {} was not charged; buy it again? [y/N] ", row.line);
+    let question = format!("line {} was not charged; buy it again? [y/N]", row.line);
     let mut answer = String::new();
-    let asked = io::Write::write_all(&mut io::stderr(), question.as_bytes());
-    asked.is_ok()
+    output.ask(question).is_ok()
         && io::stdin().read_line(&mut answer).is_ok()
         && answer.trim().eq_ignore_ascii_case("y")
 }
