@@ -14,6 +14,14 @@ xflags::xflags! {
         cmd layers {}
         /// Find source files and functions that are too long.
         cmd sizes {}
+        /// Run the README's test command many times with two busy threads beside it, and say what failed and how
+        /// often. Builds once.
+        cmd soak {
+            /// How many times; 20 without it
+            optional --times times: u32
+            /// The tests of this package alone
+            optional --package package: String
+        }
         /// Write each library's public surface to its `public-api.txt`.
         cmd public-api {
             /// Only this library; without it, all
@@ -28,7 +36,7 @@ xflags::xflags! {
         }
         /// Hold the dependency tree against what the project claims of it.
         cmd dependencies {}
-        /// Check that each library builds with each of its TLS features alone.
+        /// Check that each library builds with each of its features alone, and with none.
         cmd features {}
         /// Write the signature's test vectors for other languages, and check them against their schema
         /// and the crate.

@@ -12,13 +12,14 @@ mod package;
 mod public_api;
 mod quick_start;
 mod sizes;
+mod soak;
 mod source;
 mod tokens;
 mod vectors;
 
 use std::path::PathBuf;
 
-use crate::flags::{Package, PublicApi, QuickStart, Vectors, Xtask, XtaskCmd};
+use crate::flags::{Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd};
 
 fn main() -> anyhow::Result<()> {
     if let Some(ended) = public_api::as_rustdoc() {
@@ -34,6 +35,9 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Sizes(_) => sizes::check(&shell),
         XtaskCmd::PublicApi(PublicApi { library, check }) => {
             public_api::run(&shell, library.as_deref(), check)
+        }
+        XtaskCmd::Soak(Soak { times, package }) => {
+            soak::run(&shell, times.unwrap_or(20), package.as_deref())
         }
         XtaskCmd::Package(Package { no_verify }) => package::run(&shell, no_verify),
         XtaskCmd::Dependencies(_) => dependencies::check(&shell),
