@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_ledger::State;
-use genrex_sandbox::{Charge, Dialect};
+use genrex_sandbox::{Charge, Dialect, Incident, Others, Price, PriceChange};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -304,12 +304,29 @@ pub(crate) struct Sandbox {
     /// How many credits the account has
     #[arg(long, value_name = "CREDITS", default_value_t = 10_000)]
     pub(crate) quota: u64,
-    /// What a second of music costs
-    #[arg(long, value_name = "CREDITS", default_value_t = 1)]
-    pub(crate) price: u64,
-    /// When a job is charged: at its `submit` or at its `completion`
+    /// What a piece costs: `1` a second, `flat:10`, or `8+1/5s`, which is 8 and 1 for each 5 seconds
+    #[arg(long, value_name = "PRICE", default_value = "1", value_parser = str::parse::<Price>)]
+    pub(crate) price: Price,
+    /// Another price after so many jobs, such as `20:flat:15`
+    #[arg(long, value_name = "JOBS:PRICE", value_parser = str::parse::<PriceChange>)]
+    pub(crate) price_change: Option<PriceChange>,
+    /// When a job is charged: at its `submit`, at its `completion`, `completion+2s`, or in `parts:1`, which is 1
+    /// credit at the submit and the others at completion
     #[arg(long, value_name = "WHEN", default_value = "submit", value_parser = str::parse::<Charge>)]
     pub(crate) charge: Charge,
+    /// Give back what a failed job was charged
+    #[arg(long)]
+    pub(crate) refund_failures: bool,
+    /// What happens at the nth submit: `3:303` and `3:504+40s` take the job, at once or later; `3:429` charges and
+    /// refuses; at `3:others:-4` another client is given 4 credits back. May be given more than once
+    #[arg(long, value_name = "N:WHAT", value_parser = str::parse::<Incident>)]
+    pub(crate) incident: Vec<Incident>,
+    /// Other clients of the account: `5/10s` moves at most 5 credits either way every 10 seconds
+    #[arg(long, value_name = "CREDITS/TIME", value_parser = str::parse::<Others>)]
+    pub(crate) others: Option<Others>,
+    /// How far its clock is ahead, such as `25h`, or behind, such as `-25h`
+    #[arg(long, value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = signed_millis)]
+    pub(crate) clock_offset: i64,
     /// The longest piece, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u8).range(5..=60))]
     pub(crate) max_duration: u8,
@@ -330,6 +347,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     positive
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| String::from("write a time with its unit, such as 500ms, 5s or 10m"))
+}
+
+/// A time either way, in milliseconds.
+fn signed_millis(text: &str) -> Result<i64, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let millis = parsed.and_then(|time| i64::try_from(time.as_millis()).ok());
+    millis.ok_or_else(|| String::from("write a time with its unit, such as 25h or -90s"))
 }
 
 /// A time, in milliseconds since 1970.

@@ -1,17 +1,47 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::history::{Cause, Happening, What};
+use crate::incident::Others;
+use crate::job::Job;
 use crate::options::{Charge, Options};
+use crate::random::Random;
 
 /// The credits of the one account.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) quota: u64,
     pub(crate) used: u64,
-    /// Promised to jobs that are charged when they are completed.
+    /// Promised to jobs that are charged later.
     held: u64,
-    price: u64,
     charge: Charge,
+    refunds_failures: bool,
+    others: Option<Others>,
+    /// What other clients do is made from it.
+    seed: u64,
+    /// What moves credits, by its time and in its order.
+    due: BTreeMap<(u64, u64), Due>,
+    /// How many of them there were.
+    scheduled: u64,
+    pub(crate) history: Vec<Happening>,
     pub(crate) user_id: String,
     pub(crate) created_at: u64,
     pub(crate) updated_at: u64,
+    /// Until when other clients have done what they do.
+    others_at: u64,
+}
+
+/// What happens to the credits at its time.
+#[derive(Debug)]
+enum Due {
+    /// A job is taken.
+    Taken(What),
+    /// Credits move, and what was held for it is let go.
+    Moved {
+        cause: Cause,
+        credits: i64,
+        released: u64,
+    },
 }
 
 impl Account {
@@ -20,48 +50,149 @@ impl Account {
             quota: options.quota,
             used: 0,
             held: 0,
-            price: options.price,
             charge: options.charge,
+            refunds_failures: options.refunds_failures,
+            others: options.others,
+            seed: options.seed,
+            due: BTreeMap::new(),
+            scheduled: 0,
+            history: Vec::new(),
             user_id,
             created_at: now,
             updated_at: now,
+            others_at: now,
         }
     }
 
-    /// Takes or holds what a piece costs; false when there is too little.
-    pub(crate) fn buy(&mut self, seconds: u8, now: u64) -> bool {
-        let cost = self.cost(seconds);
-        let left = self
-            .quota
-            .saturating_sub(self.used)
-            .saturating_sub(self.held);
-        if cost > left {
-            return false;
-        }
-        match self.charge {
-            Charge::AtSubmit => self.spend(cost, now),
-            Charge::AtCompletion => self.held += cost,
-        }
-        true
+    /// Whether so much is left.
+    pub(crate) const fn has(&self, credits: u64) -> bool {
+        let left = self.quota.saturating_sub(self.used);
+        credits <= left.saturating_sub(self.held)
     }
 
-    /// The job is over.
-    pub(crate) fn settle(&mut self, seconds: u8, completed: bool, now: u64) {
-        if self.charge == Charge::AtCompletion {
-            let cost = self.cost(seconds);
-            self.held = self.held.saturating_sub(cost);
-            if completed {
-                self.spend(cost, now);
+    /// A job is taken: what it costs is held until it is charged.
+    pub(crate) fn take(&mut self, job: &Job) {
+        let taken = What::Taken {
+            id: job.id.clone(),
+            text: job.text.clone(),
+            seconds: job.seconds,
+            credits: job.cost,
+        };
+        self.schedule(job.created_at, Due::Taken(taken));
+        self.held = self.held.saturating_add(job.cost);
+        let first = match self.charge {
+            Charge::AtSubmit => job.cost,
+            Charge::AtCompletion | Charge::Late(_) => 0,
+            Charge::InParts(first) => first.min(job.cost),
+        };
+        let rest_at = match self.charge {
+            Charge::Late(late) => job.over_at.saturating_add(millis(late)),
+            Charge::AtSubmit | Charge::AtCompletion | Charge::InParts(_) => job.over_at,
+        };
+        self.move_for(job, job.created_at, first, first);
+        let rest = job.cost - first;
+        // What fails is not charged once it has failed.
+        self.move_for(job, rest_at, if job.fails { 0 } else { rest }, rest);
+        if job.fails && self.refunds_failures {
+            let back = Due::Moved {
+                cause: Cause::Job(job.id.clone()),
+                credits: signed(first).saturating_neg(),
+                released: 0,
+            };
+            self.schedule(job.over_at, back);
+        }
+    }
+
+    /// Credits move now, for no job.
+    pub(crate) fn move_now(&mut self, cause: Cause, credits: i64, now: u64) {
+        if credits == 0 {
+            return;
+        }
+        self.used = self.used.saturating_add_signed(credits);
+        self.updated_at = self.updated_at.max(now);
+        self.happened(now, What::Moved { cause, credits });
+    }
+
+    /// Somebody is told how many are used.
+    pub(crate) fn look(&mut self, now: u64) {
+        let looked = What::Looked { used: self.used };
+        // Who asks all day long must not fill the memory.
+        if self.history.last().map(|last| &last.what) != Some(&looked) {
+            self.happened(now, looked);
+        }
+    }
+
+    /// Lets everything happen whose time has come.
+    pub(crate) fn settle(&mut self, now: u64) {
+        self.let_others(now);
+        while let Some(next) = self.due.first_entry() {
+            let (at, _) = *next.key();
+            if at > now {
+                return;
+            }
+            match next.remove() {
+                Due::Taken(taken) => self.happened(at, taken),
+                Due::Moved {
+                    cause,
+                    credits,
+                    released,
+                } => {
+                    self.held = self.held.saturating_sub(released);
+                    self.move_now(cause, credits, at);
+                }
             }
         }
     }
 
-    fn cost(&self, seconds: u8) -> u64 {
-        self.price.saturating_mul(u64::from(seconds))
+    /// What other clients have done by now: it depends on nothing but the seed and the time.
+    fn let_others(&mut self, now: u64) {
+        const MOST: u64 = 1000;
+        let Some(others) = self.others else { return };
+        let every = millis(others.every).max(1);
+        // Years may pass between two requests.
+        let skipped = (now.saturating_sub(self.others_at) / every).saturating_sub(MOST);
+        self.others_at = self.others_at.saturating_add(skipped * every);
+        while self.others_at.saturating_add(every) <= now {
+            self.others_at += every;
+            let mut random = Random::seeded(self.seed ^ self.others_at);
+            let most = usize::try_from(others.most).unwrap_or(usize::MAX / 2);
+            let drawn = random.below(most.saturating_mul(2).saturating_add(1));
+            let credits = i64::try_from(drawn).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
+            let moved = Due::Moved {
+                cause: Cause::Others,
+                credits,
+                released: 0,
+            };
+            self.schedule(self.others_at, moved);
+        }
     }
 
-    fn spend(&mut self, cost: u64, now: u64) {
-        self.used += cost;
-        self.updated_at = self.updated_at.max(now);
+    fn move_for(&mut self, job: &Job, at: u64, credits: u64, released: u64) {
+        if released == 0 {
+            return;
+        }
+        let moved = Due::Moved {
+            cause: Cause::Job(job.id.clone()),
+            credits: signed(credits),
+            released,
+        };
+        self.schedule(at, moved);
     }
+
+    fn schedule(&mut self, at: u64, due: Due) {
+        self.scheduled += 1;
+        self.due.insert((at, self.scheduled), due);
+    }
+
+    fn happened(&mut self, at: u64, what: What) {
+        self.history.push(Happening { at, what });
+    }
+}
+
+fn signed(credits: u64) -> i64 {
+    i64::try_from(credits).unwrap_or(i64::MAX)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

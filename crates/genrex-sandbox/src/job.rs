@@ -5,11 +5,12 @@ pub(crate) struct Job {
     pub(crate) asset_id: String,
     pub(crate) text: String,
     pub(crate) seconds: u8,
+    /// In credits.
+    pub(crate) cost: u64,
     pub(crate) created_at: u64,
     /// When it is over, in milliseconds since the Unix epoch.
     pub(crate) over_at: u64,
     pub(crate) fails: bool,
-    pub(crate) settled: bool,
 }
 
 /// How a job is doing at a time.

@@ -26,15 +26,21 @@ mod answer;
 mod audio;
 mod compose;
 mod connection;
+mod history;
+mod incident;
 mod job;
 mod options;
+mod price;
 mod random;
 mod server;
 mod service;
 mod storage;
 mod synth;
 
+pub use history::{Cause, Happening, What};
+pub use incident::{Incident, Others, Trouble};
 pub use options::{Charge, Dialect, Options};
+pub use price::{Price, PriceChange};
 pub use server::{Sandbox, StartError};
 pub use service::Service;
 

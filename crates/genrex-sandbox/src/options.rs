@@ -2,6 +2,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::incident::{Incident, Others};
+use crate::price::{Price, PriceChange};
+
 /// How a sandbox behaves.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -14,10 +17,20 @@ pub struct Options {
     pub render_time: Duration,
     /// How many credits the account was given.
     pub quota: u64,
-    /// What a second of music costs, in credits.
-    pub price: u64,
+    /// What a piece costs, in credits.
+    pub price: Price,
+    /// Another price, after so many jobs.
+    pub price_change: Option<PriceChange>,
     /// When a job is charged.
     pub charge: Charge,
+    /// Whether a job that fails is given back what it was charged.
+    pub refunds_failures: bool,
+    /// What happens at which submit.
+    pub incidents: Vec<Incident>,
+    /// Other clients of the account.
+    pub others: Option<Others>,
+    /// How far its clock is ahead of the time that it is told, in milliseconds; negative if behind.
+    pub clock_offset: i64,
     /// The longest piece that the account may ask for, in seconds.
     pub max_duration: u8,
     /// How far a signature's time may be from the sandbox's, either way.
@@ -26,10 +39,12 @@ pub struct Options {
     pub link_lifetime: Duration,
     /// Which of the two dialects it answers in.
     pub dialect: Dialect,
-    /// The one API key that it knows.
+    /// The API key that it knows.
     pub api_key: String,
     /// The secret that belongs to it.
     pub api_secret: String,
+    /// Further keys of the same account, with their secrets.
+    pub other_keys: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -39,14 +54,20 @@ impl Default for Options {
             seed: 0,
             render_time: Duration::from_secs(2),
             quota: 10_000,
-            price: 1,
+            price: Price::default(),
+            price_change: None,
             charge: Charge::AtSubmit,
+            refunds_failures: false,
+            incidents: Vec::new(),
+            others: None,
+            clock_offset: 0,
             max_duration: 60,
             tolerance: Duration::from_secs(300),
             link_lifetime: Duration::from_secs(900),
             dialect: Dialect::QuickStart,
             api_key: String::from("sandbox-key"),
             api_secret: String::from("sandbox-secret"),
+            other_keys: Vec::new(),
         }
     }
 }
@@ -78,21 +99,40 @@ impl FromStr for Dialect {
 /// When a job's credits are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Charge {
-    /// When it is accepted; one that fails is not given back.
+    /// When it is accepted; one that fails is not given back, unless [`Options::refunds_failures`] says so.
     #[default]
     AtSubmit,
     /// When it is completed; until then its credits are held.
     AtCompletion,
+    /// So long after it was completed; until then its credits are held.
+    Late(Duration),
+    /// So many credits when it is accepted, and the others when it is completed.
+    InParts(u64),
 }
 
+/// `submit`, `completion`, `completion+2s`, `parts:1`.
 impl FromStr for Charge {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "submit" => Ok(Self::AtSubmit),
-            "completion" => Ok(Self::AtCompletion),
-            _ => Err("a job is charged at `submit` or at `completion`"),
+        let late = name.strip_prefix("completion+").and_then(time);
+        let first = name
+            .strip_prefix("parts:")
+            .and_then(|credits| credits.parse().ok());
+        match (name, late, first) {
+            ("submit", ..) => Ok(Self::AtSubmit),
+            ("completion", ..) => Ok(Self::AtCompletion),
+            (_, Some(late), _) => Ok(Self::Late(late)),
+            (_, _, Some(first)) => Ok(Self::InParts(first)),
+            _ => Err(
+                "a job is charged at `submit`, at `completion`, at `completion+2s` or in `parts:1`",
+            ),
         }
     }
+}
+
+/// A time with its unit, such as `500ms` or `10m`.
+pub(crate) fn time(text: &str) -> Option<Duration> {
+    let parsed: jiff::SignedDuration = text.parse().ok()?;
+    Duration::try_from(parsed).ok()
 }

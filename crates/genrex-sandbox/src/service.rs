@@ -1,15 +1,18 @@
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use genrex_proto::{BalanceRequest, GenerateRequest, Operation, RetrieveRequest};
 use genrex_sign::{ApiKey, ApiSecret, KEY_HEADER, SIGNATURE_HEADER, UnixMillis, Verifier};
-use http::header::{ALLOW, DATE};
+use http::header::{ALLOW, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 
 use crate::account::Account;
 use crate::answer::{asset, balance, generation, refusal, respond};
 use crate::audio::Audio;
+use crate::history::{Cause, Happening};
+use crate::incident::Trouble;
 use crate::job::{Job, Stage};
 use crate::options::Options;
 use crate::random::Random;
@@ -21,12 +24,14 @@ use crate::storage::{Link, serve};
 #[derive(Debug)]
 pub struct Service {
     options: Options,
-    secret: ApiSecret,
-    key: ApiKey,
+    /// The first one signs the links.
+    keys: Vec<(ApiKey, ApiSecret)>,
     /// Where its assets lie: `http://127.0.0.1:PORT`.
     storage_origin: String,
     random: Random,
     account: Account,
+    /// How many submits were well formed.
+    submits: u64,
     jobs: HashMap<String, Job>,
     /// Which job an asset is of.
     assets: HashMap<String, String>,
@@ -50,10 +55,15 @@ impl Service {
     ) -> Result<Self, genrex_sign::Error> {
         let mut random = Random::seeded(options.seed);
         let user_id = user_id(&mut random);
+        let mut keys = vec![key_pair(&options.api_key, &options.api_secret)?];
+        for (key, secret) in &options.other_keys {
+            keys.push(key_pair(key, secret)?);
+        }
+        let began = ahead(now, options.clock_offset);
         Ok(Self {
-            secret: ApiSecret::new(options.api_secret.as_str())?,
-            key: ApiKey::new(options.api_key.as_str())?,
-            account: Account::new(&options, user_id, now.get()),
+            keys,
+            account: Account::new(&options, user_id, began.get()),
+            submits: 0,
             storage_origin,
             random,
             jobs: HashMap::new(),
@@ -65,12 +75,15 @@ impl Service {
 
     /// Answers a request to the API.
     pub fn handle(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+        let now = self.time(now);
+        self.account.settle(now.get());
         dated(self.route(request, now), now)
     }
 
     /// Answers a request to the storage.
     pub fn handle_storage(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
-        let link = Link::read(request.uri(), &self.secret, now);
+        let now = self.time(now);
+        let link = Link::read(request.uri(), &self.keys[0].1, now);
         let response = match link {
             Err(refusal) => *refusal,
             Ok(link) => match self.assets.get(&link.asset_id).cloned() {
@@ -83,11 +96,20 @@ impl Service {
 
     /// How many credits are used at a time: the truth that a client's claims can be held against.
     pub fn credits_used(&mut self, now: UnixMillis) -> u64 {
-        self.settle_all(now.get());
+        let now = self.time(now);
+        self.account.settle(now.get());
         self.account.used
     }
 
-    /// The jobs that were accepted, by id and prompt: the truth that a client's claims can be held against.
+    /// What happened up to a time: the truth that a client's claims can be held against.
+    pub fn history(&mut self, now: UnixMillis) -> &[Happening] {
+        let now = self.time(now);
+        self.account.settle(now.get());
+        &self.account.history
+    }
+
+    /// The jobs that were accepted, and those that will be after a 504, by id and prompt: the truth that a client's
+    /// claims can be held against.
     pub fn jobs(&self) -> impl Iterator<Item = (&str, &str)> {
         let jobs = self.jobs.values();
         jobs.map(|job| (job.id.as_str(), job.text.as_str()))
@@ -134,45 +156,85 @@ impl Service {
                 .and_then(|value| value.to_str().ok());
             value.ok_or_else(|| format!("{name} is missing"))
         };
-        if header(KEY_HEADER)? != self.key.as_str() {
+        let key = header(KEY_HEADER)?;
+        let known = self.keys.iter().find(|(own, _)| own.as_str() == key);
+        let Some((_, secret)) = known else {
             return Err(String::from("the API key is not known"));
-        }
+        };
         Verifier::new(self.options.tolerance)
-            .verify(&self.secret, header(SIGNATURE_HEADER)?, request.body(), now)
+            .verify(secret, header(SIGNATURE_HEADER)?, request.body(), now)
             .map(drop)
             .map_err(|error| error.to_string())
     }
 
     fn generate(&mut self, body: &Value, now: UnixMillis) -> Response<Bytes> {
-        let now = now.get();
         let (text, seconds) = match self.wanted(body) {
             Ok(wanted) => wanted,
             Err(messages) => return refusal(StatusCode::BAD_REQUEST, messages),
         };
-        self.settle_all(now);
-        if !self.account.buy(seconds, now) {
+        self.submits += 1;
+        let now = now.get();
+        let cost = self.price(seconds);
+        if !self.account.has(cost) {
             return refusal(StatusCode::PAYMENT_REQUIRED, "Insufficient credits");
         }
-        let render_time = u64::try_from(self.options.render_time.as_millis()).unwrap_or(u64::MAX);
+        let trouble = self.trouble();
+        if trouble == Some(Trouble::ChargedRefusal) {
+            let credits = i64::try_from(cost).unwrap_or(i64::MAX);
+            self.account.move_now(Cause::Refusal, credits, now);
+            return later();
+        }
+        let taken_at = match trouble {
+            Some(Trouble::TakenLater(later)) => now.saturating_add(millis(later)),
+            Some(Trouble::SeeOther | Trouble::ChargedRefusal | Trouble::Others(_)) | None => now,
+        };
+        let job = self.begin(text, seconds, cost, taken_at);
+        self.account.settle(now);
+        match trouble {
+            Some(Trouble::SeeOther) => return see_other(),
+            Some(Trouble::TakenLater(_)) => {
+                return refusal(StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout");
+            }
+            Some(Trouble::Others(credits)) => self.account.move_now(Cause::Others, credits, now),
+            Some(Trouble::ChargedRefusal) | None => {}
+        }
+        let as_submitted = now.min(job.over_at.saturating_sub(1));
+        let answer = generation(&job, &self.account.user_id, as_submitted, None);
+        respond(StatusCode::CREATED, &answer)
+    }
+
+    /// What a piece costs now.
+    fn price(&self, seconds: u8) -> u64 {
+        let taken = u64::try_from(self.jobs.len()).unwrap_or(u64::MAX);
+        let change = self.options.price_change.as_ref();
+        let changed = change.filter(|change| taken >= change.after);
+        changed
+            .map_or(self.options.price, |change| change.price)
+            .of(seconds)
+    }
+
+    /// What happens at this submit beside what always does.
+    fn trouble(&self) -> Option<Trouble> {
+        let incidents = self.options.incidents.iter();
+        let mut own = incidents.filter(|incident| incident.submit == self.submits);
+        own.next().map(|incident| incident.what)
+    }
+
+    fn begin(&mut self, text: String, seconds: u8, cost: u64, taken_at: u64) -> Job {
         let job = Job {
             id: format!("QRY_{}", self.random.name(24)),
             asset_id: format!("RSP_{}", self.random.name(24)),
             fails: Job::is_to_fail(&text),
             text,
             seconds,
-            created_at: now,
-            over_at: now.saturating_add(render_time),
-            settled: false,
+            cost,
+            created_at: taken_at,
+            over_at: taken_at.saturating_add(millis(self.options.render_time)),
         };
-        let answer = generation(
-            &job,
-            &self.account.user_id,
-            now.min(job.over_at.saturating_sub(1)),
-            None,
-        );
+        self.account.take(&job);
         self.assets.insert(job.asset_id.clone(), job.id.clone());
-        self.jobs.insert(job.id.clone(), job);
-        respond(StatusCode::CREATED, &answer)
+        self.jobs.insert(job.id.clone(), job.clone());
+        job
     }
 
     /// What a body asks for, or everything that is wrong with it.
@@ -211,7 +273,8 @@ impl Service {
         let Some(id) = body["queryId"].as_str() else {
             return refusal(StatusCode::BAD_REQUEST, vec!["queryId must be a string"]);
         };
-        let Some(job) = self.jobs.get(id).cloned() else {
+        let taken = |job: &&Job| job.created_at <= now.get();
+        let Some(job) = self.jobs.get(id).filter(taken).cloned() else {
             return refusal(StatusCode::NOT_FOUND, "the query id is not known");
         };
         let ready = (job.stage(now.get()) == Stage::Completed).then(|| {
@@ -220,7 +283,7 @@ impl Service {
                 made_at: job.over_at,
             };
             let lifetime = self.options.link_lifetime;
-            let url = link.url(&self.storage_origin, &self.secret, now, lifetime);
+            let url = link.url(&self.storage_origin, &self.keys[0].1, now, lifetime);
             asset(
                 &job,
                 &url,
@@ -235,7 +298,7 @@ impl Service {
     }
 
     fn balance(&mut self, _body: &Value, now: UnixMillis) -> Response<Bytes> {
-        self.settle_all(now.get());
+        self.account.look(now.get());
         let Options {
             max_duration,
             dialect,
@@ -263,19 +326,45 @@ impl Service {
         audio
     }
 
-    /// Settles the jobs that are over by now.
-    fn settle_all(&mut self, now: u64) {
-        let over = |job: &&mut Job| !job.settled && job.stage(now) != Stage::Processing;
-        for job in self.jobs.values_mut().filter(over) {
-            job.settled = true;
-            self.account.settle(job.seconds, !job.fails, job.over_at);
-        }
+    /// The time on its own clock.
+    fn time(&self, now: UnixMillis) -> UnixMillis {
+        ahead(now, self.options.clock_offset)
     }
+}
+
+fn ahead(now: UnixMillis, offset: i64) -> UnixMillis {
+    UnixMillis::new(now.get().saturating_add_signed(offset))
+}
+
+fn key_pair(key: &str, secret: &str) -> Result<(ApiKey, ApiSecret), genrex_sign::Error> {
+    Ok((ApiKey::new(key)?, ApiSecret::new(secret)?))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A 429.
+fn later() -> Response<Bytes> {
+    let mut refused = refusal(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+    refused
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    refused
+}
+
+/// A 303 to nowhere in particular.
+fn see_other() -> Response<Bytes> {
+    let mut answer = refusal(StatusCode::SEE_OTHER, "See Other");
+    answer
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static("/"));
+    answer
 }
 
 /// Every answer says what time it is, so that a client can learn that its own clock is wrong.
 fn dated(mut response: Response<Bytes>, now: UnixMillis) -> Response<Bytes> {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(now.get());
+    let time = std::time::UNIX_EPOCH + Duration::from_millis(now.get());
     if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(time)) {
         response.headers_mut().insert(DATE, date);
     }

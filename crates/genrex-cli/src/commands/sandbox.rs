@@ -32,7 +32,12 @@ fn options(args: &args::Sandbox) -> Options {
     options.render_time = args.render_time;
     options.quota = args.quota;
     options.price = args.price;
+    options.price_change = args.price_change;
     options.charge = args.charge;
+    options.refunds_failures = args.refund_failures;
+    options.incidents.clone_from(&args.incident);
+    options.others = args.others;
+    options.clock_offset = args.clock_offset;
     options.max_duration = args.max_duration;
     options.tolerance = args.tolerance;
     options.link_lifetime = args.link_lifetime;
