@@ -122,7 +122,9 @@ impl Runner {
         let newest = self.newest(&row).await?;
         match self.step(newest.as_ref()) {
             RowStep::Fetch(job) => self.fetch(&row, &job, true).await,
-            RowStep::Here | RowStep::Leave | RowStep::Unclear(_) => self.say(&row, None).await,
+            RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
+                self.say(&row, None).await
+            }
             RowStep::Buy { .. } if self.is_output_taken(&row) => {
                 let why = "its output is there already; it was not sent";
                 self.say(&row, Some(why)).await
@@ -217,7 +219,7 @@ impl Runner {
             }
             _ => {}
         }
-        Ok(Bought::Nothing(error.to_string()))
+        Ok(Bought::Nothing(error.in_full()))
     }
 
     /// The last resort: the ledger cannot take the id.
