@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod builder;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
+mod conformance;
 mod downloads;
 #[cfg(any(
     feature = "rustls",

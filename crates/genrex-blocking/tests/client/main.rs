@@ -6,6 +6,8 @@
 mod builder;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
 mod canceller;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
+mod conformance;
 mod downloads;
 #[cfg(any(
     feature = "rustls",
