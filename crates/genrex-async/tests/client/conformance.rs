@@ -1,7 +1,7 @@
 //! The transport keeps the contract of the seam, over real sockets.
 
-use genrex_async::{ReqwestTransport, reqwest};
 use genrex_async::core::testing::transport::conformance;
+use genrex_async::{ReqwestTransport, reqwest};
 
 #[tokio::test]
 async fn the_transport_keeps_the_contract() {

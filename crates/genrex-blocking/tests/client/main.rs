@@ -15,6 +15,8 @@ mod downloads;
 ))]
 mod environment;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
+mod errors;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
 mod network;
 mod purchases;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]

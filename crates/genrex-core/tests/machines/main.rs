@@ -5,6 +5,7 @@
 mod download;
 mod download_job;
 mod download_place;
+mod limits;
 mod properties;
 mod purchase;
 mod serialised;
