@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use genrex_blocking::{ErrorKind, Transport as _, UreqTransport};
+use genrex_blocking::{Backoff, ErrorKind, Transport as _, UreqTransport};
 
 use crate::server::{local, serve};
 
@@ -41,8 +41,8 @@ fn ends_in(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
 #[test]
 fn a_refused_connection_is_told_to_the_last_level() {
     let port = closed_port().unwrap();
-    // No time for a second try.
-    let client = local(port).deadline(Some(Duration::from_millis(300)));
+    let soon = Duration::from_millis(1);
+    let client = local(port).retry(Backoff::new(soon, soon));
     let error = client.build().unwrap().balance().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(

@@ -5,8 +5,8 @@ use crate::session::Session;
 use crate::settings::backoff::Backoff;
 use crate::transport::{Moment, Now};
 
-/// Counts the tries of one operation, and says whether there is another and when: the one interpreter of the
-/// table's tries.
+/// Counts the tries of one call or download, and says whether there is another and when. Polls are counted by
+/// [`Streak`].
 #[derive(Debug)]
 pub(crate) struct Retries {
     backoff: Backoff,
