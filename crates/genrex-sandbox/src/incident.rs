@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::options::time;
 
 /// Something that happens at one submit: the first submit that is well formed is number 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Incident {
     /// At which submit.
     pub submit: u64,
@@ -13,7 +13,7 @@ pub struct Incident {
 }
 
 /// What can happen at a submit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
     /// The job is taken, and the answer is a 303.
     SeeOther,
@@ -55,7 +55,7 @@ fn others(text: &str) -> Option<Trouble> {
 }
 
 /// Other clients of the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Others {
     /// The most credits that they spend, or are given back, at a time.
     pub most: u64,

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use crate::incident::{Incident, Others};
 use crate::price::{Price, PriceChange};
 
 /// How a sandbox behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Options {
     /// Where the API listens; a loopback address, port 0 for any. The storage takes a port of its own.
@@ -73,7 +74,7 @@ impl Default for Options {
 }
 
 /// Which form the answers have. Requests are the same in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
     /// As the quick start's code reads them: an asset's `content` is an object, and the balance has
     /// `creditQuota`, `usedCredit` and `durationLimit`.
@@ -82,6 +83,15 @@ pub enum Dialect {
     /// As the API reference writes them: `content` is an array, and the balance has
     /// `totalCreditQuota`, `creditsUsed` and `maxDurationSeconds`.
     Reference,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::QuickStart => "quick-start",
+            Self::Reference => "reference",
+        })
+    }
 }
 
 impl FromStr for Dialect {
@@ -97,7 +107,7 @@ impl FromStr for Dialect {
 }
 
 /// When a job's credits are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Charge {
     /// When it is accepted; one that fails is not given back, unless [`Options::refunds_failures`] says so.
     #[default]
@@ -110,7 +120,18 @@ pub enum Charge {
     InParts(u64),
 }
 
-/// `submit`, `completion`, `completion+2s`, `parts:1`.
+/// `submit`, `completion`, `completion+2000ms`, `parts:1`.
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtSubmit => f.pad("submit"),
+            Self::AtCompletion => f.pad("completion"),
+            Self::Late(late) => f.pad(&format!("completion+{}ms", late.as_millis())),
+            Self::InParts(first) => f.pad(&format!("parts:{first}")),
+        }
+    }
+}
+
 impl FromStr for Charge {
     type Err = &'static str;
 
@@ -135,4 +156,24 @@ impl FromStr for Charge {
 pub(crate) fn time(text: &str) -> Option<Duration> {
     let parsed: jiff::SignedDuration = text.parse().ok()?;
     Duration::try_from(parsed).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_is_read_as_it_is_shown() {
+        for charge in [
+            Charge::AtSubmit,
+            Charge::AtCompletion,
+            Charge::Late(Duration::from_millis(1_500)),
+            Charge::InParts(3),
+        ] {
+            assert_eq!(charge.to_string().parse(), Ok(charge));
+        }
+        for dialect in [Dialect::QuickStart, Dialect::Reference] {
+            assert_eq!(dialect.to_string().parse(), Ok(dialect));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 /// What a piece costs, by its duration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Price {
     /// So many credits a second.
     PerSecond(u64),
@@ -59,7 +59,7 @@ impl FromStr for Price {
 }
 
 /// Another price, after so many jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PriceChange {
     /// How many jobs are still taken at the first price.
     pub after: u64,
