@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod connections;
 mod controls;
+mod downloads;
 mod faults;
+mod submits;
 mod support;
 mod tls;
