@@ -37,7 +37,10 @@ xflags::xflags! {
         /// Hold the dependency tree against what the project claims of it.
         cmd dependencies {}
         /// Check that each library builds with each of its features alone, and with none.
-        cmd features {}
+        cmd features {
+            /// Leave out the sets that have this feature
+            optional --without feature: String
+        }
         /// Write the signature's test vectors for other languages, and check them against their schema
         /// and the crate.
         cmd vectors {

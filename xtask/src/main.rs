@@ -19,7 +19,7 @@ mod vectors;
 
 use std::path::PathBuf;
 
-use crate::flags::{Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd};
+use crate::flags::{Features, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd};
 
 fn main() -> anyhow::Result<()> {
     if let Some(ended) = public_api::as_rustdoc() {
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
         }
         XtaskCmd::Package(Package { no_verify }) => package::run(&shell, no_verify),
         XtaskCmd::Dependencies(_) => dependencies::check(&shell),
-        XtaskCmd::Features(_) => features::check(&shell),
+        XtaskCmd::Features(Features { without }) => features::check(&shell, without.as_deref()),
         XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
         XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
         #[cfg(feature = "campaign")]

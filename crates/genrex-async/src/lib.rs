@@ -13,7 +13,8 @@
 //! ```
 //!
 //! It has the same methods as `genrex-blocking`, and decides nothing: every decision is
-//! [`genrex_core`]'s. It needs a tokio runtime with time and I/O.
+//! [`genrex_core`]'s. It needs a tokio runtime with time. Connections are read on one thread of the client's
+//! own, so that no server can keep the runtime's threads busy.
 //!
 //! # Cancelling
 //!
@@ -43,6 +44,7 @@ mod builder;
 mod client;
 mod connector;
 mod failure;
+mod network;
 mod resolver;
 mod sink;
 mod stream;

@@ -1,4 +1,5 @@
 use std::env;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ use tokio::task::coop;
 
 use crate::connector::{Connecting, TimedLayer};
 use crate::failure::{read_failure, send_failure};
+use crate::network::Network;
 use crate::resolver::{FilteringResolver, Targets};
 use crate::tls;
 
@@ -28,6 +30,7 @@ pub struct ReqwestTransport {
     without_proxy: Option<Clients>,
     /// The hosts that assets are asked of now.
     targets: Targets,
+    network: Network,
     began: Instant,
 }
 
@@ -78,10 +81,18 @@ impl ReqwestTransport {
     ) -> Result<Self, Error> {
         tls::check_provider()?;
         let targets = Targets::default();
+        let network = Network::start().map_err(|error| {
+            Error::new(
+                ErrorKind::Configuration,
+                "the network's thread cannot be started",
+            )
+            .with_source(error)
+        })?;
         Ok(Self {
             clients: Clients::new(timeouts, &targets, configure)?,
             without_proxy: None,
             targets,
+            network,
             began: monotonic(),
         })
     }
@@ -112,13 +123,27 @@ impl Transport for ReqwestTransport {
             _ => None,
         };
         let connecting = Connecting::within(options.connect_timeout);
-        let sent = connecting.scope(self.client(&request, options).execute(request));
-        let answered = match tokio::time::timeout(options.idle_timeout, sent).await {
-            Ok(answered) => answered.map_err(send_failure),
-            Err(elapsed) => Err(TransportError::with_source(
-                TransportErrorKind::Timeout,
-                elapsed,
-            )),
+        let client = self.client(&request, options).clone();
+        let scope = connecting.clone();
+        let sent = async move { scope.scope(client.execute(request)).await };
+        let mut exchange = self.network.run(sent);
+        // reqwest has the total time too, on a thread that may be busy.
+        let limit = options.idle_timeout.min(options.total_timeout);
+        let answered = match tokio::time::timeout(limit, &mut exchange).await {
+            Ok(answered) => answered,
+            // Whether the connection stood is known for good once nothing of the exchange runs.
+            Err(_) if connecting.never_stood() => exchange.give_up().await,
+            Err(_) => None,
+        };
+        let answered = match answered {
+            Some(answered) => answered.map_err(send_failure),
+            None => {
+                let elapsed = io::Error::from(io::ErrorKind::TimedOut);
+                Err(TransportError::with_source(
+                    TransportErrorKind::Timeout,
+                    elapsed,
+                ))
+            }
         };
         let response = answered.map_err(|error| match error.kind() {
             // The paid client keeps no connections: there was none that it could have left by.
@@ -137,6 +162,7 @@ impl Transport for ReqwestTransport {
             Box::new(ReqwestBody {
                 response,
                 idle_timeout: options.idle_timeout,
+                _network: self.network.clone(),
             })
         }))
     }
@@ -161,6 +187,8 @@ impl Transport for ReqwestTransport {
 struct ReqwestBody {
     response: reqwest::Response,
     idle_timeout: Duration,
+    /// The rest is read there.
+    _network: Network,
 }
 
 #[async_trait]

@@ -92,4 +92,19 @@ mod tests {
         assert_ne!(audio.etag, Audio::render("intense EDM", 5, 8).etag);
         assert_ne!(audio.etag, Audio::render("calm rain", 5, 7).etag);
     }
+
+    /// Whoever compares files of two versions of the sandbox finds the same music.
+    #[test]
+    fn the_music_does_not_change_in_secret() {
+        let pieces = [
+            ("intense EDM", 5, 0),
+            ("calm sad piano", 20, 1),
+            ("a tune", 60, 2),
+            ("slow happy groove", 13, 3),
+            ("", 30, 4),
+        ];
+        let etags = pieces.map(|(text, seconds, seed)| Audio::render(text, seconds, seed).etag);
+        let digest = hex::encode(Sha256::digest(etags.concat()));
+        assert_eq!(&digest[..16], "34acff756f4dc5c7");
+    }
 }

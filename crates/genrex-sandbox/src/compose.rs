@@ -86,77 +86,40 @@ struct Theme {
 }
 
 impl Theme {
-    /// Follows the prompt's words, known by how they begin; where they are silent, chance decides.
+    /// Follows the prompt's words; where they are silent, chance decides.
     fn new(prompt: &str, rng: &mut Random) -> Self {
-        const CALM: &str = "calm ambient sleep rain piano soft gentl relax medit lullab";
-        const DRIVE: &str = "edm techno intens danc hous tranc energ rock party workout";
-        const MINOR: &str = "sad dark melanch lonel night";
-        const MAJOR: &str = "happ bright joy sunn cheer";
-        let prompt = prompt.to_lowercase();
-        let count = |stems: &str| {
-            let words = prompt.split(|letter: char| !letter.is_alphanumeric());
-            let known = |word: &&str| stems.split(' ').any(|stem| word.starts_with(stem));
-            words.filter(known).count()
-        };
-        let prefers = |one, other| {
-            let (one, other) = (count(one), count(other));
-            (one != other).then_some(one > other)
-        };
-        let feel = match prefers(CALM, DRIVE) {
+        const CLOSE: [Pattern; 3] = ["x---x---x-------", "x--x--x-----....", "x-------x---...."];
+        let words = Words(prompt.to_lowercase());
+        let feel = match words.prefer(Words::CALM, Words::DRIVE) {
             Some(true) => Feel::Calm,
             Some(false) => Feel::Drive,
             None => rng.pick([Feel::Calm, Feel::Groove, Feel::Drive]),
         };
-        let is_minor = prefers(MINOR, MAJOR).unwrap_or_else(|| rng.pick([true, false]));
-        let (scale, chords) = if is_minor {
+        let is_minor = words.prefer(Words::MINOR, Words::MAJOR);
+        let (scale, chords) = if is_minor.unwrap_or_else(|| rng.pick([true, false])) {
             ([0, 2, 3, 5, 7, 8, 10], ["0526", "0654", "0534", "05260354"])
         } else {
             ([0, 2, 4, 5, 7, 9, 11], ["0453", "0534", "0314", "04523034"])
         };
-        let step_ms = match feel {
-            Feel::Calm => rng.pick([196, 208, 220, 234, 248]),
-            Feel::Groove => rng.pick([144, 150, 156, 162, 170]),
-            Feel::Drive => rng.pick([107, 110, 114, 117, 121]),
-        };
-        let bass = rng.pick(match feel {
-            Feel::Calm => ["0-------4-------", "0---------4-7---"],
-            Feel::Groove => ["0--0..7-0---4-6-", "0-.0..0-4-..7-4-"],
-            Feel::Drive => ["..0-..0-..0-..7-", ".000.000.000.070"],
-        });
-        let arp = rng.pick(match feel {
-            Feel::Calm => ["0-2-4-7-9-7-4-2-", "0---4---7---4-2-"],
-            Feel::Groove => ["0..4..7..4..2.4.", "0-4-2-4-7-4-2-4-"],
-            Feel::Drive => ["0247024702470249", "0.47.40.7.47.402"],
-        });
-        let beat = rng.pick(match feel {
-            Feel::Calm => ["................"; 2],
-            Feel::Groove => ["k.h.s.k.k.h.s.hs", "k.hks.h..kk.s.hh"],
-            Feel::Drive => ["k.hhb.hhk.hhb.hh", "k.h.b.h.k.h.b.hs"],
-        });
-        let bars: [Pattern; 3] = match feel {
-            Feel::Calm => ["x-----x-x-------", "x---x---x---x---", "....x-x-x-----x-"],
-            Feel::Groove => ["x--x--x-x---....", "..x-x-x---x-x---", "x---..x-x-x-x---"],
-            Feel::Drive => ["x--x--x-x--x--x-", "x-x---x-x-x---..", "x--x--x---x-x-x-"],
-        };
-        let close = ["x---x---x-------", "x--x--x-----....", "x-------x---...."];
+        let style = feel.style();
+        let step_ms = rng.pick(style.steps_ms);
+        // The order is part of what the seed gives: each line draws the next number.
         Self {
             feel,
-            step_ms: match prefers("slow", "fast") {
+            step_ms: match words.prefer("slow", "fast") {
                 Some(true) => step_ms + step_ms / 4,
                 Some(false) => step_ms - step_ms / 5,
                 None => step_ms,
             },
+            bass: rng.pick(style.bass),
+            arp: rng.pick(style.arp),
+            beat: rng.pick(style.beat),
             tonic: rng.pick([16, 17, 18, 19, 20, 21, 22, 23]),
             scale,
             chords: rng.pick(chords),
-            bass,
-            arp,
-            beat,
-            motifs: [bars, bars, bars, close].map(|bars| motif(rng.pick(bars), rng)),
-            voices: match feel {
-                Feel::Calm => [Voice::Keys, Voice::Keys],
-                Feel::Groove | Feel::Drive => [Voice::Lead, Voice::Pluck],
-            },
+            motifs: [style.bars, style.bars, style.bars, CLOSE]
+                .map(|bars| motif(rng.pick(bars), rng)),
+            voices: style.voices,
         }
     }
 
@@ -167,6 +130,69 @@ impl Theme {
     /// `degree` counts from the lowest tonic, seven to the octave.
     fn pitch(&self, degree: u8) -> u8 {
         self.tonic + 12 * (degree / 7) + self.scale[usize::from(degree % 7)]
+    }
+}
+
+/// A prompt's words, in lower case. What they wish for is known by how they begin.
+struct Words(String);
+
+impl Words {
+    const CALM: &str = "calm ambient sleep rain piano soft gentl relax medit lullab";
+    const DRIVE: &str = "edm techno intens danc hous tranc energ rock party workout";
+    const MINOR: &str = "sad dark melanch lonel night";
+    const MAJOR: &str = "happ bright joy sunn cheer";
+
+    /// Whether more words begin by the one's stems than by the other's; nothing for as many.
+    fn prefer(&self, one: &str, other: &str) -> Option<bool> {
+        let (one, other) = (self.count(one), self.count(other));
+        (one != other).then_some(one > other)
+    }
+
+    fn count(&self, stems: &str) -> usize {
+        let words = self.0.split(|letter: char| !letter.is_alphanumeric());
+        let known = |word: &&str| stems.split(' ').any(|stem| word.starts_with(stem));
+        words.filter(known).count()
+    }
+}
+
+/// What a feel lets chance choose from.
+struct Style {
+    steps_ms: [u16; 5],
+    bass: [Pattern; 2],
+    arp: [Pattern; 2],
+    beat: [Pattern; 2],
+    bars: [Pattern; 3],
+    voices: [Voice; 2],
+}
+
+impl Feel {
+    const fn style(self) -> Style {
+        match self {
+            Self::Calm => Style {
+                steps_ms: [196, 208, 220, 234, 248],
+                bass: ["0-------4-------", "0---------4-7---"],
+                arp: ["0-2-4-7-9-7-4-2-", "0---4---7---4-2-"],
+                beat: ["................"; 2],
+                bars: ["x-----x-x-------", "x---x---x---x---", "....x-x-x-----x-"],
+                voices: [Voice::Keys, Voice::Keys],
+            },
+            Self::Groove => Style {
+                steps_ms: [144, 150, 156, 162, 170],
+                bass: ["0--0..7-0---4-6-", "0-.0..0-4-..7-4-"],
+                arp: ["0..4..7..4..2.4.", "0-4-2-4-7-4-2-4-"],
+                beat: ["k.h.s.k.k.h.s.hs", "k.hks.h..kk.s.hh"],
+                bars: ["x--x--x-x---....", "..x-x-x---x-x---", "x---..x-x-x-x---"],
+                voices: [Voice::Lead, Voice::Pluck],
+            },
+            Self::Drive => Style {
+                steps_ms: [107, 110, 114, 117, 121],
+                bass: ["..0-..0-..0-..7-", ".000.000.000.070"],
+                arp: ["0247024702470249", "0.47.40.7.47.402"],
+                beat: ["k.hhb.hhk.hhb.hh", "k.h.b.h.k.h.b.hs"],
+                bars: ["x--x--x-x--x--x-", "x-x---x-x-x---..", "x--x--x---x-x-x-"],
+                voices: [Voice::Lead, Voice::Pluck],
+            },
+        }
     }
 }
 

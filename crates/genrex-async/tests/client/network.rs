@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,8 +60,9 @@ async fn failure(
     }
 }
 
+// The time to connect is taken on the network's own thread, by the real clock; no other limit is near.
 #[cfg(feature = "rustls")]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn each_request_has_its_own_time_to_connect() {
     // The peer takes the connection and never speaks TLS.
     for route in [Route::Paid, Route::Api, Route::Asset] {
@@ -111,15 +113,42 @@ fn flood(head: &'static [u8], again: &'static [u8]) -> impl Fn(TcpStream) + Clon
     }
 }
 
-/// On one thread: what is flooded must leave it to others, and to its own limits.
-#[tokio::test(flavor = "current_thread")]
-async fn informational_answers_for_ever_are_given_up() {
-    let act = flood(b"", b"HTTP/1.1 102 Processing\r\n\r\n");
-    let options = options(Route::Api, SHORT);
-    assert_eq!(
-        failure("http", act, options).await,
-        TransportErrorKind::Timeout
-    );
+/// On one thread, with a simulated clock: what is flooded must leave it to others, and to its own limits.
+#[tokio::test(start_paused = true)]
+async fn informational_answers_for_ever_leave_the_thread_to_others_and_are_given_up() {
+    const MIB: usize = 1 << 20;
+    let wrote = Arc::new(AtomicUsize::new(0));
+    let (over, is_over) = mpsc::channel();
+    let count = Arc::clone(&wrote);
+    let port = serve(move |mut stream| {
+        read_request(&mut stream);
+        let many = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+        while stream.write_all(&many).is_ok() {
+            count.fetch_add(many.len(), Ordering::Relaxed);
+        }
+        over.send(()).unwrap();
+    });
+    let request = get("http", port);
+    let limits = options(Route::Api, LONG).idle_within(SHORT);
+    let sending = tokio::spawn(async move {
+        let answered = transport().send(request, limits).await;
+        answered.err().map(|error| error.kind())
+    });
+    while wrote.load(Ordering::Relaxed) < MIB {
+        tokio::task::yield_now().await;
+    }
+    let (from, mut turns) = (wrote.load(Ordering::Relaxed), 0);
+    while wrote.load(Ordering::Relaxed) - from < 64 * MIB {
+        turns += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(turns > 1_000, "others had {turns} turns");
+    tokio::time::advance(SHORT).await;
+    assert_eq!(sending.await.unwrap(), Some(TransportErrorKind::Timeout));
+    // Nor is it read on in secret.
+    tokio::task::spawn_blocking(move || is_over.recv().unwrap())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "current_thread")]
