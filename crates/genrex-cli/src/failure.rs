@@ -127,8 +127,7 @@ impl From<Error> for Failure {
         let mut failure = Self::new(code, kind, error.to_string());
         failure.causes = chain(error.source());
         if let Some(evidence) = error.evidence() {
-            "the submit may have been charged, and was not sent again"
-                .clone_into(&mut failure.message);
+            AMBIGUOUS.clone_into(&mut failure.message);
             failure.causes.insert(0, seen(evidence));
         }
         failure.hint = next_step(error.kind(), error.local_id());
@@ -136,6 +135,16 @@ impl From<Error> for Failure {
         failure
     }
 }
+
+/// An error in one line, for where there is no room for more.
+pub(crate) fn in_a_line(error: &Error) -> String {
+    match error.evidence() {
+        Some(evidence) => format!("{AMBIGUOUS}: {}", seen(evidence)),
+        None => error.in_full(),
+    }
+}
+
+const AMBIGUOUS: &str = "the submit may have been charged, and was not sent again";
 
 /// An error's exit code and its stable name.
 const fn name(kind: ErrorKind) -> (Code, &'static str) {

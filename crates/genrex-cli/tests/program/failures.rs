@@ -88,3 +88,37 @@ fn kinds_are_named_in_words() {
     assert!(said.contains("rate limited (try 1)"), "{said}");
     assert!(!said.contains("RateLimited"), "{said}");
 }
+
+#[test]
+fn a_batch_tells_it_in_the_same_way() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Played::start();
+    std::fs::write(folder.path().join("rows"), "text,duration\na,5\n").unwrap();
+    let args = [
+        "batch",
+        "rows",
+        "--out-dir",
+        "out",
+        "--base-url",
+        &service.url,
+    ];
+    let mut command = sandbox.genrex(folder.path(), &args);
+    // It answers for as long as the tests run: the balance is asked for once more at the end.
+    std::thread::spawn(move || {
+        loop {
+            answer(&mut service.next(), "503 Trouble", "busy");
+        }
+    });
+    let ran = command.output().unwrap();
+    let said = stderr(&ran);
+    assert_eq!(code(&ran), 7, "{said}");
+    assert!(
+        said.contains("line 2: the submit may have been charged"),
+        "{said}"
+    );
+    assert!(
+        said.contains("sent at 20") && !said.contains("t=1"),
+        "{said}"
+    );
+}

@@ -11,7 +11,7 @@ use crate::args::{Batch, OnAmbiguous};
 use crate::commands::batch::bound;
 use crate::commands::batch::rows::Row;
 use crate::connect::Connection;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, in_a_line};
 use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
@@ -178,7 +178,8 @@ impl Runner {
             },
             Submission::Ambiguous(error) => {
                 let line = row.line;
-                self.output.warning(format_args!("line {line}: {error}"));
+                self.output
+                    .warning(format_args!("line {line}: {}", in_a_line(&error)));
                 if self.stops_at_ambiguous {
                     self.stop(Stop::Ambiguous);
                 }
@@ -219,7 +220,7 @@ impl Runner {
             }
             _ => {}
         }
-        Ok(Bought::Nothing(error.in_full()))
+        Ok(Bought::Nothing(in_a_line(error)))
     }
 
     /// The last resort: the ledger cannot take the id.
