@@ -71,12 +71,14 @@ impl Account {
     }
 
     /// A job is taken: what it costs is held until it is charged.
-    pub(crate) fn take(&mut self, job: &Job) {
+    /// `told` says that the answer to its submit tells its id.
+    pub(crate) fn take(&mut self, job: &Job, told: bool) {
         let taken = What::Taken {
             id: job.id.clone(),
             text: job.text.clone(),
             seconds: job.seconds,
             credits: job.cost,
+            told,
         };
         self.schedule(job.created_at, Due::Taken(taken));
         self.held = self.held.saturating_add(job.cost);

@@ -20,6 +20,8 @@ pub enum What {
         seconds: u8,
         /// What it costs.
         credits: u64,
+        /// Whether the answer to its submit told its id.
+        told: bool,
     },
     /// So many credits were charged, or given back if negative.
     Moved {

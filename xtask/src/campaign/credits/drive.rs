@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use genrex_ledger::State;
 use genrex_sandbox::{Happening, Trouble, What};
 use serde_json::Value;
 
@@ -55,7 +56,25 @@ impl Case {
     ) -> anyhow::Result<Findings> {
         let mut scene = Scene::new(self.plan.clone(), random.u64(..))?;
         let (mut findings, _) = self.run_in(&mut scene, setting, random)?;
-        if !findings.wrong.is_empty() { println!("DBG {self:?}"); let h = scene.service.history(); let t0 = h[0].at; for x in &h { println!("DBG   {} {:?}", x.at - t0, x.what); } for e in scene.entries()? { println!("DBG   {} {} {:?} exp {:?} alone {} at {}", e.id, e.state, e.query_id, e.expected_cost, e.alone, e.service_at as i64 - t0 as i64); } }
+        if !findings.wrong.is_empty() {
+            println!("DBG {:?} {self:?}", findings.wrong);
+            let h = scene.service.history();
+            let t0 = h[0].at;
+            for x in &h {
+                println!("DBG   {} {:?}", x.at - t0, x.what);
+            }
+            for e in scene.entries()? {
+                println!(
+                    "DBG   {} {} {:?} exp {:?} alone {} at {}",
+                    e.id,
+                    e.state,
+                    e.query_id,
+                    e.expected_cost,
+                    e.alone,
+                    e.service_at as i64 - t0 as i64
+                );
+            }
+        }
         for wrong in &mut findings.wrong {
             *wrong = format!("{}: {wrong}", self.name);
         }
@@ -78,10 +97,10 @@ impl Case {
             ..Findings::default()
         };
         let mut idle = 0;
-        let mut code = None;
-        for round in 0.. {
-            let run = self.once(scene, setting)?;
-            code = run.ended[0].status.code();
+        let mut round = 0;
+        let last = loop {
+            round += 1;
+            let mut run = self.once(scene, setting)?;
             if setting.bug.is_none() {
                 findings.wrong.extend(self.wrong_ends(&run.ended));
             }
@@ -90,15 +109,14 @@ impl Case {
             idle = if bought == 0 { idle + 1 } else { 0 };
             let is_done = run.ended.iter().all(is_final);
             // A limit that is reached stays so; what waits for a price goes on within the hour.
-            if is_done || (idle >= 8) || setting.bug.is_some() {
-                break;
+            if is_done || idle >= 8 || setting.bug.is_some() {
+                break run.ended.swap_remove(0);
             }
-            if round == MOST {
-                findings.wrong.push(format!(
-                    "it has not ended after {MOST} runs: {}",
-                    said(&run.ended[0])
-                ));
-                break;
+            if round > MOST {
+                let ended = run.ended.swap_remove(0);
+                let what = format!("it has not ended after {MOST} runs: {}", said(&ended));
+                findings.wrong.push(what);
+                break ended;
             }
             if self.moves_folder {
                 scene.perhaps_move()?;
@@ -109,11 +127,11 @@ impl Case {
             if idle > 1 {
                 scene.service.pass(Duration::from_secs(11 * 60));
             }
-        }
+        };
         // All charges come.
         scene.service.pass(Duration::from_secs(3600));
-        findings.add(self.check(scene, setting, code)?);
-        Ok((findings, code))
+        findings.add(self.check(scene, setting, &last)?);
+        Ok((findings, last.status.code()))
     }
 
     /// Runs each process once, at the same time.
@@ -160,12 +178,8 @@ impl Case {
     }
 
     /// What must not be when all is over.
-    fn check(
-        &self,
-        scene: &Scene,
-        setting: &Setting,
-        code: Option<i32>,
-    ) -> anyhow::Result<Findings> {
+    fn check(&self, scene: &Scene, setting: &Setting, last: &Output) -> anyhow::Result<Findings> {
+        let code = last.status.code();
         let history = scene.service.history();
         let mut findings = Findings::default();
         for bound in self.bounds() {
@@ -174,7 +188,7 @@ impl Case {
                 .extend(promise::broken(&history, 0, history.len(), bound));
         }
         if setting.bug.is_none() && code == Some(6) && self.run_limit.is_none() {
-            findings.wrong.extend(self.blocked(&history));
+            findings.wrong.extend(self.blocked(scene, &history, last)?);
         }
         findings.add(scene.known()?);
         Ok(findings)
@@ -206,7 +220,7 @@ impl Case {
             per_job: self.plan.limits.per_job,
             is_disturbed: options.others.is_some() || !options.incidents.is_empty(),
             hides_refusals: happens(|what| *what == Trouble::ChargedRefusal)
-                && happens(|what| matches!(what, Trouble::TakenLater(_))),
+                && (self.processes > 1 || happens(|what| matches!(what, Trouble::TakenLater(_)))),
         }
     }
 
@@ -222,28 +236,42 @@ impl Case {
     }
 
     /// A limit that was not reached, and is said to be.
-    fn blocked(&self, history: &[Happening]) -> Option<String> {
+    fn blocked(
+        &self,
+        scene: &Scene,
+        history: &[Happening],
+        last: &Output,
+    ) -> anyhow::Result<Option<String>> {
         let limits = self.plan.limits;
         let options = &self.plan.options;
         let price = options
             .price_change
             .map_or(options.price, |change| change.price);
-        let dearest = self
-            .plan
-            .rows
-            .iter()
-            .map(|row| options.price.of(row.seconds).max(price.of(row.seconds)));
-        let dearest = dearest.max().unwrap_or(0);
+        let rows = self.plan.rows.iter();
+        let costs = rows.map(|row| options.price.of(row.seconds).max(price.of(row.seconds)));
+        let dearest = costs.max().unwrap_or(0);
+        let most = [limits.total, limits.day].into_iter().flatten().min();
         // A job that costs more than the user knows that one can stops everything, and is to.
-        if limits.per_job.is_some_and(|most| most < dearest) {
-            return None;
-        }
-        let most = [limits.total, limits.day].into_iter().flatten().min()?;
-        // What others spend meanwhile counts as ours.
-        let spent = promise::spent(history) + promise::of_others(history);
-        let next = dearest.max(limits.per_job.unwrap_or(0));
-        (spent + next <= most)
-            .then(|| format!("it stopped for ever, and {spent} of {most} are spent"))
+        let is_stopped = limits.per_job.is_some_and(|most| most < dearest);
+        let (Some(most), false) = (most, is_stopped) else {
+            return Ok(None);
+        };
+        // What others spend meanwhile counts as ours, and what is unclear counts until somebody settles it. A refusal
+        // that charged is taken for a part of a price.
+        let unclear = scene.entries()?.into_iter();
+        let unclear = unclear
+            .filter(|entry| entry.state == State::Ambiguous)
+            .count();
+        let unclear = u64::try_from(unclear)? * dearest;
+        let spent = promise::spent(history) + promise::of_others(history) + unclear;
+        let next = dearest.max(limits.per_job.unwrap_or(0)) + promise::of_refusals(history);
+        let is_blocked = spent + next <= most;
+        Ok(is_blocked.then(|| {
+            format!(
+                "it stopped for ever, and {spent} of {most} are spent: {}",
+                said(last)
+            )
+        }))
     }
 
     /// Ways in which a run may not end, and reports that do not add up.

@@ -20,7 +20,8 @@ pub(super) struct Bound {
     pub(super) per_job: Option<u64>,
     /// Whether others use the account, or answers were not what they seem: the balance then says less.
     pub(super) is_disturbed: bool,
-    /// Whether a refusal may charge while another submit is unclear: no balance tells the one from the other.
+    /// Whether a refusal may charge while another submit is unclear, or another process looks: no balance tells the one
+    /// from the other.
     pub(super) hides_refusals: bool,
 }
 
@@ -32,8 +33,8 @@ struct Taken<'a> {
     id: &'a str,
     seconds: u8,
     credits: u64,
-    /// What fails shows no price.
-    fails: bool,
+    /// What fails, or stays unclear, shows no price.
+    shows_no_price: bool,
     /// When its last charge came.
     charged_at: usize,
 }
@@ -70,6 +71,20 @@ pub(super) fn spent(history: &[Happening]) -> u64 {
     u64::try_from(moved.sum::<i64>()).unwrap_or(0)
 }
 
+/// What refusals have charged.
+pub(super) fn of_refusals(history: &[Happening]) -> u64 {
+    let moved = history
+        .iter()
+        .filter_map(|happening| match &happening.what {
+            What::Moved {
+                cause: Cause::Refusal,
+                credits,
+            } => u64::try_from(*credits).ok(),
+            _ => None,
+        });
+    moved.sum()
+}
+
 /// What others have spent; what they were given back makes no room.
 pub(super) fn of_others(history: &[Happening]) -> u64 {
     let moved = history
@@ -102,13 +117,14 @@ fn all_taken(history: &[Happening]) -> Vec<Taken<'_>> {
             seconds,
             credits,
             text,
+            told,
         } => Some(Taken {
             place,
             at: happening.at,
             id,
             seconds: *seconds,
             credits: *credits,
-            fails: text.starts_with("sandbox:fail"),
+            shows_no_price: !told || text.starts_with("sandbox:fail"),
             charged_at: charged.get(id.as_str()).copied().unwrap_or(usize::MAX),
         }),
         _ => None,
@@ -125,25 +141,67 @@ fn known(
     from: usize,
     bound: Bound,
 ) -> u64 {
+    let own = before(taken, job, from, bound).map(|own| cost_by(history, own, job.place));
+    own.sum::<u64>() + refusals(history, job, from, bound)
+}
+
+/// The same, where what was in flight is taken for what it was known to cost.
+fn believed(
+    history: &[Happening],
+    taken: &[Taken<'_>],
+    job: &Taken<'_>,
+    from: usize,
+    bound: Bound,
+) -> u64 {
     let looked = last_look(history, job.place);
-    let is_inside = |at: u64| is_inside(at, job.at, bound.window);
-    let own = taken
-        .iter()
-        .filter(|own| (from..job.place).contains(&own.place) && is_inside(own.at))
-        .map(|own| cost_by(history, own, job.place));
-    let own: u64 = own.sum();
+    let own = before(taken, job, from, bound).map(|own| {
+        if own.charged_at < looked {
+            cost_by(history, own, job.place)
+        } else {
+            believed_price(taken, own, bound)
+        }
+    });
+    own.sum::<u64>() + refusals(history, job, from, bound) + believed_price(taken, job, bound)
+}
+
+/// What a job was known to cost when it was taken: what the last one of its duration did, or what the user knows.
+fn believed_price(taken: &[Taken<'_>], job: &Taken<'_>, bound: Bound) -> u64 {
+    let alike = |own: &&Taken<'_>| own.place < job.place && own.seconds == job.seconds;
+    let earlier = taken.iter().filter(alike).map(|own| own.credits);
+    earlier
+        .chain(bound.per_job)
+        .chain([job.credits])
+        .min()
+        .unwrap_or(job.credits)
+}
+
+/// The jobs that count when this one is taken.
+fn before<'a>(
+    taken: &'a [Taken<'a>],
+    job: &'a Taken<'a>,
+    from: usize,
+    bound: Bound,
+) -> impl Iterator<Item = &'a Taken<'a>> {
+    taken.iter().filter(move |own| {
+        (from..job.place).contains(&own.place) && is_inside(own.at, job.at, bound.window)
+    })
+}
+
+/// What refusals have charged, as far as a look has shown it.
+fn refusals(history: &[Happening], job: &Taken<'_>, from: usize, bound: Bound) -> u64 {
     if bound.hides_refusals {
-        return own;
+        return 0;
     }
+    let looked = last_look(history, job.place);
     let shown = history[from..looked.max(from)].iter();
     let refusals = shown.filter_map(|happening| match &happening.what {
         What::Moved {
             cause: Cause::Refusal,
             credits,
-        } if is_inside(happening.at) => u64::try_from(*credits).ok(),
+        } if is_inside(happening.at, job.at, bound.window) => u64::try_from(*credits).ok(),
         _ => None,
     });
-    own + refusals.sum::<u64>()
+    refusals.sum()
 }
 
 /// Whether what happened then counts against a window that ends now.
@@ -191,13 +249,17 @@ fn is_allowed(
     if !bound.is_disturbed && bound.per_job.is_some_and(|most| job.credits <= most) {
         return false;
     }
-    let looked = last_look(history, job.place);
     let alike = |own: &&Taken<'_>| own.place < job.place && own.seconds == job.seconds;
     let mut earlier = taken.iter().filter(alike);
-    let mut priced = earlier.clone().filter(|own| !own.fails);
-    if priced.next().is_none() {
-        return known(history, taken, job, from, bound) < bound.most;
+    let mut priced = earlier.clone().filter(|own| !own.shows_no_price);
+    if priced.next().is_none() && known(history, taken, job, from, bound) < bound.most {
+        return true;
     }
+    // A price has changed under way.
+    if believed(history, taken, job, from, bound) <= bound.most {
+        return true;
+    }
+    let looked = last_look(history, job.place);
     let has_changed = earlier.any(|own| own.credits != job.credits);
     (has_changed || bound.is_disturbed)
         && shown(history, job, from..looked.max(from), bound.window) < bound.most
