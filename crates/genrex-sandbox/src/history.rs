@@ -10,7 +10,7 @@ pub struct Happening {
 /// What happened at the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A job was taken.
+    /// A job was taken, or will be after a 504.
     Taken {
         /// Its id.
         id: String,

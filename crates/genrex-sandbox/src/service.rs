@@ -190,7 +190,7 @@ impl Service {
         };
         let told = !matches!(trouble, Some(Trouble::SeeOther | Trouble::TakenLater(_)));
         let job = self.begin(text, seconds, cost, taken_at);
-        self.account.take(&job, told);
+        self.account.take(&job, told, now);
         self.account.settle(now);
         match trouble {
             Some(Trouble::SeeOther) => return see_other(),

@@ -218,6 +218,7 @@ impl Case {
             most,
             window,
             per_job: self.plan.limits.per_job,
+            processes: self.processes,
             is_disturbed: options.others.is_some() || !options.incidents.is_empty(),
             hides_refusals: happens(|what| *what == Trouble::ChargedRefusal)
                 && (self.processes > 1 || happens(|what| matches!(what, Trouble::TakenLater(_)))),
@@ -256,15 +257,16 @@ impl Case {
         let (Some(most), false) = (most, is_stopped) else {
             return Ok(None);
         };
-        // What others spend meanwhile counts as ours, and what is unclear counts until somebody settles it. A refusal
-        // that charged is taken for a part of a price.
+        // What others spend meanwhile counts as ours, and what is unclear counts until somebody settles it. Both what
+        // others spend and what a refusal charges may be taken for a part of a price.
         let unclear = scene.entries()?.into_iter();
         let unclear = unclear
             .filter(|entry| entry.state == State::Ambiguous)
             .count();
-        let unclear = u64::try_from(unclear)? * dearest;
-        let spent = promise::spent(history) + promise::of_others(history) + unclear;
-        let next = dearest.max(limits.per_job.unwrap_or(0)) + promise::of_refusals(history);
+        let reserved = dearest.max(limits.per_job.unwrap_or(0));
+        let others = promise::of_others(history);
+        let spent = promise::spent(history) + others + u64::try_from(unclear)? * reserved;
+        let next = reserved + others + promise::of_refusals(history);
         let is_blocked = spent + next <= most;
         Ok(is_blocked.then(|| {
             format!(

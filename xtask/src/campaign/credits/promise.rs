@@ -18,6 +18,8 @@ pub(super) struct Bound {
     pub(super) window: Option<u64>,
     /// What a job costs at most, as far as the user knows: a first job is reserved at that.
     pub(super) per_job: Option<u64>,
+    /// How many processes there are: the last looks may be the others'.
+    pub(super) processes: usize,
     /// Whether others use the account, or answers were not what they seem: the balance then says less.
     pub(super) is_disturbed: bool,
     /// Whether a refusal may charge while another submit is unclear, or another process looks: no balance tells the one
@@ -57,7 +59,7 @@ pub(super) fn broken(history: &[Happening], from: usize, to: usize, bound: Bound
     wrong
 }
 
-/// What all jobs of ours have cost, and refusals.
+/// What all jobs of ours have cost, and refusals; what was given back makes no room.
 pub(super) fn spent(history: &[Happening]) -> u64 {
     let moved = history
         .iter()
@@ -65,10 +67,10 @@ pub(super) fn spent(history: &[Happening]) -> u64 {
             What::Moved {
                 cause: Cause::Job(_) | Cause::Refusal,
                 credits,
-            } => Some(*credits),
+            } => u64::try_from(*credits).ok(),
             _ => None,
         });
-    u64::try_from(moved.sum::<i64>()).unwrap_or(0)
+    moved.sum()
 }
 
 /// What refusals have charged.
@@ -153,7 +155,7 @@ fn believed(
     from: usize,
     bound: Bound,
 ) -> u64 {
-    let looked = last_look(history, job.place);
+    let looked = last_look(history, job.place, bound.processes);
     let own = before(taken, job, from, bound).map(|own| {
         if own.charged_at < looked {
             cost_by(history, own, job.place)
@@ -192,7 +194,7 @@ fn refusals(history: &[Happening], job: &Taken<'_>, from: usize, bound: Bound) -
     if bound.hides_refusals {
         return 0;
     }
-    let looked = last_look(history, job.place);
+    let looked = last_look(history, job.place, bound.processes);
     let shown = history[from..looked.max(from)].iter();
     let refusals = shown.filter_map(|happening| match &happening.what {
         What::Moved {
@@ -230,11 +232,11 @@ fn moves_of<'a>(history: &'a [Happening], job: &'a str) -> impl Iterator<Item = 
     })
 }
 
-/// Where the last look before a place is.
-fn last_look(history: &[Happening], place: usize) -> usize {
-    let looks = history[..place].iter();
-    let is_look = |happening: &Happening| matches!(happening.what, What::Looked { .. });
-    looks.rev().position(is_look).map_or(0, |back| place - back)
+/// Where the last look before a place is that each of so many processes must have seen.
+fn last_look(history: &[Happening], place: usize, processes: usize) -> usize {
+    let looks = history[..place].iter().enumerate().rev();
+    let mut looks = looks.filter(|(_, happening)| matches!(happening.what, What::Looked { .. }));
+    looks.nth(processes - 1).map_or(0, |(look, _)| look + 1)
 }
 
 /// Whether a job may pass a bound: nobody could know what it costs, and something was left.
@@ -245,21 +247,20 @@ fn is_allowed(
     from: usize,
     bound: Bound,
 ) -> bool {
-    // A bound that the user knows, and that is so, is kept without a price.
-    if !bound.is_disturbed && bound.per_job.is_some_and(|most| job.credits <= most) {
-        return false;
-    }
     let alike = |own: &&Taken<'_>| own.place < job.place && own.seconds == job.seconds;
     let mut earlier = taken.iter().filter(alike);
     let mut priced = earlier.clone().filter(|own| !own.shows_no_price);
-    if priced.next().is_none() && known(history, taken, job, from, bound) < bound.most {
+    // A bound that the user knows, and that is so, is kept without a price.
+    let is_bound_true = bound.per_job.is_some_and(|most| job.credits <= most);
+    let is_first = priced.next().is_none() && !is_bound_true;
+    if is_first && known(history, taken, job, from, bound) < bound.most {
         return true;
     }
     // A price has changed under way.
     if believed(history, taken, job, from, bound) <= bound.most {
         return true;
     }
-    let looked = last_look(history, job.place);
+    let looked = last_look(history, job.place, bound.processes);
     let has_changed = earlier.any(|own| own.credits != job.credits);
     (has_changed || bound.is_disturbed)
         && shown(history, job, from..looked.max(from), bound.window) < bound.most
