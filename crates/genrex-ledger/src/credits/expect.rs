@@ -53,7 +53,9 @@ impl Credits {
     fn alone(&self, intent: &Intent, is_last: bool, at: u64) -> Result<Expected, Error> {
         let last = self.prices.last(intent.duration).map(|price| price.credits);
         let credits = last.filter(|price| self.can_ever_fit(intent, *price));
-        self.fits(intent, credits.unwrap_or(0).max(1), at)?;
+        // What was not observed is taken for what the user knows that it costs at most.
+        let most = credits.or(intent.limits.per_job);
+        self.fits(intent, most.unwrap_or(0).max(1), at)?;
         if !self.is_quiet(at) || !is_last {
             return Err(self.wait(intent, at));
         }
