@@ -50,6 +50,10 @@ fn unreadable<T>() -> Result<T, Error> {
 
 #[async_trait]
 impl Ledger for Unreadable {
+    async fn name(&self) -> Result<String, Error> {
+        self.inner.name().await
+    }
+
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
         match self.is_unreadable {
             true => unreadable(),
