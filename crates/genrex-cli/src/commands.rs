@@ -7,6 +7,7 @@ pub(crate) mod deliver;
 pub(crate) mod generate;
 pub(crate) mod jobs;
 pub(crate) mod pages;
+mod price;
 pub(crate) mod sandbox;
 pub(crate) mod sign;
 pub(crate) mod verify;

@@ -2,8 +2,6 @@ use std::error::Error as StdError;
 
 use genrex_async::{Error, ErrorKind, QueryId};
 
-use crate::connect::Connection;
-
 /// The program's exit codes: a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -86,29 +84,6 @@ impl Failure {
             self.hint = None;
         }
         self
-    }
-
-    /// Why a purchase did not come to a job.
-    pub(crate) async fn of_purchase(error: Error, connection: &Connection) -> Self {
-        if error.kind() == ErrorKind::Cancelled {
-            let message = "interrupted; nothing was bought";
-            return Self::new(Code::Interrupted, "interrupted", message);
-        }
-        let is_bought = error.kind() == ErrorKind::AlreadyBought;
-        let job = error.local_id().filter(|_| is_bought);
-        let failure = Self::from(error);
-        let (Some(job), Some(ledger)) = (job, connection.client.ledger()) else {
-            return failure;
-        };
-        match ledger.entry(job).await {
-            Ok(Some(entry)) => match &entry.query_id {
-                Some(id) => failure.resumable(id, connection.resume(id)),
-                None => failure.hint(format!(
-                    "genrex jobs show {job} says what is known; --new buys it again"
-                )),
-            },
-            Ok(None) | Err(_) => failure,
-        }
     }
 
     /// Says how the job is taken up again; `None` where it cannot be.
@@ -207,7 +182,7 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
             Code::Other,
             "ledger",
             Some(
-                "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one",
+                "mend what is said above, and run the same command again: the ledger knows what was bought",
             ),
         ),
         ErrorKind::OverLimit => (

@@ -11,6 +11,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod confirm;
 mod connect;
 mod failure;
 mod interrupt;
@@ -18,6 +19,7 @@ mod ledger;
 mod name;
 mod output;
 mod progress;
+mod random_name;
 mod stop;
 
 use std::process::ExitCode;

@@ -28,6 +28,7 @@ struct Inner {
     ledger_failure: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    settled_at: Option<u64>,
     evidence: Option<Evidence>,
     waited: Option<Waited>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -45,6 +46,7 @@ impl Error {
             ledger_failure: None,
             status: None,
             retry_after: None,
+            settled_at: None,
             evidence: None,
             waited: None,
             source: None,
@@ -86,6 +88,11 @@ impl Error {
 
     pub(crate) fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.0.retry_after = delay;
+        self
+    }
+
+    pub(crate) fn with_settled_at(mut self, at: Option<u64>) -> Self {
+        self.0.settled_at = at;
         self
     }
 
@@ -135,6 +142,13 @@ impl Error {
         self.0.retry_after
     }
 
+    /// For [`ErrorKind::PriceUnknown`]: when what earlier jobs cost is settled at the latest, as far as that is
+    /// known, in milliseconds since 1970 by the service's clock.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<u64> {
+        self.0.settled_at
+    }
+
     /// For [`ErrorKind::Ambiguous`]: what is known of the submit.
     #[must_use]
     pub fn evidence(&self) -> Option<&Evidence> {
@@ -175,6 +189,7 @@ impl fmt::Debug for Error {
             .field("ledger_failure", &inner.ledger_failure)
             .field("status", &inner.status)
             .field("retry_after", &inner.retry_after)
+            .field("settled_at", &inner.settled_at)
             .field("evidence", &inner.evidence)
             .field("waited", &inner.waited)
             .field("source", &inner.source)

@@ -9,6 +9,11 @@ use crate::ErrorKind;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
+    /// The ledger keeps that a submit is about to be made.
+    Intended {
+        /// Its name in the ledger.
+        job: LocalId,
+    },
     /// A paid request is about to leave: until [`Self::Accepted`], [`Self::Retrying`] or the operation's
     /// end, giving up may leave a charge behind.
     Submitting {

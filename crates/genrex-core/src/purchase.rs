@@ -4,6 +4,7 @@
 //! again where that shows when the account is charged. What cannot be kept before a request leaves keeps it from
 //! leaving.
 
+pub(crate) mod given_up;
 mod look;
 mod refused;
 mod turn;
@@ -146,6 +147,7 @@ impl Purchase {
                 State::done(Submission::NotSent(refused(taken, Some(entry.id))))
             }
             Ok(Kept::Entry(entry)) => {
+                self.report = Some(Progress::Intended { job: entry.id });
                 self.entry = Some(*entry);
                 let session = Arc::clone(&self.session);
                 State::Submitting(Submit::new(session, &self.request, self.terms))

@@ -1,3 +1,6 @@
+pub(crate) mod link;
+pub(crate) mod offline;
+
 use std::sync::Arc;
 
 use genrex_ledger::{self as ledger, Entry, Event, LocalId, Resolution};
@@ -190,14 +193,7 @@ impl Machine for Recover {
             match &mut self.state {
                 Recovering::Ending => return Step::keep(Keep::Recover),
                 Recovering::Listing | Recovering::Again => {
-                    let states = [
-                        ledger::State::Ambiguous,
-                        ledger::State::Accepted,
-                        ledger::State::Completed,
-                    ];
-                    let mut filter = ledger::Filter::default().states(states);
-                    filter.oldest_first = true;
-                    return Step::keep(Keep::Entries(filter));
+                    return Step::keep(Keep::Entries(open_or_unclear()));
                 }
                 Recovering::Asking(call, local) => match call.next(now).within() {
                     Ok(step) => return step,
@@ -243,10 +239,31 @@ impl Machine for Recover {
     }
 }
 
+/// The jobs of which some are still open or unclear, oldest first.
+fn open_or_unclear() -> ledger::Filter {
+    let states = [
+        ledger::State::Ambiguous,
+        ledger::State::Accepted,
+        ledger::State::Completed,
+    ];
+    let mut filter = ledger::Filter::default().states(states);
+    filter.oldest_first = true;
+    filter
+}
+
 /// What of these is still to be done or to be settled.
 fn left_open(entries: Vec<Entry>) -> Vec<Entry> {
-    let open = |entry: &Entry| entry.is_unclear() || entry.state.is_open();
+    let open = |entry: &Entry| is_to_be_settled(entry) || entry.state.is_open();
     entries.into_iter().filter(open).collect()
+}
+
+/// Whether a submit may have been charged, or was, without a job to show for it, and nobody has settled it: by hand,
+/// or by buying in its place.
+#[must_use]
+pub const fn is_to_be_settled(entry: &Entry) -> bool {
+    matches!(entry.state, ledger::State::Ambiguous)
+        && entry.superseded_by.is_none()
+        && !entry.resolved_by_hand
 }
 
 fn entry_of(answer: Result<Kept, ledger::Error>) -> Result<Entry, Error> {

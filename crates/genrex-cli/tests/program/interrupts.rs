@@ -7,16 +7,20 @@ use tempfile::tempdir;
 
 use crate::support::{Played, Sandbox};
 
-fn interrupt(process: &Child) {
+pub(crate) fn interrupt(process: &Child) {
+    signal(process, "-INT");
+}
+
+fn signal(process: &Child, name: &str) {
     let kill = Command::new("kill")
-        .args(["-INT", &process.id().to_string()])
+        .args([name, &process.id().to_string()])
         .status()
         .unwrap();
     assert!(kill.success());
 }
 
 /// Standard error, line by line, up to one that holds `word`.
-fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> String {
+pub(crate) fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> String {
     let mut text = String::new();
     while !text.contains(word) {
         let length = stderr.read_line(&mut text).unwrap();

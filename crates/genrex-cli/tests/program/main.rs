@@ -5,6 +5,8 @@
 mod batches;
 #[cfg(unix)]
 mod interrupts;
+#[cfg(unix)]
+mod interrupts_batch;
 mod jobs;
 mod offline;
 mod support;

@@ -75,23 +75,24 @@ const fn refusal(kind: ErrorKind) -> Refusal {
     match kind {
         ErrorKind::Credentials => Refusal::Credentials,
         ErrorKind::OutOfCredit => Refusal::OutOfCredit,
-        ErrorKind::RateLimited => Refusal::RateLimited,
+        // What came after a refusal for now, and ended the tries.
+        ErrorKind::RateLimited
+        | ErrorKind::Cancelled
+        | ErrorKind::Deadline
+        | ErrorKind::Unreachable
+        | ErrorKind::Certificate => Refusal::RateLimited,
         ErrorKind::Refused
         | ErrorKind::InvalidInput
         | ErrorKind::Configuration
         | ErrorKind::NotFound
         | ErrorKind::GenerationFailed
-        | ErrorKind::Deadline
         | ErrorKind::Ambiguous
-        | ErrorKind::Unreachable
-        | ErrorKind::Certificate
         | ErrorKind::UnexpectedAnswer
         | ErrorKind::TooLarge
         | ErrorKind::LinkExpired
         | ErrorKind::InvalidAudio
         | ErrorKind::ForbiddenAddress
         | ErrorKind::Storage
-        | ErrorKind::Cancelled
         | ErrorKind::Ledger
         | ErrorKind::OverLimit
         | ErrorKind::PriceUnknown
