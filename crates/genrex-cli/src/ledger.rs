@@ -46,13 +46,14 @@ pub(crate) fn open_to_read() -> Result<SqliteLedger, Failure> {
     }
 }
 
-/// Finds what an ended process left, and says what may have been charged.
+/// Finds what an ended process left, and says what may have been charged, and what could not be kept.
 pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Failure> {
     // What is unconfirmed is asked after, but nobody waits long for that.
     const SHORT: Duration = Duration::from_secs(10);
     if client.ledger().is_none() {
         return Ok(());
     }
+    warn_of_set_aside(output)?;
     let mut settings = *client.settings();
     settings.deadline = Some(SHORT);
     let found = client.with_settings(settings).recover().await?;
@@ -60,6 +61,18 @@ pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Fail
     if unclear > 0 {
         output.warning(format_args!(
             "{unclear} earlier submits ended without an outcome and may have been charged: genrex jobs recover"
+        ));
+    }
+    Ok(())
+}
+
+/// Says where outcomes are that the ledger could not take: one may be the only place of an id that was paid for.
+pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), Failure> {
+    for file in genrex_ledger_sqlite::set_aside(&place()?) {
+        output.warning(format_args!(
+            "{} holds outcomes of jobs that are not in this ledger: it is damaged, or of another ledger that was here. An id \
+             in it may have been paid for: read it, settle its jobs by genrex jobs resolve, and move it away",
+            file.display()
         ));
     }
     Ok(())
@@ -89,6 +102,10 @@ impl From<genrex_ledger::Error> for Failure {
             ErrorKind::NotFound | ErrorKind::Transition => Self::usage(message),
             ErrorKind::Busy => Self::new(Code::Other, "ledger", message)
                 .hint("another genrex is writing to it: try again when that one is done"),
+            ErrorKind::Missing => Self::new(Code::Other, "ledger", message).hint(
+                "put ledger.db back from where it went, or name its new place by GENREX_LEDGER; to begin anew, move the \
+                 files that are named away together",
+            ),
             ErrorKind::Newer | ErrorKind::Unreadable => Self::new(Code::Other, "ledger", message),
             _ => Self::new(Code::Other, "ledger", message).hint(
                 "mend what is said above, and run the same command again: the ledger knows what was bought",

@@ -97,6 +97,9 @@ fn use_log(connection: &Connection, timeout: Duration) -> Result<(), Failure> {
 
 /// Opens a ledger that is there, to read it only.
 pub(crate) fn open_to_read(place: &Place) -> Result<Connection, Trouble> {
+    if place.database().symlink_metadata().is_err() {
+        place.refuse_what_is_left()?;
+    }
     place::named(place.database())?;
     match read(place, false) {
         // Where nothing may be written, SQLite cannot make the index of a log that is not there.
@@ -107,7 +110,7 @@ pub(crate) fn open_to_read(place: &Place) -> Result<Connection, Trouble> {
     }
     .map_err(|failure| match failure {
         Failure::Storage(trouble) => trouble,
-        Failure::Rule(error) => Trouble::new("cannot be read").because(error),
+        Failure::Rule(error) => Trouble::new("cannot be read").with_source(error),
     })
 }
 

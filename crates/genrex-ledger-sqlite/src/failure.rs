@@ -52,8 +52,8 @@ impl Trouble {
         }
     }
 
-    pub(crate) fn because(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Arc::new(cause));
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
         self
     }
 
@@ -98,7 +98,7 @@ impl From<rusqlite::Error> for Trouble {
             }
             _ => (ErrorKind::Storage, "cannot be used"),
         };
-        Self::of_kind(kind, why).because(error)
+        Self::of_kind(kind, why).with_source(error)
     }
 }
 

@@ -189,7 +189,7 @@ impl Writer {
     fn apply_rescued(&self) -> Result<Option<Rescued>, Trouble> {
         let unreadable = |error| {
             let path = self.rescue.path().display();
-            Trouble::new(format!("cannot be used: {path} cannot be read")).because(error)
+            Trouble::new(format!("cannot be used: {path} cannot be read")).with_source(error)
         };
         let Some(pending) = self.rescue.take().map_err(unreadable)? else {
             return Ok(None);

@@ -53,6 +53,7 @@ impl SqliteLedger {
     ///
     /// [`ErrorKind::Storage`](genrex_ledger::ErrorKind), naming the file and what to do: others may read it or
     /// write to its folder, it is a link or has two names, it is on a network file system, it is no ledger.
+    /// [`ErrorKind::Missing`](genrex_ledger::ErrorKind) if it is not there and files that belong to it are.
     /// [`ErrorKind::Newer`](genrex_ledger::ErrorKind) for a file that a newer genrex has changed.
     /// [`ErrorKind::Busy`](genrex_ledger::ErrorKind) if another process holds it for too long.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
@@ -79,7 +80,8 @@ impl SqliteLedger {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Storage`](genrex_ledger::ErrorKind) and [`ErrorKind::Newer`](genrex_ledger::ErrorKind).
+    /// [`ErrorKind::Storage`](genrex_ledger::ErrorKind), [`ErrorKind::Missing`](genrex_ledger::ErrorKind) and
+    /// [`ErrorKind::Newer`](genrex_ledger::ErrorKind).
     pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
@@ -115,7 +117,7 @@ impl SqliteLedger {
         let thread = thread::Builder::new()
             .name(String::from("genrex-ledger"))
             .spawn(move || work(requests))
-            .map_err(|error| Trouble::new("cannot be used: no thread").because(error))?;
+            .map_err(|error| Trouble::new("cannot be used: no thread").with_source(error))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path: path.to_owned(),

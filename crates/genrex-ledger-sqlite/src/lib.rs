@@ -38,3 +38,4 @@ mod triggers;
 pub use ledger::SqliteLedger;
 pub use options::Options;
 pub use place::default_path;
+pub use rescue::set_aside;

@@ -41,7 +41,7 @@ impl Owners {
             Trouble::new(format!(
                 "cannot be used: its folder {folder} cannot be used"
             ))
-            .because(error)
+            .with_source(error)
         };
         self.make_folder().map_err(broken)?;
         loop {

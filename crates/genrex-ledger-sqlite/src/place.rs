@@ -6,9 +6,12 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use genrex_ledger::ErrorKind;
+
 use crate::failure::Trouble;
 use crate::files::{self, Identity};
 use crate::filesystem;
+use crate::owner::Owners;
 
 /// Where the ledger is unless it is said: `genrex/ledger.db` in a folder for data.
 #[must_use]
@@ -33,14 +36,17 @@ impl Place {
                     "cannot be kept: its folder {} cannot be made",
                     folder.display()
                 ))
-                .because(error)
+                .with_source(error)
             })?;
         }
         let place = Self::find(path)?;
         place.check_folder()?;
         match place.database.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => place.make()?,
-            Err(error) => return Err(Trouble::new("cannot be looked at").because(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                place.refuse_what_is_left()?;
+                place.make()?;
+            }
+            Err(error) => return Err(Trouble::new("cannot be looked at").with_source(error)),
             Ok(found) => check_file(&found, &place.database)?,
         }
         Ok(place)
@@ -52,7 +58,7 @@ impl Place {
             return Err(Trouble::new("is not the name of a file"));
         };
         let folder = folder_of(path).canonicalize().map_err(|error| {
-            Trouble::new("cannot be found: its folder is not there").because(error)
+            Trouble::new("cannot be found: its folder is not there").with_source(error)
         })?;
         Ok(Self {
             database: folder.join(name),
@@ -93,6 +99,36 @@ impl Place {
         self.database.with_file_name(name)
     }
 
+    /// Refuses where the database is not there and files of it are: a new one would know nothing of what was
+    /// bought.
+    pub(crate) fn refuse_what_is_left(&self) -> Result<(), Trouble> {
+        let left = self.left();
+        // Who makes a ledger makes the database first: what came with it just now is no remainder.
+        if left.is_empty() || self.database.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        let left = left.iter().map(|path| path.display().to_string());
+        let why = format!(
+            "is not there, and files that belong to it are: {}. It was removed, renamed or moved, and a new one would \
+             know nothing of what was bought: put it back, or move these files away to begin anew",
+            left.collect::<Vec<_>>().join(", ")
+        );
+        Err(Trouble::of_kind(ErrorKind::Missing, why))
+    }
+
+    /// The files beside the database that are there, and the folder of owners if one is alive.
+    fn left(&self) -> Vec<PathBuf> {
+        let files = ["-wal", "-shm", "-journal", ".rescue", ".reserve"];
+        let files = files.into_iter().map(|suffix| self.beside(suffix));
+        let mut left: Vec<PathBuf> = files
+            .filter(|path| path.symlink_metadata().is_ok())
+            .collect();
+        if Owners::of(self.owners()).is_any_alive() {
+            left.push(self.owners());
+        }
+        left
+    }
+
     fn make(&self) -> Result<(), Trouble> {
         let make = || {
             match files::create(&self.database) {
@@ -102,13 +138,13 @@ impl Place {
             }
             files::sync_folder(&self.folder())
         };
-        make().map_err(|error| Trouble::new("cannot be made").because(error))
+        make().map_err(|error| Trouble::new("cannot be made").with_source(error))
     }
 
     fn check_folder(&self) -> Result<(), Trouble> {
         let folder = self.folder();
         let looked_at =
-            |error| Trouble::new("cannot be used: its folder is not there").because(error);
+            |error| Trouble::new("cannot be used: its folder is not there").with_source(error);
         let found = folder.metadata().map_err(looked_at)?;
         if files::rights_of_others(&found) & 0o022 != 0 {
             return Err(Trouble::new(format!(
@@ -122,9 +158,9 @@ impl Place {
                 "is on a network file system ({kind}), where locks and syncs cannot be relied on; keep it on a \
                  disk of this machine"
             ))),
-            Err(error) => {
-                Err(Trouble::new("cannot be used: its file system cannot be told").because(error))
-            }
+            Err(error) => Err(
+                Trouble::new("cannot be used: its file system cannot be told").with_source(error),
+            ),
         }
     }
 }
@@ -159,7 +195,7 @@ impl Opened {
 pub(crate) fn named(path: &Path) -> Result<Identity, Trouble> {
     let found = path
         .symlink_metadata()
-        .map_err(|error| Trouble::new("cannot be looked at").because(error))?;
+        .map_err(|error| Trouble::new("cannot be looked at").with_source(error))?;
     check_kind(&found)?;
     Ok(files::identity(&found))
 }
@@ -175,7 +211,7 @@ fn is_still(path: &Path, opened: Identity) -> Result<(), Trouble> {
             return Err(Trouble::new(why));
         }
         Err(error) => {
-            return Err(Trouble::new(format!("cannot be looked at as {name}")).because(error));
+            return Err(Trouble::new(format!("cannot be looked at as {name}")).with_source(error));
         }
     };
     if files::identity(&found) != opened {

@@ -14,6 +14,32 @@ use serde::{Deserialize, Serialize};
 use crate::files;
 use crate::owner::is_named;
 
+/// What is added to the name of a rescue file that is put aside, before a number.
+const ASIDE: &str = ".unreadable-";
+
+/// The files beside a ledger that hold outcomes which it could not apply: they are damaged, or of another ledger
+/// that was at its place. One may be the only place where the id of a job that was paid for is written, so that a
+/// person has to look into it; moved away, it is no longer listed.
+#[must_use]
+pub fn set_aside(ledger: &Path) -> Vec<PathBuf> {
+    let name = ledger.file_name().unwrap_or_default().to_string_lossy();
+    let begins = format!("{name}.rescue{ASIDE}");
+    let folder = match ledger.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let files = fs::read_dir(folder).into_iter().flatten();
+    let files = files.filter_map(|file| Some(file.ok()?.path()));
+    let mut found: Vec<PathBuf> = files
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&begins)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
 /// The rescue file of a ledger, whether it is there or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Rescue {
@@ -169,7 +195,7 @@ impl Pending {
         let path = &self.rescue.path;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let free = (1_u32..)
-            .map(|number| path.with_file_name(format!("{name}.unreadable-{number}")))
+            .map(|number| path.with_file_name(format!("{name}{ASIDE}{number}")))
             .find(|path| path.symlink_metadata().is_err());
         if let Some(free) = free {
             fs::rename(path, free)?;

@@ -73,7 +73,8 @@ pub struct Entry {
     pub run: Option<String>,
     /// What is known of it beside its state: a refusal's reason, an ambiguity's evidence.
     pub detail: Option<String>,
-    /// What a reconciliation or a person found.
+    /// What a reconciliation or a person found of an ambiguous one, or a person of one that the service no longer
+    /// knows.
     pub reconciliation: Option<Reconciliation>,
     /// Whether a person found it.
     pub resolved_by_hand: bool,
@@ -168,6 +169,7 @@ impl Entry {
             | Event::NotSent(_)
             | Event::Ambiguous(_)
             | Event::Crashed
+            | Event::Processing
             | Event::Completed
             | Event::Failed => {}
             Event::Refused(refusal, _) => next.refusal = Some(*refusal),
@@ -177,7 +179,10 @@ impl Entry {
             Event::Resolved(resolution, _) => {
                 next.resolved_by_hand = true;
                 match resolution {
-                    Resolution::Accepted(id) => next.query_id = Some(id.clone()),
+                    Resolution::Accepted(id) => {
+                        next.query_id = Some(id.clone());
+                        next.refusal = None;
+                    }
                     Resolution::Charged => next.reconciliation = Some(Reconciliation::Charged),
                     Resolution::NotCharged => {
                         next.reconciliation = Some(Reconciliation::NotCharged);
@@ -211,7 +216,7 @@ impl Entry {
 
     fn impossible(&self, event: &Event) -> Error {
         let message = format!(
-            "job {} is {}: {:?} cannot happen to it",
+            "job {} is {}: {} cannot happen to it",
             self.id,
             self.state,
             event.kind()

@@ -24,6 +24,9 @@ pub enum ErrorKind {
     Storage,
     /// Another process holds the storage, longer than it was worth waiting. The same call may succeed later.
     Busy,
+    /// The storage is gone, and what belongs to it is still there: it was removed, renamed or moved. A new one
+    /// would know nothing of what was bought.
+    Missing,
     /// A newer genrex wrote it.
     Newer,
     /// What it holds, or was asked to read, cannot be read.
@@ -117,6 +120,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::Storage => "the storage cannot be used",
             Self::Busy => "the storage is held by another process",
+            Self::Missing => "the storage is gone, and what belongs to it is still there",
             Self::Newer => "a newer genrex wrote the ledger",
             Self::Unreadable => "what the ledger holds cannot be read",
             Self::NotFound => "no such job",

@@ -5,6 +5,7 @@ use genrex_proto::QueryId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
+use crate::listed::listed;
 use crate::{Error, Reconciliation};
 
 /// What happens to a job.
@@ -26,9 +27,13 @@ pub enum Event {
     Crashed,
     /// The service gave it this id.
     Accepted(QueryId),
+    /// The service says that it is at work on it, asked by whoever made the purchase, after the look that followed
+    /// it: what that look showed was charged at the submit.
+    Processing,
     /// The account's balance says so much of an ambiguous one.
     Reconciled(Reconciliation),
-    /// A person says so much of an ambiguous one: who, and why, in words.
+    /// A person says so much of one that is ambiguous, refused, or no longer known to the service: who, and why, in
+    /// words.
     Resolved(Resolution, String),
     /// The service says that it is ready.
     Completed,
@@ -56,8 +61,9 @@ impl Event {
             Self::Unconfirmed(_) => EventKind::Unconfirmed,
             Self::Ambiguous(_) => EventKind::Ambiguous,
             Self::Crashed => EventKind::Crashed,
-            // A person who knows the id settles it as the service would have.
-            Self::Accepted(_) | Self::Resolved(Resolution::Accepted(_), _) => EventKind::Accepted,
+            Self::Accepted(_) => EventKind::Accepted,
+            Self::Processing => EventKind::Processing,
+            Self::Resolved(Resolution::Accepted(_), _) => EventKind::Identified,
             Self::Reconciled(_) => EventKind::Reconciled,
             Self::Resolved(Resolution::Charged | Resolution::NotCharged, _) => EventKind::Resolved,
             Self::Completed => EventKind::Completed,
@@ -70,13 +76,14 @@ impl Event {
     #[must_use]
     pub const fn is_outcome(&self) -> bool {
         match self.kind() {
-            EventKind::Sent | EventKind::Unconfirmed => false,
+            EventKind::Sent | EventKind::Unconfirmed | EventKind::Processing => false,
             EventKind::NotSent
             | EventKind::Refused
             | EventKind::Ambiguous
             | EventKind::Crashed
             | EventKind::Accepted
             | EventKind::Reconciled
+            | EventKind::Identified
             | EventKind::Resolved
             | EventKind::Completed
             | EventKind::Failed
@@ -94,6 +101,7 @@ impl Event {
             )),
             Self::Reconciled(found) => Some(format!("by the balance: {found}")),
             Self::Resolved(resolution, why) => Some(format!("by hand: {resolution}: {why}")),
+            Self::Processing => Some(String::from("the service is at work on it")),
             Self::Unconfirmed(id) => Some(format!("{id} stood in a broken answer")),
             Self::Sent
             | Self::Accepted(_)
@@ -104,6 +112,7 @@ impl Event {
     }
 }
 
+listed! {
 /// The kinds of [`Event`]: the columns of the state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
@@ -119,10 +128,14 @@ pub enum EventKind {
     Ambiguous,
     /// [`Event::Crashed`].
     Crashed,
-    /// [`Event::Accepted`], or resolved so.
+    /// [`Event::Accepted`].
     Accepted,
+    /// [`Event::Processing`].
+    Processing,
     /// [`Event::Reconciled`].
     Reconciled,
+    /// [`Event::Resolved`], with an id.
+    Identified,
     /// [`Event::Resolved`], without an id.
     Resolved,
     /// [`Event::Completed`].
@@ -132,25 +145,38 @@ pub enum EventKind {
     /// [`Event::Downloaded`].
     Downloaded,
 }
-
-impl EventKind {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Sent,
-        Self::NotSent,
-        Self::Refused,
-        Self::Unconfirmed,
-        Self::Ambiguous,
-        Self::Crashed,
-        Self::Accepted,
-        Self::Reconciled,
-        Self::Resolved,
-        Self::Completed,
-        Self::Failed,
-        Self::Downloaded,
-    ];
 }
 
+impl EventKind {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::NotSent => "notSent",
+            Self::Refused => "refused",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Ambiguous => "ambiguous",
+            Self::Crashed => "crashed",
+            Self::Accepted => "accepted",
+            Self::Processing => "processing",
+            Self::Reconciled => "reconciled",
+            Self::Identified => "identified",
+            Self::Resolved => "resolved",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Downloaded => "downloaded",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+listed! {
 /// Why the service refused a submit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -165,16 +191,9 @@ pub enum Refusal {
     /// For now: too many requests.
     RateLimited,
 }
+}
 
 impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Rejected,
-        Self::Credentials,
-        Self::OutOfCredit,
-        Self::RateLimited,
-    ];
-
     /// Whether the very same request may be taken later.
     #[must_use]
     pub const fn is_for_now(self) -> bool {
@@ -202,6 +221,20 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl AsRef<str> for Refusal {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl TryFrom<&str> for Refusal {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self, Error> {
+        name.parse()
+    }
+}
+
 impl FromStr for Refusal {
     type Err = Error;
 
@@ -211,7 +244,7 @@ impl FromStr for Refusal {
     }
 }
 
-/// How a person settles an ambiguous submit that no balance explains.
+/// How a person settles a submit that no balance explains, or a job that the service no longer knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -32,6 +32,7 @@ mod event;
 mod intent;
 mod ledger;
 mod limits;
+mod listed;
 mod look;
 mod memory;
 mod reconciliation;

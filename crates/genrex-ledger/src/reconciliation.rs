@@ -100,6 +100,20 @@ impl fmt::Display for Doubt {
     }
 }
 
+impl AsRef<str> for Reconciliation {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl TryFrom<&str> for Reconciliation {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self, Error> {
+        name.parse()
+    }
+}
+
 impl FromStr for Reconciliation {
     type Err = Error;
 

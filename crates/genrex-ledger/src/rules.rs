@@ -84,6 +84,9 @@ pub fn record(
         return Ok(None);
     };
     credits.follow(entry, &after);
+    if *event == Event::Processing {
+        credits.is_processing(entry.id, service_at);
+    }
     Ok(Some(after))
 }
 

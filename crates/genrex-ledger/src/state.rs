@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::error::ErrorKind;
 use crate::event::EventKind;
+use crate::listed::listed;
 
+listed! {
 /// Where a job stands. The names are those of the storage and of `genrex jobs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,138 +32,209 @@ pub enum State {
     /// It is here, whole.
     Downloaded,
 }
+}
 
 impl State {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Intended,
-        Self::Sent,
-        Self::NotSent,
-        Self::Refused,
-        Self::Ambiguous,
-        Self::Accepted,
-        Self::Failed,
-        Self::Completed,
-        Self::Downloaded,
-    ];
-
     /// Where an event leads from here.
     ///
     /// This is the whole machine. A storage's second guard, such as the triggers of
     /// `genrex-ledger-sqlite`, is made from it.
     #[must_use]
     pub const fn after(self, event: EventKind) -> Transition {
-        use Transition::{Already, Impossible, To};
         match event {
-            EventKind::Sent => match self {
-                Self::Intended => To(Self::Sent),
-                Self::Sent => Already,
-                Self::NotSent
-                | Self::Refused
-                | Self::Ambiguous
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            EventKind::NotSent => match self {
-                Self::Intended | Self::Sent => To(Self::NotSent),
-                Self::NotSent => Already,
-                Self::Refused
-                | Self::Ambiguous
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            EventKind::Refused => match self {
-                Self::Sent => To(Self::Refused),
-                Self::Refused => Already,
-                Self::Intended
-                | Self::NotSent
-                | Self::Ambiguous
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            EventKind::Unconfirmed => match self {
-                Self::Sent => To(Self::Sent),
-                Self::Ambiguous => To(Self::Ambiguous),
-                Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => Already,
-                Self::Intended | Self::NotSent | Self::Refused => Impossible,
-            },
-            EventKind::Ambiguous => match self {
-                Self::Sent => To(Self::Ambiguous),
-                Self::Ambiguous => Already,
-                Self::Intended
-                | Self::NotSent
-                | Self::Refused
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            // `sent` is kept before a request leaves, so what ended at `intended` never left.
-            EventKind::Crashed => match self {
-                Self::Intended => To(Self::NotSent),
-                Self::Sent => To(Self::Ambiguous),
-                Self::NotSent
-                | Self::Refused
-                | Self::Ambiguous
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Already,
-            },
-            // An ambiguous submit's id may be found later: by its own answer, by support.
-            EventKind::Accepted => match self {
-                Self::Sent | Self::Ambiguous => To(Self::Accepted),
-                Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => Already,
-                Self::Intended | Self::NotSent | Self::Refused => Impossible,
-            },
-            EventKind::Reconciled | EventKind::Resolved => match self {
-                Self::Ambiguous => To(Self::Ambiguous),
-                Self::Intended
-                | Self::Sent
-                | Self::NotSent
-                | Self::Refused
-                | Self::Accepted
-                | Self::Failed
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            EventKind::Completed => match self {
-                Self::Accepted => To(Self::Completed),
-                Self::Completed | Self::Downloaded => Already,
-                Self::Intended
-                | Self::Sent
-                | Self::NotSent
-                | Self::Refused
-                | Self::Ambiguous
-                | Self::Failed => Impossible,
-            },
-            EventKind::Failed => match self {
-                Self::Accepted => To(Self::Failed),
-                Self::Failed => Already,
-                Self::Intended
-                | Self::Sent
-                | Self::NotSent
-                | Self::Refused
-                | Self::Ambiguous
-                | Self::Completed
-                | Self::Downloaded => Impossible,
-            },
-            // A job may be downloaded again, to another place.
-            EventKind::Downloaded => match self {
-                Self::Accepted | Self::Completed | Self::Downloaded => To(Self::Downloaded),
-                Self::Intended
-                | Self::Sent
-                | Self::NotSent
-                | Self::Refused
-                | Self::Ambiguous
-                | Self::Failed => Impossible,
-            },
+            EventKind::Sent => self.after_sent(),
+            EventKind::NotSent => self.after_not_sent(),
+            EventKind::Refused => self.after_refused(),
+            EventKind::Unconfirmed => self.after_unconfirmed(),
+            EventKind::Ambiguous => self.after_ambiguous(),
+            EventKind::Crashed => self.after_crashed(),
+            EventKind::Accepted => self.after_accepted(),
+            EventKind::Processing => self.after_processing(),
+            EventKind::Reconciled => self.after_reconciled(),
+            EventKind::Identified => self.after_identified(),
+            EventKind::Resolved => self.after_resolved(),
+            EventKind::Completed => self.after_completed(),
+            EventKind::Failed => self.after_failed(),
+            EventKind::Downloaded => self.after_downloaded(),
+        }
+    }
+
+    const fn after_sent(self) -> Transition {
+        match self {
+            Self::Intended => Transition::To(Self::Sent),
+            Self::Sent => Transition::Already,
+            Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    const fn after_not_sent(self) -> Transition {
+        match self {
+            Self::Intended | Self::Sent => Transition::To(Self::NotSent),
+            Self::NotSent => Transition::Already,
+            Self::Refused
+            | Self::Ambiguous
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    const fn after_refused(self) -> Transition {
+        match self {
+            Self::Sent => Transition::To(Self::Refused),
+            Self::Refused => Transition::Already,
+            Self::Intended
+            | Self::NotSent
+            | Self::Ambiguous
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    const fn after_unconfirmed(self) -> Transition {
+        match self {
+            Self::Sent => Transition::To(Self::Sent),
+            Self::Ambiguous => Transition::To(Self::Ambiguous),
+            Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => {
+                Transition::Already
+            }
+            Self::Intended | Self::NotSent | Self::Refused => Transition::Impossible,
+        }
+    }
+
+    const fn after_ambiguous(self) -> Transition {
+        match self {
+            Self::Sent => Transition::To(Self::Ambiguous),
+            Self::Ambiguous => Transition::Already,
+            Self::Intended
+            | Self::NotSent
+            | Self::Refused
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    /// `sent` is kept before a request leaves, so what ended at `intended` never left.
+    const fn after_crashed(self) -> Transition {
+        match self {
+            Self::Intended => Transition::To(Self::NotSent),
+            Self::Sent => Transition::To(Self::Ambiguous),
+            Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Already,
+        }
+    }
+
+    /// An ambiguous submit's id may be found later, by its own answer.
+    const fn after_accepted(self) -> Transition {
+        match self {
+            Self::Sent | Self::Ambiguous => Transition::To(Self::Accepted),
+            Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => {
+                Transition::Already
+            }
+            Self::Intended | Self::NotSent | Self::Refused => Transition::Impossible,
+        }
+    }
+
+    const fn after_processing(self) -> Transition {
+        match self {
+            Self::Accepted => Transition::To(Self::Accepted),
+            Self::Failed | Self::Completed | Self::Downloaded => Transition::Already,
+            Self::Intended | Self::Sent | Self::NotSent | Self::Refused | Self::Ambiguous => {
+                Transition::Impossible
+            }
+        }
+    }
+
+    const fn after_reconciled(self) -> Transition {
+        match self {
+            Self::Ambiguous => Transition::To(Self::Ambiguous),
+            Self::Intended
+            | Self::Sent
+            | Self::NotSent
+            | Self::Refused
+            | Self::Accepted
+            | Self::Failed
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    /// Support may name the id of a job that was ambiguous, or that a refusal had taken all the same.
+    const fn after_identified(self) -> Transition {
+        match self {
+            Self::Refused | Self::Ambiguous => Transition::To(Self::Accepted),
+            Self::Accepted | Self::Failed | Self::Completed | Self::Downloaded => {
+                Transition::Already
+            }
+            Self::Intended | Self::Sent | Self::NotSent => Transition::Impossible,
+        }
+    }
+
+    /// A job whose id the service no longer knows would be waited for without end: a person ends it.
+    /// Whoever was wrong says so again.
+    const fn after_resolved(self) -> Transition {
+        match self {
+            Self::Ambiguous => Transition::To(Self::Ambiguous),
+            Self::Accepted | Self::Completed | Self::Failed => Transition::To(Self::Failed),
+            Self::Intended | Self::Sent | Self::NotSent | Self::Refused | Self::Downloaded => {
+                Transition::Impossible
+            }
+        }
+    }
+
+    const fn after_completed(self) -> Transition {
+        match self {
+            Self::Accepted => Transition::To(Self::Completed),
+            Self::Completed | Self::Downloaded => Transition::Already,
+            Self::Intended
+            | Self::Sent
+            | Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Failed => Transition::Impossible,
+        }
+    }
+
+    const fn after_failed(self) -> Transition {
+        match self {
+            Self::Accepted => Transition::To(Self::Failed),
+            Self::Failed => Transition::Already,
+            Self::Intended
+            | Self::Sent
+            | Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Completed
+            | Self::Downloaded => Transition::Impossible,
+        }
+    }
+
+    /// A job may be downloaded again, to another place.
+    const fn after_downloaded(self) -> Transition {
+        match self {
+            Self::Accepted | Self::Completed | Self::Downloaded => Transition::To(Self::Downloaded),
+            Self::Intended
+            | Self::Sent
+            | Self::NotSent
+            | Self::Refused
+            | Self::Ambiguous
+            | Self::Failed => Transition::Impossible,
         }
     }
 
@@ -257,6 +330,16 @@ impl fmt::Display for State {
     }
 }
 
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::To(state) => write!(f, "to {state}"),
+            Self::Already => f.write_str("has happened"),
+            Self::Impossible => f.write_str("cannot happen"),
+        }
+    }
+}
+
 impl AsRef<str> for State {
     fn as_ref(&self) -> &str {
         self.as_str()
@@ -269,6 +352,14 @@ impl FromStr for State {
     fn from_str(name: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|state| state.as_str() == name);
         found.ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{name:?} is no job state")))
+    }
+}
+
+impl TryFrom<&str> for State {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self, Error> {
+        name.parse()
     }
 }
 
@@ -302,6 +393,31 @@ mod tests {
                 "{from} to {to}"
             );
             assert!(to != State::Intended, "{from} to {to}");
+        }
+    }
+
+    /// Support names the id of a job that a 429 had taken.
+    #[test]
+    fn a_person_moves_what_the_service_does_not() {
+        let resolved = |state: State| state.after(EventKind::Resolved);
+        let identified = |state: State| state.after(EventKind::Identified);
+        assert_eq!(identified(State::Refused), Transition::To(State::Accepted));
+        assert_eq!(
+            State::Refused.after(EventKind::Accepted),
+            Transition::Impossible
+        );
+        assert_eq!(identified(State::NotSent), Transition::Impossible);
+        for lost in [State::Accepted, State::Completed, State::Failed] {
+            assert_eq!(resolved(lost), Transition::To(State::Failed), "{lost}");
+        }
+        for other in [
+            State::Intended,
+            State::Sent,
+            State::NotSent,
+            State::Refused,
+            State::Downloaded,
+        ] {
+            assert_eq!(resolved(other), Transition::Impossible, "{other}");
         }
     }
 

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+mod batches_identity;
+mod batches_settled;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod interrupts_batch;
 mod jobs;
+mod jobs_limits;
 mod offline;
+mod service;
 mod support;

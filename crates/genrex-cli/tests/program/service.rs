@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::support::answer_with;
+use crate::support::{Sandbox, answer_with};
 
 /// What it does and what it has seen.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Service {
     changed: u64,
     /// How far its clock is ahead of this machine's, in seconds.
     pub(crate) ahead: u64,
+    /// How often it was asked for the balance.
+    pub(crate) looks: u64,
     /// How many paid requests came.
     pub(crate) submits: u64,
     /// What a submit is charged, at once.
@@ -62,19 +64,11 @@ impl Counting {
     }
 
     fn serve(&self, mut stream: TcpStream) {
-        let mut request = [0; 8192];
-        let mut length = 0;
-        // The client writes a small request at once, or its head and then its body.
-        while let Ok(more) = stream.read(&mut request[length..]) {
-            length += more;
-            if more == 0 || is_whole(&request[..length]) {
-                break;
-            }
-        }
-        let text = String::from_utf8_lossy(&request[..length]).into_owned();
+        let text = read_request(&mut stream);
         let mut service = self.state();
         let date = format!("Date: {}\r\n", http_date(service.ahead));
         if text.contains("getBalance") {
+            service.looks += 1;
             let body = format!(
                 r#"{{"creditQuota":100000,"usedCredit":{},"userId":"counted","updatedAt":"2026-01-01T00:00:{:02}Z"}}"#,
                 service.used, service.changed
@@ -101,6 +95,19 @@ impl Counting {
     }
 }
 
+/// A request, whole: the client writes it at once, or its head and then its body.
+fn read_request(stream: &mut TcpStream) -> String {
+    let mut request = vec![0; 8192];
+    let mut length = 0;
+    while let Ok(more) = stream.read(&mut request[length..]) {
+        length += more;
+        if more == 0 || is_whole(&request[..length]) {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&request[..length]).into_owned()
+}
+
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -118,4 +125,58 @@ fn http_date(ahead: u64) -> String {
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead.try_into().unwrap());
     let now = now.to_zoned(jiff::tz::TimeZone::UTC);
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Stands before a sandbox, and loses the answers to submits for as long as it is told to.
+#[derive(Clone)]
+pub(crate) struct Lossy {
+    state: Arc<Mutex<Losses>>,
+    pub(crate) url: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    pub(crate) loses: bool,
+    /// What was lost, oldest first.
+    pub(crate) lost: Vec<String>,
+}
+
+impl Lossy {
+    pub(crate) fn before(sandbox: &Sandbox) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(Losses::default()));
+        let lossy = Self { state, url };
+        let serving = lossy.clone();
+        let behind = sandbox.url.trim_start_matches("http://").to_owned();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (serving, behind) = (serving.clone(), behind.clone());
+                std::thread::spawn(move || serving.serve(stream, &behind));
+            }
+        });
+        lossy
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, Losses> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, mut stream: TcpStream, behind: &str) {
+        let request = read_request(&mut stream);
+        let own = self.url.trim_start_matches("http://");
+        let request = request.replacen(own, behind, 1);
+        let request = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        let mut service = TcpStream::connect(behind).unwrap();
+        service.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        service.read_to_end(&mut answer).unwrap();
+        let mut state = self.state();
+        if state.loses && request.contains("generateMusic") {
+            state.lost.push(String::from_utf8_lossy(&answer).into_owned());
+            return;
+        }
+        // Whoever has gone away need not hear it.
+        let _ = stream.write_all(&answer);
+    }
 }

@@ -1,6 +1,7 @@
 //! Several processes, and what one leaves that ends at any step.
 #![cfg(unix)]
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,8 +10,8 @@ use genrex_ledger::{ErrorKind, Event, Filter, Ledger as _, LocalId, Look, State}
 use genrex_ledger_sqlite::SqliteLedger;
 
 use crate::support::{
-    NOW, accepted, account, alias, begin, beside, by_hand, intend, intent, ledger, limited, record,
-    send, state, wait,
+    NOW, accepted, account, alias, begin, beside, by_hand, intend, intent, ledger, limited, place,
+    record, send, state, wait,
 };
 
 const PATH: &str = "GENREX_TEST_LEDGER";
@@ -72,11 +73,19 @@ fn other() {
     let (Ok(path), Ok(task)) = (std::env::var(PATH), std::env::var(TASK)) else {
         return;
     };
+    if task == "umask" {
+        rustix::process::umask(rustix::fs::Mode::empty());
+    }
     let ledger = SqliteLedger::open(path).unwrap();
     match task.as_str() {
         "limit" => {
             let tries = (0..40).map(|_| wait(ledger.intend(&limited("music", 505), NOW)));
             say(&tries.filter(Result::is_ok).count().to_string());
+        }
+        "umask" => {
+            send(&ledger, "music");
+            say("made");
+            std::thread::park();
         }
         "forever" => forever(&ledger),
         "full" => full(&ledger),
@@ -158,6 +167,31 @@ fn full(ledger: &SqliteLedger) {
     record(ledger, ids[3], &accepted("QRY_3")).unwrap_err();
     say(&ids[3].to_string());
     std::thread::park();
+}
+
+/// Whatever a process's mask lets others have, they get nothing.
+#[test]
+fn a_process_without_a_umask_makes_files_that_are_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, path) = place();
+    let mut theirs = Other::begin(&path, "umask");
+    assert_eq!(theirs.says().as_deref(), Some("made"));
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let folder = path.parent().unwrap();
+    let owners = beside(&path, ".owners");
+    for place in [folder, &owners] {
+        assert_eq!(mode(place), 0o700, "{place:?}");
+        for file in fs::read_dir(place)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+        {
+            if file.is_file() {
+                assert_eq!(mode(&file), 0o600, "{file:?}");
+            }
+        }
+    }
+    assert_eq!(fs::read_dir(&owners).unwrap().count(), 1, "its lock");
+    theirs.kill();
 }
 
 #[test]

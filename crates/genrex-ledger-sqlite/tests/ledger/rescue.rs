@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use genrex_ledger::{
-    Doubt, Error, ErrorKind, Event, Ledger as _, LocalId, Reconciliation, Refusal, Resolution,
-    State,
+    Doubt, Error, ErrorKind, Event, Filter, Ledger as _, LocalId, Reconciliation, Refusal,
+    Resolution, State,
 };
-use genrex_ledger_sqlite::{Options, SqliteLedger};
+use genrex_ledger_sqlite::{Options, SqliteLedger, set_aside};
 use rusqlite::Connection;
 
 use crate::support::{
@@ -217,11 +217,10 @@ fn an_outcome_waits_for_credits_that_cannot_be_read() {
 
 /// What stands beside the ledger and was put aside.
 fn aside(path: &Path) -> Vec<String> {
-    let folder = fs::read_dir(path.parent().unwrap()).unwrap();
-    let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.contains("unreadable")).collect();
-    names.sort();
-    names
+    let files = set_aside(path).into_iter();
+    files
+        .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -290,16 +289,71 @@ fn a_line_of_another_ledger_is_put_aside() {
 fn a_new_ledger_in_its_place_does_not_take_the_outcome_for_its_own() {
     let (_folder, path, old) = impatient();
     let lost = send(&old, "music");
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", ".reserve"] {
         fs::remove_file(beside(&path, suffix)).unwrap();
     }
+    // A person who begins anew takes all of it away.
+    fs::rename(beside(&path, ".owners"), beside(&path, ".old")).unwrap();
     let new = open(&path);
     let other = send(&new, "other music");
     assert_eq!(lost, other);
     record(&old, lost, &accepted("QRY_1")).unwrap_err();
     intend(&new, "more");
     assert_eq!(state(&new, other), State::Sent);
-    assert_eq!(aside(&path).len(), 1, "a person can read it");
+    let files = set_aside(&path);
+    assert_eq!(files, [beside(&path, ".rescue.unreadable-1")]);
+    let text = fs::read_to_string(&files[0]).unwrap();
+    assert!(text.contains("QRY_1"), "a person can read it: {text}");
+    drop(new);
+    drop(open(&path));
+    assert_eq!(
+        set_aside(&path),
+        files,
+        "it is told until somebody has looked"
+    );
+}
+
+/// What was bought is not to be forgotten because a file was moved.
+#[test]
+fn a_ledger_that_is_gone_is_not_made_anew_beside_what_is_left_of_it() {
+    let (_folder, path, ledger) = impatient();
+    send(&ledger, "music");
+    let away = beside(&path, "-away");
+    let folder = path.parent().unwrap().canonicalize().unwrap();
+    let is_refused = |left: &[&str]| {
+        fs::rename(&path, &away).unwrap();
+        for open in [SqliteLedger::open(&path), SqliteLedger::open_to_read(&path)] {
+            let error = open.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
+            for suffix in left {
+                let name = beside(&folder.join("ledger.db"), suffix);
+                assert!(
+                    error.to_string().contains(name.to_str().unwrap()),
+                    "{error}"
+                );
+            }
+            assert!(error.to_string().contains("put it back"), "{error}");
+        }
+        assert!(!path.exists());
+        fs::rename(&away, &path).unwrap();
+    };
+    is_refused(&["-wal", "-shm", ".reserve", ".owners"]);
+    drop(ledger);
+    is_refused(&[".reserve"]);
+    fs::rename(beside(&path, ".reserve"), beside(&path, ".rescue")).unwrap();
+    is_refused(&[".rescue"]);
+    assert_eq!(
+        wait(open(&path).entries(&Filter::default())).unwrap().len(),
+        1
+    );
+    // A lock of a living process, and nothing else.
+    let owner = fs::File::create(beside(&path, ".owners").join("1-alive")).unwrap();
+    owner.lock().unwrap();
+    fs::remove_file(beside(&path, ".reserve")).unwrap();
+    is_refused(&[".owners"]);
+    drop(owner);
+    fs::rename(&path, &away).unwrap();
+    intend(&open(&path), "begun anew");
 }
 
 #[cfg(unix)]

@@ -11,9 +11,19 @@ pub(super) struct LastLook {
     pub(super) at: u64,
     /// This machine's time.
     pub(super) local: u64,
+    /// For how long looks have told the very same date, by this machine's clock.
+    #[serde(default)]
+    still: u64,
 }
 
 const MINUTE: u64 = 60 * 1000;
+
+impl LastLook {
+    /// Whether the service's date has stopped: it has not moved for a minute of this machine's clock.
+    const fn is_stopped(&self) -> bool {
+        self.still >= MINUTE
+    }
+}
 
 impl Credits {
     /// The greatest time there is, so that every storage can keep one.
@@ -42,17 +52,34 @@ impl Credits {
         last.is_some_and(|last| now.saturating_sub(last.local) < MINUTE)
     }
 
-    /// When a look was taken, by the service's clock. If that was set back, what passes by it is added.
-    pub(super) fn time_of(&self, look: &Look, now: u64) -> u64 {
-        let Some(last) = &self.look else {
-            return look.at.unwrap_or(now).min(Self::LAST);
+    /// A look that is told now, on both clocks.
+    ///
+    /// If the service's clock was set back, what passes by it is added. If it has stopped, this machine's carries on,
+    /// so that nothing waits for a time that never comes.
+    pub(super) fn dated(&self, look: &Look, now: u64) -> LastLook {
+        let mut next = LastLook {
+            look: look.clone(),
+            at: look.at.unwrap_or(now),
+            local: now,
+            still: 0,
         };
-        let at = match (look.at, last.look.at) {
-            (Some(at), _) if at >= last.at => at,
-            (Some(at), Some(last_at)) if at >= last_at => last.at.saturating_add(at - last_at),
-            (Some(_) | None, _) => self.service_time(now),
-        };
-        at.min(Self::LAST)
+        if let Some(last) = &self.look {
+            next.still = still(last, look, now);
+            next.at = match (look.at, last.look.at) {
+                (Some(at), Some(last_at)) if at == last_at && next.is_stopped() => {
+                    self.service_time(now)
+                }
+                // It goes on again, where it stopped or where it should be: what passed meanwhile has been added.
+                (Some(at), Some(last_at)) if last.is_stopped() && at > last_at => self
+                    .service_time(now)
+                    .min(last.at.saturating_add(at - last_at)),
+                (Some(at), _) if at >= last.at => at,
+                (Some(at), Some(last_at)) if at >= last_at => last.at.saturating_add(at - last_at),
+                (Some(_) | None, _) => self.service_time(now),
+            };
+        }
+        next.at = next.at.min(Self::LAST);
+        next
     }
 
     /// Whether a look was taken before the last one, and only told after it.
@@ -64,6 +91,9 @@ impl Credits {
             return false;
         };
         let passed = now.saturating_sub(last.local);
+        if passed > 10 * MINUTE {
+            return false;
+        }
         if let (Some(at), Some(last_at)) = (look.at, last.look.at) {
             let is_late = at > last_at.saturating_add(10 * MINUTE);
             let is_early = at < last_at && last_at - at <= 10 * MINUTE;
@@ -71,6 +101,16 @@ impl Credits {
         }
         is_older(look, &last.look, !self.running.is_empty()) && passed < MINUTE
     }
+}
+
+/// For how long the date has been the same, now that a look tells it. One step counts for half a minute at most, so
+/// that a clock of this machine that was set on once is not taken for a date that has stopped.
+fn still(last: &LastLook, look: &Look, now: u64) -> u64 {
+    if look.at.is_none() || look.at != last.look.at {
+        return 0;
+    }
+    let passed = now.saturating_sub(last.local).min(MINUTE / 2);
+    last.still.saturating_add(passed)
 }
 
 /// Whether a look shows what was before another; `is_close` says that they are not apart by their dates.
@@ -137,11 +177,11 @@ mod tests {
         // The service's clock was a year on.
         let back = Look::new(10).at(NOW - 525_600 * MINUTE).changed("2023");
         assert!(!credits.is_stale(&back, NOW + 1));
-        assert_eq!(credits.time_of(&back, NOW + MINUTE), NOW + MINUTE);
+        assert_eq!(credits.dated(&back, NOW + MINUTE).at, NOW + MINUTE);
         let mut credits = credits;
         credits.observe(&back, NOW + MINUTE);
         let day_after = back.at(NOW - 524_160 * MINUTE);
-        assert_eq!(credits.time_of(&day_after, NOW), NOW + 1_441 * MINUTE);
+        assert_eq!(credits.dated(&day_after, NOW).at, NOW + 1_441 * MINUTE);
         let credits = after(&last);
         let later = Look::new(20)
             .at(NOW + 11 * MINUTE)

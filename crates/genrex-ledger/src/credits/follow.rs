@@ -1,6 +1,6 @@
 use super::Credits;
 use super::reconcile::Doubted;
-use crate::{Entry, State};
+use crate::{Entry, Reconciliation, State};
 
 impl Credits {
     /// Follows a job from where it stood to where it stands now.
@@ -10,6 +10,9 @@ impl Credits {
             self.running.heard_of(after.id, at);
         } else {
             self.running.remove(after.id);
+        }
+        if let Some(run) = &after.run {
+            self.runs.heard_of(run, at);
         }
         if before.state == after.state {
             if after.state == State::Ambiguous {
@@ -21,21 +24,19 @@ impl Credits {
             State::NotSent => {
                 self.give_up(before);
             }
-            // What a refusal or a failure costs counts as soon as the balance shows it.
-            State::Refused => {
-                self.give_up(before);
-                self.is_over(at);
-                self.has_unexpected = true;
-            }
-            State::Failed => {
+            // It may have been charged all the same, and the balance may have shown that already: what was expected
+            // of it stays until all is settled. Given back at once, it would be taken from another job's.
+            State::Refused | State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
                 self.has_unexpected |= before.expected_cost.is_none();
             }
             State::Ambiguous => self.is_unclear(before, after),
             State::Accepted => {
-                if before.state == State::Ambiguous {
-                    self.is_found(before, at);
+                match before.state {
+                    State::Ambiguous => self.is_found(before, at),
+                    State::Refused => self.is_taken_after_all(before, at),
+                    _ => {}
                 }
                 if let Some(solo) = self.solo.as_mut().filter(|solo| solo.id == after.id) {
                     solo.is_accepted = true;
@@ -79,14 +80,28 @@ impl Credits {
         }
     }
 
+    /// A job that was refused has an id: it is expected again, though it may have been charged already.
+    fn is_taken_after_all(&mut self, before: &Entry, at: u64) {
+        let credits = before.expected_cost.unwrap_or(0);
+        self.has_unpriced |= before.expected_cost.is_none();
+        self.pending.add(at, credits);
+        if let Some(run) = &before.run {
+            self.runs.reserve(run, credits, at);
+        }
+    }
+
     /// An ambiguous job is said to have ended otherwise than was known.
     fn follow_verdict(&mut self, before: &Entry, after: &Entry) {
         if before.is_not_charged() == after.is_not_charged() {
             return;
         }
         let credits = after.expected_cost.unwrap_or(0);
+        let is_shown =
+            before.reconciliation == Some(Reconciliation::Charged) && !before.resolved_by_hand;
         if !after.is_not_charged() {
             self.take_back(after, credits);
+        } else if is_shown {
+            // The balance has moved by it: what is still unclear is another's.
         } else if after.resolved_by_hand {
             self.free(after.run.as_deref(), after.service_at, credits);
         } else if let Some(last) = &self.look {

@@ -1,5 +1,4 @@
 use super::Credits;
-use super::clock::LastLook;
 use crate::Look;
 
 impl Credits {
@@ -12,7 +11,8 @@ impl Credits {
         if self.is_stale(look, now) {
             return;
         }
-        let at = self.time_of(look, now);
+        let dated = self.dated(look, now);
+        let at = dated.at;
         self.expire(at);
         self.release_what_is_agreed(look);
         if let Some(last) = self.look.take() {
@@ -30,11 +30,7 @@ impl Credits {
         {
             solo.first_look.get_or_insert((at, look.used));
         }
-        self.look = Some(LastLook {
-            look: look.clone(),
-            at,
-            local: now,
-        });
+        self.look = Some(dated);
         self.settle(look, at);
     }
 
@@ -83,7 +79,7 @@ impl Credits {
             at
         };
         self.seen.add(charged_at, excess);
-        self.runs.exceed(excess, at);
+        self.runs.exceed(excess, charged_at);
         if !self.has_unpriced {
             self.prices.doubt();
         }

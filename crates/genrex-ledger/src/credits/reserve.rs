@@ -33,6 +33,7 @@ impl Credits {
             is_awaited: expected.is_awaited,
             is_accepted: false,
             first_look: None,
+            was_processing: false,
         });
         self.has_unpriced |= expected.credits.is_none() || expected.is_awaited;
         let credits = expected.credits.unwrap_or(0);

@@ -96,9 +96,23 @@ impl Runs {
         }
     }
 
-    /// The balance showed so much that was not expected: each run that may have caused it counts it.
+    /// A job of a run has changed.
+    pub(super) fn heard_of(&mut self, run: &str, at: u64) {
+        if let Some(spent) = self.0.get_mut(run) {
+            spent.at = spent.at.max(at);
+        }
+    }
+
+    /// The balance showed so much that was not expected, and that was charged by this time: each run that may have
+    /// caused it counts it.
     pub(super) fn exceed(&mut self, credits: u64, at: u64) {
-        for spent in self.0.values_mut().filter(|spent| !spent.is_still(at)) {
+        // A job that nobody asks after is under way for an hour, and its charge may come late.
+        const OPEN: u64 = 2 * Runs::STILL;
+        let open = self
+            .0
+            .values_mut()
+            .filter(|spent| at.saturating_sub(spent.at) < OPEN);
+        for spent in open {
             spent.seen = spent.seen.saturating_add(credits);
         }
     }

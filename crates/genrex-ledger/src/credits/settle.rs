@@ -24,6 +24,9 @@ pub(super) struct Solo {
     pub(super) is_accepted: bool,
     /// The first look after the service took it, and the credits used then.
     pub(super) first_look: Option<(u64, u64)>,
+    /// Whether the service said after that look that it is at work on it.
+    #[serde(default)]
+    pub(super) was_processing: bool,
 }
 
 impl Credits {
@@ -53,6 +56,14 @@ impl Credits {
         const MOST: u64 = 60_000;
         let twice = self.charging.longest_lag().saturating_mul(2);
         twice.clamp(LEAST, MOST)
+    }
+
+    /// The service says at this time that it is at work on a job.
+    pub(crate) fn is_processing(&mut self, job: LocalId, at: u64) {
+        self.running.heard_of(job, at);
+        if let Some(solo) = self.solo.as_mut().filter(|solo| solo.id == job) {
+            solo.was_processing |= solo.first_look.is_some();
+        }
     }
 
     /// Ends the jobs that nobody has heard of for too long.
@@ -131,14 +142,13 @@ impl Credits {
     }
 
     fn learn_when(&mut self, solo: &Solo, cost: u64) {
-        // A look that was taken when the job may have been over says nothing of the submit.
-        const LEAST: u64 = 2_000;
-        let Some((at, used)) = solo.first_look else {
+        let Some((_, used)) = solo.first_look else {
             return;
         };
         if used.saturating_sub(solo.used_before) < cost {
             self.charging.later = self.charging.later.saturating_add(1);
-        } else if self.over_at >= at.saturating_add(LEAST) {
+        } else if solo.was_processing {
+            // Without that the look may have come after a job that was over at once, and says nothing of the submit.
             self.charging.at_submit = self.charging.at_submit.saturating_add(1);
         }
     }

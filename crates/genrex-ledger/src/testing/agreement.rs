@@ -128,6 +128,7 @@ fn an_event(random: &mut Random) -> Event {
         accepted("job"),
         accepted("job"),
         accepted("job"),
+        Event::Processing,
         Event::Reconciled(Reconciliation::NotCharged),
         Event::Resolved(Resolution::NotCharged, why.clone()),
         Event::Resolved(Resolution::Charged, why.clone()),

@@ -79,7 +79,27 @@ pub(super) fn lives(name: &str) -> Vec<Vec<Event>> {
             downloaded("a.wav"),
             downloaded("b.wav"),
         ],
-        vec![Event::Sent, accepted(name), Event::Failed],
+        vec![
+            Event::Sent,
+            accepted(name),
+            Event::Processing,
+            Event::Failed,
+        ],
+        vec![
+            Event::Sent,
+            Event::Refused(Refusal::RateLimited, why("429")),
+            Event::Resolved(
+                Resolution::Accepted(query_id(name)),
+                why("support names it"),
+            ),
+            Event::Completed,
+        ],
+        vec![
+            Event::Sent,
+            accepted(name),
+            Event::Resolved(Resolution::NotCharged, why("404 for ever")),
+            Event::Resolved(Resolution::Charged, why("support says so")),
+        ],
         vec![Event::Sent, accepted(name), downloaded("a.wav")],
         vec![Event::NotSent(why("no address"))],
         vec![Event::Sent, Event::NotSent(why("connection refused"))],

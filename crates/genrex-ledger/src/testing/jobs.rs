@@ -113,6 +113,8 @@ fn an_event(kind: EventKind) -> Event {
         EventKind::Ambiguous => Event::Ambiguous(why()),
         EventKind::Crashed => Event::Crashed,
         EventKind::Accepted => accepted("job"),
+        EventKind::Processing => Event::Processing,
+        EventKind::Identified => Event::Resolved(Resolution::Accepted(query_id("job")), why()),
         EventKind::Reconciled => Event::Reconciled(Reconciliation::Charged),
         EventKind::Resolved => Event::Resolved(Resolution::Charged, why()),
         EventKind::Completed => Event::Completed,
@@ -129,10 +131,6 @@ async fn only_the_machine_moves_a_job<L: Ledger, F: AsyncFnMut(&str) -> L>(
     let ledger = open("transitions").await;
     let mut events: Vec<Event> = EventKind::ALL.into_iter().map(an_event).collect();
     events.push(Event::Accepted(query_id("another")));
-    events.push(Event::Resolved(
-        Resolution::Accepted(query_id("job")),
-        String::from("support"),
-    ));
     let pairs = State::ALL
         .into_iter()
         .flat_map(|state| events.iter().map(move |event| (state, event)));

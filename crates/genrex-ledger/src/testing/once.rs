@@ -269,6 +269,9 @@ async fn alone<L: Ledger>(
     }
     *second += 1;
     twin.observe(party, &look(used + 10, *second)).await?;
+    *second += 1;
+    let now = START + *second * 1_000;
+    let _ = twin.record(id, &Event::Processing, now).await?;
     *second += 30;
     twin.observe(party, &look(used + 10, *second)).await?;
     let now = START + *second * 1_000;

@@ -162,6 +162,33 @@ fn a_rotated_key_and_other_spellings_share_a_limit_of_20() {
     assert_eq!(began, 2);
 }
 
+/// The look that shows the charge comes when the run has been still for more than an hour.
+#[test]
+fn what_an_unclear_first_job_of_a_run_cost_counts_an_hour_later() {
+    for takes in [32 * SECOND, 55 * MINUTE] {
+        let parts = [(100, When::Completion, 0)];
+        let settings = Settings {
+            takes,
+            ..Settings::new(Price::Flat(9)).charged(&parts)
+        };
+        let mut world = World::new(settings);
+        let run = Run {
+            id: String::from("run"),
+            credits: 19,
+        };
+        let plan = (0..6).map(|number| Purchase {
+            run: Some(run.clone()),
+            pause: if number == 0 { 0 } else { 70 * MINUTE },
+            fate: Some(Fate::Taken(0)),
+            ..Purchase::of(10, Limits::default())
+        });
+        world.process(vec![plan.collect()]);
+        assert!(world.run(LONG));
+        // With 18 of 19 counted, one whose price nobody knows still goes.
+        assert_eq!(oracle::charged_to_run(&world, "run"), 27, "{takes}");
+    }
+}
+
 #[test]
 fn whatever_becomes_of_the_first_purchase_the_next_gets_through() {
     let free = Settings::new(Price::Flat(0));

@@ -106,7 +106,7 @@ impl World {
             if entry.state == State::Accepted
                 && let Some(number) = number_of(&entry)
             {
-                self.ask(&ledger, entry.id, number);
+                self.ask(&ledger, entry.id, number, true);
             } else if entry.state.is_in_flight() {
                 block_on(ledger.recover(now)).unwrap();
             }
@@ -274,24 +274,26 @@ impl World {
             .plan
             .front()
             .is_none_or(|next| next.waits);
-        if !waits || self.ask(&ledger, id, job) {
+        if !waits || self.ask(&ledger, id, job, false) {
             self.came_to_an_end(worker);
         } else {
             self.next(worker, 3 * SECOND, Step::Poll(id, job));
         }
     }
 
-    /// Asks after a job; whether it is over.
-    fn ask(&self, ledger: &MemoryLedger, id: LocalId, job: usize) -> bool {
-        let event = match self.service.status(job) {
-            Status::Processing => return false,
+    /// Asks after a job; whether it is over. Only who bought it tells that it is being made.
+    fn ask(&self, ledger: &MemoryLedger, id: LocalId, job: usize, by_others: bool) -> bool {
+        let status = self.service.status(job);
+        let event = match status {
+            Status::Processing if by_others => return false,
+            Status::Processing => Event::Processing,
             Status::Completed => Event::Completed,
             Status::Failed => Event::Failed,
         };
         let now = self.machine();
         // Another may have asked before.
         let _ = block_on(ledger.record(id, &event, now));
-        true
+        status != Status::Processing
     }
 
     /// Its purchase came to an end, and the next begins.
