@@ -102,6 +102,11 @@ impl State {
                 ));
                 self.doing("waiting until the price is known");
             }
+            Progress::PriceUnknown { duration } => {
+                self.warning(&format!(
+                    "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit"
+                ));
+            }
             Progress::NotKept { message, .. } => {
                 self.warning(&format!("{message}; the job itself is not harmed"));
             }

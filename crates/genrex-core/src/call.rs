@@ -17,11 +17,9 @@ pub(crate) use self::error::CallError;
 use self::exchange::{Answer, Exchange};
 use self::retries::{Failed, Retries};
 use self::retry_after::{date, retry_after};
-use crate::failure::{self, Class, Free, Next, Paid};
+use crate::failure::{self, Class, Counters, Follows, Free, Next, Paid};
 use crate::machine::{Machine, Outcome, Outgoing, Step};
 use crate::session::Session;
-use crate::session::clock::SigningClock;
-
 use crate::transport::{Moment, Now, Route, SendOptions};
 use crate::{ErrorKind, Progress, Settings};
 
@@ -67,8 +65,8 @@ pub(crate) struct Terms {
     /// Whether a failed attempt is repeated here; if not, whoever polls decides. A corrected clock sends once more
     /// in any case.
     pub(crate) retries: bool,
-    /// Until then a 404 is asked again: the service's own copies may lag behind a submit.
-    pub(crate) grace: Option<Moment>,
+    /// When the job that is asked after was accepted, where that was just now.
+    pub(crate) accepted_at: Option<Moment>,
 }
 
 /// One signed call as a machine: signs each attempt afresh, repeats what the failure table allows, and
@@ -77,11 +75,11 @@ pub(crate) struct SignedCall<O: Call> {
     session: Arc<Session>,
     payload: Payload,
     terms: Terms,
+    counters: Counters,
     retries: Retries,
     attempts: u32,
-    /// Whether any attempt may have left.
-    left: bool,
-    corrected: bool,
+    /// The verdict on the last attempt that may have left: it stays true, whatever the next one meets.
+    earlier: Option<O::Verdict>,
     last_failure: Option<CallError<O::Verdict>>,
     signed: Option<(UnixMillis, Moment)>,
     reports: VecDeque<Progress>,
@@ -120,11 +118,11 @@ impl<O: Call> SignedCall<O> {
         Self {
             session,
             payload: Payload::from(request.to_json()),
+            counters: Counters::since(terms.accepted_at),
             retries: Retries::new(terms.settings.backoff, terms.deadline),
             terms,
             attempts: 0,
-            left: false,
-            corrected: false,
+            earlier: None,
             last_failure: None,
             signed: None,
             reports: VecDeque::new(),
@@ -145,7 +143,7 @@ impl<O: Call> SignedCall<O> {
             State::Exchanging(_) => Wish::Step(Step::Read),
             State::Done(result) => Wish::Step(Step::Done(match result.take() {
                 Some(result) => result,
-                None => Err(Box::new(CallError::unsent(ErrorKind::Cancelled))),
+                None => Err(Box::new(self.unsent(ErrorKind::Cancelled))),
             })),
         }
     }
@@ -161,7 +159,7 @@ impl<O: Call> SignedCall<O> {
             None if !is_late(now.moment) => Wish::Leave,
             Some(_) | None => {
                 let failure = self.last_failure.take();
-                let failure = failure.unwrap_or_else(|| CallError::unsent(ErrorKind::Deadline));
+                let failure = failure.unwrap_or_else(|| self.unsent(ErrorKind::Deadline));
                 Wish::Step(Step::Done(Err(Box::new(failure))))
             }
         }
@@ -172,7 +170,7 @@ impl<O: Call> SignedCall<O> {
         let (request, t) = self
             .session
             .sign::<O>(&self.payload, now)
-            .map_err(|error| Box::new(CallError::unsent(error.kind())))?;
+            .map_err(|error| Box::new(self.unsent(error.kind())))?;
         self.signed = Some((t, now.moment));
         self.state = State::Exchanging(Exchange::default());
         self.attempts += 1;
@@ -194,6 +192,28 @@ impl<O: Call> SignedCall<O> {
     /// Which attempt the next one is, from 1.
     pub(crate) const fn attempt(&self) -> u32 {
         self.attempts + 1
+    }
+
+    /// The verdict on the last attempt that may have left.
+    pub(crate) const fn earlier(&self) -> Option<O::Verdict> {
+        self.earlier
+    }
+
+    /// Ends it before its next attempt: what the last one came to.
+    pub(crate) fn given_up(&mut self) -> CallError<O::Verdict> {
+        let last = self.last_failure.take();
+        last.unwrap_or_else(|| self.unsent(ErrorKind::Cancelled))
+    }
+
+    fn ended(&mut self, kind: ErrorKind) {
+        let mut failure = self.given_up();
+        failure.kind = kind;
+        self.state = State::Done(Some(Err(Box::new(failure))));
+    }
+
+    /// No attempt is to be told of, or none is made any more.
+    fn unsent(&self, kind: ErrorKind) -> CallError<O::Verdict> {
+        CallError::unsent(kind, self.earlier)
     }
 
     /// A paid call is not cut short by the deadline: a short time-out makes ambiguity.
@@ -228,22 +248,24 @@ impl<O: Call> SignedCall<O> {
                 }
             }
         }
-        self.left |= !class.never_left();
-        let (signed_at, sent_at) = self.signed.unzip();
         let verdict = O::verdict(class);
+        if !class.never_left() {
+            self.earlier = Some(verdict);
+        }
+        let (signed_at, sent_at) = self.signed.unzip();
         let failure = CallError {
             class,
             verdict: Some(verdict),
             kind: verdict.into().kind(),
             attempts: self.attempts,
-            left: self.left,
+            earlier: self.earlier,
             signed_at,
             elapsed: sent_at.map_or(Duration::ZERO, |at| now.moment.since(at)),
             retry_after: answer.head().and_then(|head| retry_after(&head.headers)),
             answer: Some(answer),
             decode_error,
         };
-        self.state = match self.again(&failure, verdict.into(), now) {
+        self.state = match self.again(&failure, verdict, now) {
             Some(at) => {
                 self.last_failure = Some(failure);
                 State::Due(Some(at))
@@ -253,7 +275,12 @@ impl<O: Call> SignedCall<O> {
     }
 
     /// When to send again after a failure, if at all.
-    fn again(&mut self, failure: &CallError<O::Verdict>, next: Next, now: Now) -> Option<Moment> {
+    fn again(
+        &mut self,
+        failure: &CallError<O::Verdict>,
+        verdict: O::Verdict,
+        now: Now,
+    ) -> Option<Moment> {
         if failure.class == Class::Later {
             // The whole client waits, whoever decides on this call.
             let asked = failure.retry_after;
@@ -264,24 +291,18 @@ impl<O: Call> SignedCall<O> {
             let delay = asked.unwrap_or_else(spaced);
             self.session.pause(now.moment + delay);
         }
-        let tries = match next {
-            Next::CorrectClock => return self.correct_clock(failure, now),
-            Next::Accept | Next::Over(_) => return None,
-            Next::Again(tries, _) => tries,
-            Next::AgainInGrace(tries, _) => {
-                let in_grace = self.terms.grace.is_some_and(|grace| now.moment < grace);
-                if in_grace {
-                    failure::Tries::ToDeadline
-                } else {
-                    tries
-                }
-            }
-        };
-        if !self.terms.retries {
-            return None;
+        match self.counters.judge(verdict, failure.class, now) {
+            Follows::CorrectClock => return self.correct_clock(failure, now),
+            Follows::Again if self.terms.retries => {}
+            // Whoever polls decides; and no call's column has what only a download can do.
+            Follows::Again
+            | Follows::Accepted
+            | Follows::Over(_)
+            | Follows::FromZero
+            | Follows::Redirect
+            | Follows::FreshLink => return None,
         }
         let failed = Failed {
-            tries,
             asked: failure.retry_after,
             timed_out: failure.timed_out(),
         };
@@ -294,11 +315,8 @@ impl<O: Call> SignedCall<O> {
         Some(again.at)
     }
 
-    /// At once, if the answer shows that the attempt was signed by a wrong clock; and only once.
+    /// At once, if the answer shows that the attempt was signed by a wrong clock.
     fn correct_clock(&mut self, failure: &CallError<O::Verdict>, now: Now) -> Option<Moment> {
-        if self.corrected {
-            return None;
-        }
         let head = failure.answer.as_ref().and_then(Answer::head)?;
         let date = date(&head.headers)?;
         match self.session.correct_clock(date, now) {
@@ -306,10 +324,11 @@ impl<O: Call> SignedCall<O> {
                 .reports
                 .push_back(Progress::ClockCorrected { offset_millis }),
             // Another operation has corrected it since this attempt was signed.
-            None if SigningClock::was_wrong(date, failure.signed_at?, failure.elapsed) => {}
+            None if self
+                .session
+                .was_corrected(date, failure.signed_at?, failure.elapsed, now) => {}
             None => return None,
         }
-        self.corrected = true;
         Some(now.moment)
     }
 }
@@ -341,13 +360,21 @@ impl<O: Call> Machine for SignedCall<O> {
                     self.concluded(answer, now);
                 }
             }
-            (State::Due(_), Outcome::Cancelled(_)) => {
-                let last = self.last_failure.take();
-                let mut failure = last.unwrap_or_else(|| CallError::unsent(ErrorKind::Cancelled));
-                failure.kind = ErrorKind::Cancelled;
-                self.state = State::Done(Some(Err(Box::new(failure))));
-            }
-            (State::Due(_) | State::Done(_), _) => {}
+            // Its time has come, or nobody knows why it was woken: what is due is looked at again.
+            (State::Due(_), Outcome::Slept) | (State::Done(_), _) => {}
+            (State::Due(_), Outcome::Cancelled(_)) => self.ended(ErrorKind::Cancelled),
+            // An outcome that no step asked for: nothing further is sent.
+            (
+                State::Due(_),
+                Outcome::Head(_)
+                | Outcome::SendFailed(_)
+                | Outcome::Chunk(_)
+                | Outcome::End
+                | Outcome::ReadFailed(_)
+                | Outcome::Stored
+                | Outcome::StoreFailed(_)
+                | Outcome::Kept(_),
+            ) => self.ended(ErrorKind::UnexpectedAnswer),
         }
     }
 }

@@ -354,7 +354,7 @@ impl Client {
             deadline,
             settings: self.settings,
             retries: true,
-            grace: None,
+            accepted_at: None,
         }
     }
 

@@ -22,7 +22,7 @@ use self::received::{Received, announced, length};
 use crate::call::retries::{Failed, Retries};
 use crate::call::retry_after::retry_after;
 use crate::call::{SignedCall, Terms};
-use crate::failure::{self, Class, class_of_failure, class_of_status};
+use crate::failure::{self, Class, Counters, Follows, Next, class_of_failure, class_of_status};
 use crate::machine::{Keep, Kept, Machine, Outcome, Outgoing, Step};
 use crate::session::{AGENT, Session};
 use crate::transport::{Moment, Now, Route, SendOptions, TransportError};
@@ -41,9 +41,7 @@ pub(crate) struct Download {
     url: Option<AssetUrl>,
     received: Received,
     sent: u32,
-    hops: u32,
-    fresh_links: u32,
-    fresh_after_nonsense: u32,
+    counters: Counters,
     reports: VecDeque<Progress>,
     state: State,
 }
@@ -94,9 +92,7 @@ impl Download {
             url: None,
             received: Received::default(),
             sent: 0,
-            hops: 0,
-            fresh_links: 0,
-            fresh_after_nonsense: 0,
+            counters: Counters::default(),
             reports: VecDeque::new(),
             state: State::Due(None),
         };
@@ -188,48 +184,57 @@ impl Download {
         if head.status == StatusCode::RANGE_NOT_SATISFIABLE {
             return self.mismatched(now);
         }
-        if let failure::Download::Follow(hops) = failure::download(class) {
-            return self.follow(hops, head);
+        let message = match class {
+            Class::Redirect => String::from("the storage redirects too often"),
+            _ => format!("the storage answered {}", head.status),
+        };
+        let error = unexpected(message).with_status(Some(head.status.as_u16()));
+        let verdict = failure::download(class);
+        match self.counters.judge(verdict, class, now) {
+            Follows::Redirect => self.redirected(head),
+            follows => {
+                let error = error.of_kind(Next::from(verdict).kind());
+                self.follow(follows, error, retry_after(&head.headers), now);
+            }
         }
-        let error = unexpected(format!("the storage answered {}", head.status));
-        let error = error.with_status(Some(head.status.as_u16()));
-        self.judged(class, error, retry_after(&head.headers), now);
     }
 
     /// What a failure leads to, by the table; what was received is kept and gone on from, where it can be.
     fn judged(&mut self, class: Class, error: Error, asked: Option<Duration>, now: Now) {
-        match failure::download(class) {
-            failure::Download::Again(tries, kind) => {
-                let failed = Failed {
-                    tries,
-                    asked,
-                    timed_out: false,
-                };
-                self.again(failed, error.of_kind(kind), now);
-            }
-            failure::Download::FromZero(tries, kind) => {
-                let failed = Failed {
-                    tries,
-                    asked,
-                    timed_out: false,
-                };
+        let verdict = failure::download(class);
+        let follows = self.counters.judge(verdict, class, now);
+        self.follow(
+            follows,
+            error.of_kind(Next::from(verdict).kind()),
+            asked,
+            now,
+        );
+    }
+
+    fn follow(&mut self, follows: Follows, error: Error, asked: Option<Duration>, now: Now) {
+        match follows {
+            Follows::Again => self.again(asked, error, now),
+            Follows::FromZero => {
                 self.received = Received::default();
                 self.reports.push_back(Progress::StartedOver);
-                self.again(failed, error.of_kind(kind), now);
+                self.again(asked, error, now);
                 if let State::Due(at) = self.state {
                     self.state = State::Restarting(Then::AskAgain(at));
                 }
             }
-            failure::Download::FreshLink(links, kind) => {
-                self.renew(class, links, error.of_kind(kind));
+            Follows::FreshLink => self.renew(),
+            // A redirect to nowhere is followed nowhere, a success is no failure, and nothing is signed.
+            Follows::Over(_) | Follows::Redirect | Follows::Accepted | Follows::CorrectClock => {
+                self.over(error);
             }
-            failure::Download::Final(kind) => self.over(error.of_kind(kind)),
-            // A redirect to nowhere is followed nowhere, and a success is no failure.
-            failure::Download::Follow(_) | failure::Download::Accepted => self.over(error),
         }
     }
 
-    fn again(&mut self, failed: Failed, error: Error, now: Now) {
+    fn again(&mut self, asked: Option<Duration>, error: Error, now: Now) {
+        let failed = Failed {
+            asked,
+            ..Failed::default()
+        };
         let Some(again) = self.retries.next(failed, &self.session, now) else {
             return self.over(error);
         };
@@ -251,18 +256,13 @@ impl Download {
         }
     }
 
-    fn follow(&mut self, hops: u32, head: &Parts) {
+    fn redirected(&mut self, head: &Parts) {
         let location = head.headers.get(LOCATION).and_then(|to| to.to_str().ok());
         let (Some(location), Some(url)) = (location, &self.url) else {
             return self.over(unexpected("the storage redirects to nowhere"));
         };
-        if self.hops >= hops {
-            let message = format!("the storage redirects more than {hops} times");
-            return self.over(unexpected(message));
-        }
         match url.redirected(location, self.session.base().address_policy()) {
             Ok(target) => {
-                self.hops += 1;
                 self.url = Some(target);
                 self.state = State::Due(None);
             }
@@ -321,15 +321,7 @@ impl Download {
     }
 
     /// Asks the service for a fresh link.
-    fn renew(&mut self, class: Class, links: u32, error: Error) {
-        let count = match class {
-            Class::NotAudio => &mut self.fresh_after_nonsense,
-            _ => &mut self.fresh_links,
-        };
-        if *count >= links {
-            return self.over(error);
-        }
-        *count += 1;
+    fn renew(&mut self) {
         let id = self.audio.job().clone();
         let request = RetrieveRequest::new(id.clone());
         let call = SignedCall::new(Arc::clone(&self.session), &request, self.terms);
@@ -356,8 +348,9 @@ impl Download {
                 let is_same = AssetUrl::new(self.audio.url(), policy)
                     .is_ok_and(|first| first.is_same_place(&url));
                 self.url = Some(url);
-                self.hops = 0;
-                if self.received.bytes > 0 && (!is_same || self.fresh_after_nonsense > 0) {
+                if self.received.bytes > 0
+                    && (!is_same || self.counters.has_renewed_after(ErrorKind::InvalidAudio))
+                {
                     self.received = Received::default();
                     self.reports.push_back(Progress::StartedOver);
                     self.state = State::Restarting(Then::AskAgain(None));

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use genrex_ledger::LocalId;
+use genrex_ledger::{LocalId, Refusal};
 use genrex_proto::QueryId;
 
 pub use self::evidence::Evidence;
@@ -27,6 +27,7 @@ struct Inner {
     local_id: Option<LocalId>,
     ledger_failure: Option<String>,
     status: Option<u16>,
+    refusal: Option<Refusal>,
     retry_after: Option<Duration>,
     settled_at: Option<u64>,
     evidence: Option<Evidence>,
@@ -45,6 +46,7 @@ impl Error {
             local_id: None,
             ledger_failure: None,
             status: None,
+            refusal: None,
             retry_after: None,
             settled_at: None,
             evidence: None,
@@ -83,6 +85,11 @@ impl Error {
 
     pub(crate) fn with_status(mut self, status: Option<u16>) -> Self {
         self.0.status = status;
+        self
+    }
+
+    pub(crate) fn with_refusal(mut self, refusal: Refusal) -> Self {
+        self.0.refusal = Some(refusal);
         self
     }
 
@@ -134,6 +141,12 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
+    }
+
+    /// Of a submit that the service refused: why, and whether the same may be taken later.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.refusal
     }
 
     /// How long the service asked to wait, at most 300 s.
@@ -188,6 +201,7 @@ impl fmt::Debug for Error {
             .field("local_id", &inner.local_id)
             .field("ledger_failure", &inner.ledger_failure)
             .field("status", &inner.status)
+            .field("refusal", &inner.refusal)
             .field("retry_after", &inner.retry_after)
             .field("settled_at", &inner.settled_at)
             .field("evidence", &inner.evidence)

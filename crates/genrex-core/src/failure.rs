@@ -6,11 +6,13 @@
 //! status or a broken connection means.
 
 mod class;
+mod judge;
 mod table;
 mod verdict;
 
 pub use class::Class;
 pub(crate) use class::{class_of_failure, class_of_status, classify};
+pub(crate) use judge::{Counters, Follows};
 pub use table::{balance, download, paid, retrieve};
 pub(crate) use verdict::Next;
 pub use verdict::{Download, Free, Paid, Tries};

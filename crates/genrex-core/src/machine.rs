@@ -114,6 +114,32 @@ pub(crate) enum Kept {
     Entries(Vec<ledger::Entry>),
 }
 
+impl Kept {
+    /// The job that was asked for.
+    pub(crate) fn entry(self) -> Result<ledger::Entry, ledger::Error> {
+        match self {
+            Self::Entry(entry) => Ok(*entry),
+            Self::Done | Self::Account(_) | Self::Entries(_) => Err(unasked()),
+        }
+    }
+
+    /// The jobs that were asked for.
+    pub(crate) fn entries(self) -> Result<Vec<ledger::Entry>, ledger::Error> {
+        match self {
+            Self::Entries(entries) => Ok(entries),
+            Self::Done | Self::Account(_) | Self::Entry(_) => Err(unasked()),
+        }
+    }
+
+    /// The account that was asked for, if it is known.
+    pub(crate) fn account(self) -> Result<Option<ledger::Account>, ledger::Error> {
+        match self {
+            Self::Account(account) => Ok(account),
+            Self::Done | Self::Entry(_) | Self::Entries(_) => Err(unasked()),
+        }
+    }
+}
+
 /// What came of a step.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -137,4 +163,28 @@ pub(crate) enum Outcome {
     StoreFailed(io::Error),
     /// The ledger did it, or could not.
     Kept(Result<Kept, ledger::Error>),
+}
+
+impl Outcome {
+    /// What the ledger answered. Where something else came it did not answer, so that what was to be kept counts
+    /// as not kept.
+    pub(crate) fn kept(self) -> Result<Kept, ledger::Error> {
+        match self {
+            Self::Kept(answer) => answer,
+            Self::Head(_)
+            | Self::SendFailed(_)
+            | Self::Chunk(_)
+            | Self::End
+            | Self::ReadFailed(_)
+            | Self::Slept
+            | Self::Cancelled(_)
+            | Self::Stored
+            | Self::StoreFailed(_) => Err(unasked()),
+        }
+    }
+}
+
+fn unasked() -> ledger::Error {
+    let message = "the ledger answered something else than was asked";
+    ledger::Error::new(ledger::ErrorKind::Unreadable, message)
 }

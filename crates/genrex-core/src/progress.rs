@@ -25,6 +25,12 @@ pub enum Progress {
         /// The job that stands in the way, where it is known.
         job: Option<LocalId>,
     },
+    /// A limit is in force, and what a piece of this duration costs is not known: the purchase goes alone to show it,
+    /// and may cost more than the limit allows. It is told once, before anything is sent.
+    PriceUnknown {
+        /// In seconds.
+        duration: u8,
+    },
     /// The ledger could not keep something that is free to find out again; the job itself is not harmed.
     NotKept {
         /// The job.

@@ -9,6 +9,7 @@ mod look;
 mod refused;
 mod turn;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use genrex_ledger::{self as ledger, Account, Entry, Event, Intent, Limits, LocalId, Once, Run};
@@ -16,7 +17,7 @@ use genrex_proto::{GenerateRequest, QueryId};
 
 pub(crate) use self::look::{Look, Looked};
 use self::refused::refused;
-use self::turn::Turn;
+pub(crate) use self::turn::Turn;
 use crate::call::Terms;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
@@ -50,10 +51,14 @@ pub(crate) struct Purchase {
     keeping: Option<Keeping>,
     /// The same for each try to intend, so that an intent whose answer was lost is found again.
     key: u128,
+    /// What is known of the jobs that it had to wait for.
+    turn: Option<Box<Turn>>,
     entry: Option<Entry>,
+    /// Whether it has looked at the balance since the last attempt, and nothing has come between.
+    has_looked_again: bool,
     /// The attempt that was announced, so that each is once.
     announced: u32,
-    report: Option<Progress>,
+    reports: VecDeque<Progress>,
     state: State,
 }
 
@@ -69,10 +74,12 @@ enum State {
     Waiting(Box<Turn>),
     Submitting(Submit),
     /// `sent` is being kept: nothing has left.
-    KeepingSent(Submit),
+    KeepingSent(LocalId, Submit),
+    /// Looking once more before it is sent once more: what was refused may have been charged.
+    LookingAgain(Box<Look>, Submit),
     /// An unconfirmed id is being kept.
-    KeepingId(Submit, QueryId),
-    KeepingOutcome(Submission),
+    KeepingId(LocalId, Submit, QueryId),
+    KeepingOutcome(LocalId, Submission),
     /// Looking once more, since this job shows when the account is charged.
     LookingAfter(Box<Look>, Submission),
     Done(Option<Submission>),
@@ -98,9 +105,11 @@ impl Purchase {
             request,
             terms,
             keeping,
+            turn: None,
             entry: None,
+            has_looked_again: false,
             announced: 0,
-            report: None,
+            reports: VecDeque::new(),
             state,
         }
     }
@@ -118,100 +127,156 @@ impl Purchase {
         intent
     }
 
+    fn look(&self) -> Box<Look> {
+        Box::new(Look::new(Arc::clone(&self.session), self.terms))
+    }
+
     fn looked(&mut self, result: Result<Looked, Error>) {
         self.state = match result {
             Ok(Looked { account, look }) => {
                 State::Intending(Box::new(self.intent(account, Some(look))))
             }
-            Err(error) => State::done(Submission::NotSent(error)),
+            Err(error) => State::not_sent(error),
         };
     }
 
     fn whose(&mut self, answer: Result<Kept, ledger::Error>) {
-        self.state = match answer {
-            Ok(Kept::Account(account)) => {
+        self.state = match answer.and_then(Kept::account) {
+            Ok(account) => {
                 let account = account.unwrap_or_else(|| self.session.alias().into());
                 State::Intending(Box::new(self.intent(account, None)))
             }
-            Ok(_) => State::done(Submission::NotSent(refused(unexpected(), None))),
-            Err(error) => State::done(Submission::NotSent(refused(error, None))),
+            Err(error) => State::not_sent(refused(error, None)),
         };
     }
 
-    fn intended(&mut self, answer: Result<Kept, ledger::Error>, account: Account, now: Now) {
-        self.state = match answer {
+    fn intended(&mut self, intent: Intent, answer: Result<Kept, ledger::Error>, now: Now) {
+        self.state = match answer.and_then(Kept::entry) {
             // The answer to an earlier try may have been lost, but a job that has come further is not ours to send.
-            Ok(Kept::Entry(entry)) if entry.state != ledger::State::Intended => {
+            Ok(entry) if entry.state != ledger::State::Intended => {
                 let message = format!("job {} is {} already", entry.id, entry.state);
                 let taken = ledger::Error::new(ledger::ErrorKind::Taken, message);
-                State::done(Submission::NotSent(refused(taken, Some(entry.id))))
+                State::not_sent(refused(taken, Some(entry.id)))
             }
-            Ok(Kept::Entry(entry)) => {
-                self.report = Some(Progress::Intended { job: entry.id });
-                self.entry = Some(*entry);
+            Ok(entry) => {
+                self.reports.push_back(Progress::Intended { job: entry.id });
+                if intent.is_bounded() && entry.expected_cost.is_none() {
+                    let duration = entry.duration;
+                    self.reports.push_back(Progress::PriceUnknown { duration });
+                }
+                self.entry = Some(entry);
                 let session = Arc::clone(&self.session);
                 State::Submitting(Submit::new(session, &self.request, self.terms))
             }
             Err(error) if error.again_after().is_some() => {
-                let session = Arc::clone(&self.session);
-                State::Waiting(Box::new(Turn::new(
-                    session, self.terms, account, error, now,
-                )))
+                let turn = match self.turn.take() {
+                    Some(turn) => turn.again(intent.account, error),
+                    None => Turn::new(
+                        Arc::clone(&self.session),
+                        self.terms,
+                        intent.account,
+                        error,
+                        now,
+                    ),
+                };
+                State::Waiting(Box::new(turn))
             }
-            Err(error) => State::done(Submission::NotSent(refused(error, None))),
-            Ok(_) => State::done(Submission::NotSent(refused(unexpected(), None))),
+            Err(error) => State::not_sent(refused(error, None)),
         };
     }
 
-    fn waited(&mut self, result: Result<(), Error>) {
+    fn waited(&mut self, turn: Box<Turn>, result: Result<(), Error>) {
+        self.turn = Some(turn);
         self.state = match result {
-            Ok(()) => State::Looking(Box::new(Look::new(Arc::clone(&self.session), self.terms))),
-            Err(error) => State::done(Submission::NotSent(error)),
+            Ok(()) => State::Looking(self.look()),
+            Err(error) => State::not_sent(error),
         };
+    }
+
+    /// Whether the next attempt follows one that was refused: that may have been charged, so that neither the look
+    /// nor what was reserved holds any more.
+    fn is_look_old(&self, submit: &Submit) -> bool {
+        let entry = self.entry.as_ref();
+        let has_look = entry.is_some_and(|entry| entry.look_before.is_some());
+        has_look && submit.has_left() && !self.has_looked_again
+    }
+
+    fn looked_again(&mut self, mut submit: Submit, result: Result<Looked, Error>) {
+        let before = self
+            .entry
+            .as_ref()
+            .map(|entry| (&entry.account, entry.look_before.as_ref()));
+        match result {
+            Ok(Looked { account, look })
+                if before.is_some_and(|(own, before)| {
+                    *own == account && before.is_some_and(|before| before.used == look.used)
+                }) =>
+            {
+                self.has_looked_again = true;
+                self.state = State::Submitting(submit);
+            }
+            Ok(_) => {
+                let why = "the service refused it, and the balance has moved since; it was not sent again";
+                let submission = submit.give_up(why, None);
+                self.submitted(submission);
+            }
+            Err(error) => {
+                let why = "the service refused it, and the balance could not be looked at again; it was not sent again";
+                let submission = submit.give_up(why, Some(error));
+                self.submitted(submission);
+            }
+        }
     }
 
     fn local(&self) -> Option<LocalId> {
         self.entry.as_ref().map(|entry| entry.id)
     }
 
-    fn is_to_be_kept_as_sent(&self) -> bool {
-        let state = self.entry.as_ref().map(|entry| entry.state);
-        state == Some(ledger::State::Intended)
+    /// The job, while it is not kept as sent.
+    fn unsent(&self) -> Option<LocalId> {
+        let entry = self.entry.as_ref();
+        let unsent = entry.filter(|entry| entry.state == ledger::State::Intended);
+        unsent.map(|entry| entry.id)
     }
 
     /// What the submit wants; `None` when the state has changed and is to be looked at again.
-    fn submit(&mut self, mut submit: Submit, now: Now) -> Option<Step<Submission>> {
-        let wants = submit.wants(now);
-        self.serve(submit, wants, now)
-    }
-
     fn serve(&mut self, mut submit: Submit, wants: Wants, now: Now) -> Option<Step<Submission>> {
         match wants {
             Wants::Step(step) => match step.within() {
                 Ok(step) => {
-                    self.state = State::Submitting(submit);
-                    Some(step)
+                    // A look before a pause is an old one after it.
+                    self.has_looked_again &= matches!(step, Step::Report(_));
+                    self.stay(State::Submitting(submit), step)
                 }
                 Err(submission) => {
                     self.submitted(submission);
                     None
                 }
             },
-            Wants::Leave(_) if self.is_to_be_kept_as_sent() => {
-                self.state = State::KeepingSent(submit);
+            Wants::Leave(_) if self.is_look_old(&submit) => {
+                self.state = State::LookingAgain(self.look(), submit);
                 None
             }
-            Wants::Leave(attempt) if attempt > self.announced => {
-                self.announced = attempt;
-                self.state = State::Submitting(submit);
-                Some(Step::Report(Progress::Submitting { attempt }))
-            }
-            Wants::Leave(_) => {
-                let wants = submit.send(now);
-                self.serve(submit, wants, now)
-            }
+            Wants::Leave(attempt) => match self.unsent() {
+                Some(local) => {
+                    self.state = State::KeepingSent(local, submit);
+                    None
+                }
+                None if attempt > self.announced => {
+                    self.announced = attempt;
+                    let step = Step::Report(Progress::Submitting { attempt });
+                    self.stay(State::Submitting(submit), step)
+                }
+                None => {
+                    let wants = submit.send(now);
+                    self.serve(submit, wants, now)
+                }
+            },
             Wants::Keep(id) => {
-                self.state = State::KeepingId(submit, id);
+                match self.local() {
+                    Some(local) => self.state = State::KeepingId(local, submit, id),
+                    None => self.kept_id(submit, now),
+                }
                 None
             }
         }
@@ -219,7 +284,7 @@ impl Purchase {
 
     fn submitted(&mut self, submission: Submission) {
         self.state = match self.local() {
-            Some(local) => State::KeepingOutcome(submission.about(local)),
+            Some(local) => State::KeepingOutcome(local, submission.about(local)),
             None => self.done(submission),
         };
     }
@@ -228,36 +293,41 @@ impl Purchase {
     fn done(&mut self, submission: Submission) -> State {
         if let Submission::Accepted(job) = &submission {
             let id = job.id().clone();
-            self.report = Some(Progress::Accepted { id });
+            self.reports.push_back(Progress::Accepted { id });
         }
-        State::done(submission)
+        State::Done(Some(submission))
     }
 
     fn kept_sent(&mut self, submit: Submit, answer: Result<Kept, ledger::Error>) {
-        self.state = match answer {
-            Ok(Kept::Entry(entry)) => {
-                self.entry = Some(*entry);
+        self.state = match answer.and_then(Kept::entry) {
+            Ok(entry) if entry.state == ledger::State::Sent => {
+                self.entry = Some(entry);
                 State::Submitting(submit)
             }
             // Nothing has left, and nothing does.
-            Ok(_) => State::done(Submission::NotSent(refused(unexpected(), self.local()))),
-            Err(error) => State::done(Submission::NotSent(refused(error, self.local()))),
+            Ok(entry) => {
+                let message = format!("job {} is {}, and not sent", entry.id, entry.state);
+                let error = ledger::Error::new(ledger::ErrorKind::Transition, message);
+                State::not_sent(refused(error, self.local()))
+            }
+            Err(error) => State::not_sent(refused(error, self.local())),
         };
     }
 
     fn kept_id(&mut self, mut submit: Submit, now: Now) {
         let salvaged = submit.kept(now);
-        self.report = salvaged.map(|id| Progress::Salvaged { id });
+        self.reports
+            .extend(salvaged.map(|id| Progress::Salvaged { id }));
         self.state = State::Submitting(submit);
     }
 
     fn kept_outcome(&mut self, submission: Submission, answer: Result<Kept, ledger::Error>) {
         let is_alone = self.entry.as_ref().is_some_and(|entry| entry.alone);
-        self.state = match (answer, submission) {
+        self.state = match (answer.and_then(Kept::entry), submission) {
             (Ok(_), Submission::Accepted(job)) if is_alone => {
                 let look = Look::once(Arc::clone(&self.session), self.terms);
                 let id = job.id().clone();
-                self.report = Some(Progress::Accepted { id });
+                self.reports.push_back(Progress::Accepted { id });
                 State::LookingAfter(Box::new(look), Submission::Accepted(job))
             }
             (Ok(_), submission) => self.done(submission),
@@ -265,14 +335,77 @@ impl Purchase {
         };
     }
 
-    fn keep_outcome(submission: &Submission, local: LocalId) -> Step<Submission> {
-        Step::keep(Keep::Event(local, Event::from(submission)))
+    /// The step of a state; `None` when it has led to another.
+    fn step(&mut self, state: State, now: Now) -> Option<Step<Submission>> {
+        match state {
+            State::Looking(mut look) => match look.next(now).within() {
+                Ok(step) => return self.stay(State::Looking(look), step),
+                Err(result) => self.looked(result),
+            },
+            State::Waiting(mut turn) => match turn.next(now).within() {
+                Ok(step) => return self.stay(State::Waiting(turn), step),
+                Err(result) => self.waited(turn, result),
+            },
+            State::Submitting(mut submit) => {
+                let wants = submit.wants(now);
+                return self.serve(submit, wants, now);
+            }
+            State::LookingAgain(mut look, submit) => match look.next(now).within() {
+                Ok(step) => return self.stay(State::LookingAgain(look, submit), step),
+                Err(result) => self.looked_again(submit, result),
+            },
+            State::LookingAfter(mut look, submission) => match look.next(now).within() {
+                Ok(step) => return self.stay(State::LookingAfter(look, submission), step),
+                // What it would have shown, a later job shows.
+                Err(_) => self.state = State::Done(Some(submission)),
+            },
+            State::AskingWhose
+            | State::Intending(_)
+            | State::KeepingSent(..)
+            | State::KeepingId(..)
+            | State::KeepingOutcome(..) => {
+                let step = self.keep(&state).map(Step::keep);
+                self.state = state;
+                return step;
+            }
+            State::Done(submission) => {
+                let over = || Submission::NotSent(Error::new(ErrorKind::Cancelled, "already over"));
+                return Some(Step::Done(submission.unwrap_or_else(over)));
+            }
+        }
+        None
+    }
+
+    /// What a state has the ledger do.
+    fn keep(&self, state: &State) -> Option<Keep> {
+        match state {
+            State::AskingWhose => Some(Keep::Account(self.session.alias())),
+            State::Intending(intent) => Some(Keep::Intent((**intent).clone())),
+            State::KeepingSent(local, _) => Some(Keep::Event(*local, Event::Sent)),
+            State::KeepingId(local, _, id) => {
+                Some(Keep::Event(*local, Event::Unconfirmed(id.clone())))
+            }
+            State::KeepingOutcome(local, submission) => {
+                Some(Keep::Event(*local, Event::from(submission)))
+            }
+            State::Looking(_)
+            | State::Waiting(_)
+            | State::Submitting(_)
+            | State::LookingAgain(..)
+            | State::LookingAfter(..)
+            | State::Done(_) => None,
+        }
+    }
+
+    fn stay(&mut self, state: State, step: Step<Submission>) -> Option<Step<Submission>> {
+        self.state = state;
+        Some(step)
     }
 }
 
 impl State {
-    fn done(submission: Submission) -> Self {
-        Self::Done(Some(submission))
+    fn not_sent(error: Error) -> Self {
+        Self::Done(Some(Submission::NotSent(error)))
     }
 }
 
@@ -282,111 +415,45 @@ impl Machine for Purchase {
 
     fn next(&mut self, now: Now) -> Step<Submission> {
         loop {
-            if let Some(report) = self.report.take() {
+            if let Some(report) = self.reports.pop_front() {
                 return Step::Report(report);
             }
-            match std::mem::replace(&mut self.state, State::Done(None)) {
-                State::Looking(mut look) => match look.next(now).within() {
-                    Ok(step) => return self.back(State::Looking(look), step),
-                    Err(result) => self.looked(result),
-                },
-                State::AskingWhose => {
-                    let step = Step::keep(Keep::Account(self.session.alias()));
-                    return self.back(State::AskingWhose, step);
-                }
-                State::Intending(intent) => {
-                    let step = Step::keep(Keep::Intent((*intent).clone()));
-                    return self.back(State::Intending(intent), step);
-                }
-                State::Waiting(mut turn) => match turn.next(now).within() {
-                    Ok(step) => return self.back(State::Waiting(turn), step),
-                    Err(result) => self.waited(result),
-                },
-                State::Submitting(submit) => {
-                    if let Some(step) = self.submit(submit, now) {
-                        return step;
-                    }
-                }
-                State::KeepingSent(submit) => match self.local() {
-                    Some(local) => {
-                        let step = Step::keep(Keep::Event(local, Event::Sent));
-                        return self.back(State::KeepingSent(submit), step);
-                    }
-                    None => self.state = State::Submitting(submit),
-                },
-                State::KeepingId(submit, id) => match self.local() {
-                    Some(local) => {
-                        let step = Step::keep(Keep::Event(local, Event::Unconfirmed(id.clone())));
-                        return self.back(State::KeepingId(submit, id), step);
-                    }
-                    None => self.kept_id(submit, now),
-                },
-                State::KeepingOutcome(submission) => match self.local() {
-                    Some(local) => {
-                        let step = Self::keep_outcome(&submission, local);
-                        return self.back(State::KeepingOutcome(submission), step);
-                    }
-                    None => self.state = State::done(submission),
-                },
-                State::LookingAfter(mut look, submission) => match look.next(now).within() {
-                    Ok(step) => return self.back(State::LookingAfter(look, submission), step),
-                    // What it would have shown, a later job shows.
-                    Err(_) => self.state = State::done(submission),
-                },
-                State::Done(submission) => {
-                    let over =
-                        || Submission::NotSent(Error::new(ErrorKind::Cancelled, "already over"));
-                    return Step::Done(submission.unwrap_or_else(over));
-                }
+            let state = std::mem::replace(&mut self.state, State::Done(None));
+            if let Some(step) = self.step(state, now) {
+                return step;
             }
         }
     }
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (
-            std::mem::replace(&mut self.state, State::Done(None)),
-            outcome,
-        ) {
-            (State::Looking(mut look), outcome) => {
+        match std::mem::replace(&mut self.state, State::Done(None)) {
+            State::Looking(mut look) => {
                 look.receive(now, outcome);
                 self.state = State::Looking(look);
             }
-            (State::Waiting(mut turn), outcome) => {
+            State::Waiting(mut turn) => {
                 turn.receive(now, outcome);
                 self.state = State::Waiting(turn);
             }
-            (State::Submitting(mut submit), outcome) => {
+            State::Submitting(mut submit) => {
                 submit.receive(now, outcome);
                 self.state = State::Submitting(submit);
             }
-            (State::LookingAfter(mut look, submission), outcome) => {
+            State::LookingAgain(mut look, submit) => {
+                look.receive(now, outcome);
+                self.state = State::LookingAgain(look, submit);
+            }
+            State::LookingAfter(mut look, submission) => {
                 look.receive(now, outcome);
                 self.state = State::LookingAfter(look, submission);
             }
-            (State::AskingWhose, Outcome::Kept(answer)) => self.whose(answer),
-            (State::Intending(intent), Outcome::Kept(answer)) => {
-                self.intended(answer, intent.account, now);
-            }
-            (State::KeepingSent(submit), Outcome::Kept(answer)) => self.kept_sent(submit, answer),
+            State::AskingWhose => self.whose(outcome.kept()),
+            State::Intending(intent) => self.intended(*intent, outcome.kept(), now),
+            State::KeepingSent(_, submit) => self.kept_sent(submit, outcome.kept()),
             // Kept or not, it goes on: the outcome is kept in any case.
-            (State::KeepingId(submit, _), Outcome::Kept(_)) => self.kept_id(submit, now),
-            (State::KeepingOutcome(submission), Outcome::Kept(answer)) => {
-                self.kept_outcome(submission, answer);
-            }
-            // An outcome that no step asked for changes nothing.
-            (state, _) => self.state = state,
+            State::KeepingId(_, submit, _) => self.kept_id(submit, now),
+            State::KeepingOutcome(_, submission) => self.kept_outcome(submission, outcome.kept()),
+            State::Done(submission) => self.state = State::Done(submission),
         }
     }
-}
-
-impl Purchase {
-    fn back(&mut self, state: State, step: Step<Submission>) -> Step<Submission> {
-        self.state = state;
-        step
-    }
-}
-
-fn unexpected() -> ledger::Error {
-    let message = "the ledger answered something else than was asked";
-    ledger::Error::new(ledger::ErrorKind::Unreadable, message)
 }

@@ -1,11 +1,15 @@
+//! What was left unclear: holding it against the balance, settling it by hand, finding it.
+
 pub(crate) mod link;
 pub(crate) mod offline;
+mod recover;
 
 use std::sync::Arc;
 
-use genrex_ledger::{self as ledger, Entry, Event, LocalId, Resolution};
-use genrex_proto::RetrieveRequest;
+use genrex_ledger::{self as ledger, Entry, Event, Filter, LocalId, Resolution};
+use genrex_proto::{QueryId, RetrieveRequest};
 
+pub(crate) use self::recover::Recover;
 use crate::call::{SignedCall, Terms};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::purchase::Look;
@@ -50,10 +54,9 @@ impl Machine for Reconcile {
     }
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (&mut self.look, outcome) {
-            (Some(look), outcome) => look.receive(now, outcome),
-            (None, Outcome::Kept(answer)) => self.done = Some(entry_of(answer)),
-            (None, _) => {}
+        match &mut self.look {
+            Some(look) => look.receive(now, outcome),
+            None => self.done = Some(entry_of(outcome)),
         }
     }
 }
@@ -64,7 +67,7 @@ pub(crate) struct Resolve {
     id: LocalId,
     resolution: Resolution,
     why: String,
-    asking: Option<Box<SignedCall<RetrieveRequest>>>,
+    asking: Option<(Box<SignedCall<RetrieveRequest>>, QueryId)>,
     done: Option<Result<Entry, Error>>,
 }
 
@@ -79,7 +82,8 @@ impl Resolve {
         let asking = match &resolution {
             Resolution::Accepted(query_id) => {
                 let request = RetrieveRequest::new(query_id.clone());
-                Some(Box::new(SignedCall::new(session, &request, terms)))
+                let call = SignedCall::new(session, &request, terms);
+                Some((Box::new(call), query_id.clone()))
             }
             _ => None,
         };
@@ -101,10 +105,15 @@ impl Machine for Resolve {
         if let Some(result) = self.done.take() {
             return Step::Done(result);
         }
-        if let Some(call) = &mut self.asking {
+        if let Some((call, query_id)) = &mut self.asking {
             match call.next(now).within() {
                 Ok(step) => return step,
-                Err(Ok(_)) => self.asking = None,
+                Err(Ok(answered)) if answered.answer.id == *query_id => self.asking = None,
+                Err(Ok(_)) => {
+                    let message = "the answer is about another job; nothing was settled";
+                    let error = Error::new(ErrorKind::UnexpectedAnswer, message);
+                    return Step::Done(Err(error.with_local_id(self.id)));
+                }
                 Err(Err(failure)) => {
                     return Step::Done(Err(failure.into_error().with_local_id(self.id)));
                 }
@@ -115,138 +124,24 @@ impl Machine for Resolve {
     }
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (&mut self.asking, outcome) {
-            (Some(call), outcome) => call.receive(now, outcome),
-            (None, Outcome::Kept(answer)) => self.done = Some(entry_of(answer)),
-            (None, _) => {}
+        match &mut self.asking {
+            Some((call, _)) => call.receive(now, outcome),
+            None => self.done = Some(entry_of(outcome)),
         }
     }
 }
 
-/// Finding what was left open, as a machine: ends what nobody carries on, asks after each id that stood in a broken
-/// answer, and lists what is unclear, to be waited for, or to be downloaded.
-#[derive(Debug)]
-pub(crate) struct Recover {
-    session: Arc<Session>,
-    terms: Terms,
-    /// Jobs whose unconfirmed id is still to be asked after.
-    unconfirmed: Vec<Entry>,
-    state: Recovering,
-}
-
-#[derive(Debug)]
-enum Recovering {
-    Ending,
-    Listing,
-    Asking(Box<SignedCall<RetrieveRequest>>, LocalId),
-    Keeping(LocalId, Event),
-    Again,
-    Done(Option<Result<Vec<Entry>, Error>>),
-}
-
-impl Recover {
-    pub(crate) const fn new(session: Arc<Session>, terms: Terms) -> Self {
-        Self {
-            session,
-            terms,
-            unconfirmed: Vec::new(),
-            state: Recovering::Ending,
-        }
-    }
-
-    fn listed(&mut self, entries: Vec<Entry>) {
-        let ambiguous = entries
-            .iter()
-            .filter(|entry| entry.is_unclear() && entry.unconfirmed_id.is_some());
-        self.unconfirmed = ambiguous.cloned().collect();
-        self.state = self.ask(entries);
-    }
-
-    /// Asks after the next unconfirmed id; without one these are the answer.
-    fn ask(&mut self, entries: Vec<Entry>) -> Recovering {
-        let next = self.unconfirmed.pop();
-        match next.and_then(|entry| Some((entry.unconfirmed_id?, entry.id))) {
-            Some((query_id, local)) => {
-                let request = RetrieveRequest::new(query_id);
-                let call = SignedCall::new(Arc::clone(&self.session), &request, self.terms);
-                Recovering::Asking(Box::new(call), local)
-            }
-            None => Recovering::Done(Some(Ok(left_open(entries)))),
-        }
-    }
-
-    /// After one that was asked after: the next, or the list once more, since it may have changed.
-    fn go_on(&mut self) {
-        self.state = match self.ask(Vec::new()) {
-            Recovering::Done(_) => Recovering::Again,
-            asking => asking,
-        };
-    }
-}
-
-impl Machine for Recover {
-    const NAME: &'static str = "recover";
-    type Output = Result<Vec<Entry>, Error>;
-
-    fn next(&mut self, now: Now) -> Step<Self::Output> {
-        loop {
-            match &mut self.state {
-                Recovering::Ending => return Step::keep(Keep::Recover),
-                Recovering::Listing | Recovering::Again => {
-                    return Step::keep(Keep::Entries(open_or_unclear()));
-                }
-                Recovering::Asking(call, local) => match call.next(now).within() {
-                    Ok(step) => return step,
-                    Err(Ok(answered)) => {
-                        let event = Event::Accepted(answered.answer.id);
-                        self.state = Recovering::Keeping(*local, event);
-                    }
-                    // It stays ambiguous, with the id: support can tell more.
-                    Err(Err(_)) => self.go_on(),
-                },
-                Recovering::Keeping(id, event) => {
-                    return Step::keep(Keep::Event(*id, event.clone()));
-                }
-                Recovering::Done(result) => {
-                    let over = || Err(Error::new(ErrorKind::Cancelled, "already over"));
-                    return Step::Done(result.take().unwrap_or_else(over));
-                }
-            }
-        }
-    }
-
-    fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (&mut self.state, outcome) {
-            (Recovering::Asking(call, _), outcome) => call.receive(now, outcome),
-            (Recovering::Ending, Outcome::Kept(answer)) => {
-                self.state = match answer {
-                    Ok(_) => Recovering::Listing,
-                    Err(error) => Recovering::Done(Some(Err(error.into()))),
-                };
-            }
-            (Recovering::Listing, Outcome::Kept(Ok(Kept::Entries(entries)))) => {
-                self.listed(entries);
-            }
-            (Recovering::Again, Outcome::Kept(Ok(Kept::Entries(entries)))) => {
-                self.state = Recovering::Done(Some(Ok(left_open(entries))));
-            }
-            (Recovering::Listing | Recovering::Again, Outcome::Kept(Err(error))) => {
-                self.state = Recovering::Done(Some(Err(error.into())));
-            }
-            (Recovering::Keeping(..), Outcome::Kept(_)) => self.go_on(),
-            (_, _) => {}
-        }
-    }
+fn entry_of(outcome: Outcome) -> Result<Entry, Error> {
+    Ok(outcome.kept().and_then(Kept::entry)?)
 }
 
 /// The jobs of which some are still open or unclear, oldest first.
-fn open_or_unclear() -> ledger::Filter {
-    let states = [
+fn open_or_unclear() -> Filter {
+    let mut filter = Filter::default().states([
         ledger::State::Ambiguous,
         ledger::State::Accepted,
         ledger::State::Completed,
-    ];
-    let mut filter = ledger::Filter::default().states(states);
+    ]);
     filter.oldest_first = true;
     filter
 }
@@ -264,15 +159,4 @@ pub const fn is_to_be_settled(entry: &Entry) -> bool {
     matches!(entry.state, ledger::State::Ambiguous)
         && entry.superseded_by.is_none()
         && !entry.resolved_by_hand
-}
-
-fn entry_of(answer: Result<Kept, ledger::Error>) -> Result<Entry, Error> {
-    match answer {
-        Ok(Kept::Entry(entry)) => Ok(*entry),
-        Ok(_) => Err(Error::new(
-            ErrorKind::Ledger,
-            "the ledger answered something else than was asked",
-        )),
-        Err(error) => Err(error.into()),
-    }
 }

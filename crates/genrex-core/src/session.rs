@@ -108,6 +108,17 @@ impl Session {
         self.learned().clock.learn(date, now)
     }
 
+    /// Whether the clock was corrected since a signature was made at `t`, so long before an answer of this `Date`.
+    pub(crate) fn was_corrected(
+        &self,
+        date: i64,
+        t: UnixMillis,
+        elapsed: Duration,
+        now: Now,
+    ) -> bool {
+        self.learned().clock.was_corrected(date, t, elapsed, now)
+    }
+
     pub(crate) fn backoff(&self, backoff: Backoff, failures: u32) -> Duration {
         backoff.delay(failures, &mut self.learned().jitter)
     }

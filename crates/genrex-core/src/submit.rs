@@ -4,16 +4,16 @@ mod submission;
 
 use std::sync::Arc;
 
+use genrex_ledger::Refusal;
 use genrex_proto::{Excerpt, GenerateRequest, Generation, QueryId, RetrieveRequest};
 
 pub use self::submission::Submission;
 use crate::call::exchange::Answer;
 use crate::call::{Answered, CallError, SignedCall, Terms, Wish};
-use crate::failure::{Class, Free, Paid};
+use crate::failure::{Class, Free, Next, Paid};
 use crate::machine::{Machine as _, Outcome, Step};
 use crate::session::Session;
 use crate::transport::Now;
-use crate::wait::GRACE;
 use crate::{Error, ErrorKind, Evidence, Job};
 
 /// One paid submit as a machine within a purchase, which keeps what it is told to before each [`Wants::Leave`] and
@@ -81,10 +81,7 @@ impl Submit {
                 Ok(step) => Wants::Step(step),
                 Err(result) => self.confirmed(result, now),
             },
-            State::Over => {
-                let error = Error::new(ErrorKind::Cancelled, "already over");
-                self.over(Submission::NotSent(error))
-            }
+            State::Over => self.over(already_over()),
         }
     }
 
@@ -109,11 +106,42 @@ impl Submit {
         Some(id)
     }
 
+    /// Whether an attempt has left, and was refused.
+    pub(crate) fn has_left(&self) -> bool {
+        match &self.state {
+            State::Submitting(call) => call.earlier().is_some(),
+            State::Salvaged(..) | State::Confirming { .. } | State::Over => false,
+        }
+    }
+
+    /// Ends it before its next attempt, and says why.
+    pub(crate) fn give_up(&mut self, why: &str, cause: Option<Error>) -> Submission {
+        let failure = match std::mem::replace(&mut self.state, State::Over) {
+            State::Submitting(mut call) => call.given_up(),
+            State::Salvaged(_, failure) | State::Confirming { failure, .. } => *failure,
+            State::Over => return already_over(),
+        };
+        let earlier = failure.earlier;
+        let is_cancelled = cause
+            .as_ref()
+            .is_some_and(|cause| cause.kind() == ErrorKind::Cancelled);
+        let kind = match earlier {
+            Some(verdict) if !is_cancelled => Next::from(verdict).kind(),
+            Some(_) | None => ErrorKind::Cancelled,
+        };
+        let answered = failure.into_error();
+        let error = Error::new(kind, why)
+            .with_status(answered.status())
+            .with_retry_after(answered.retry_after())
+            .with_source(cause.unwrap_or(answered));
+        unsent(earlier, error)
+    }
+
     fn confirm(&mut self, now: Now) {
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Salvaged(id, failure) => {
                 let mut terms = self.terms;
-                terms.grace = Some(now.moment + GRACE);
+                terms.accepted_at = Some(now.moment);
                 let request = RetrieveRequest::new(id.clone());
                 let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
                 State::Confirming {
@@ -136,7 +164,9 @@ impl Submit {
                 }
             }
             State::Confirming { call, .. } => call.receive(now, outcome),
-            State::Salvaged(..) | State::Over => {}
+            // It is the purchase around it that is told whether the id was kept.
+            State::Salvaged(..) => self.confirm(now),
+            State::Over => {}
         }
     }
 
@@ -149,16 +179,19 @@ impl Submit {
             Ok(answered) => return self.accepted(answered.answer.id, now),
             Err(failure) => failure,
         };
-        match failure.verdict {
-            // The last attempt did not leave, but one before it did and was refused.
-            None | Some(Paid::NotSent(..)) if failure.left => {
-                self.over(Submission::Refused(failure.into_error()))
+        let Some(verdict) = failure.verdict else {
+            return self.over(unsent(failure.earlier, failure.into_error()));
+        };
+        match verdict {
+            Paid::NotSent(..) => self.over(unsent(failure.earlier, failure.into_error())),
+            Paid::Refused(refusal) | Paid::RefusedForNow(_, refusal) => {
+                self.over(Submission::refused(refusal, failure.into_error()))
             }
-            None | Some(Paid::NotSent(..)) => self.over(Submission::NotSent(failure.into_error())),
-            Some(Paid::Refused(_) | Paid::RefusedForNow(..) | Paid::RefusedSignature) => {
-                self.over(Submission::Refused(failure.into_error()))
-            }
-            Some(Paid::Salvage) => {
+            Paid::RefusedSignature => self.over(Submission::refused(
+                Refusal::Credentials,
+                failure.into_error(),
+            )),
+            Paid::Salvage => {
                 let body = failure.answer.as_ref().and_then(Answer::body);
                 match body.and_then(|body| QueryId::salvage(body)) {
                     Some(id) => {
@@ -169,7 +202,7 @@ impl Submit {
                 }
             }
             // A success that was not one cannot be: whatever it is, it may have been charged.
-            Some(Paid::Accepted | Paid::Ambiguous) => self.over(ambiguous(*failure, None)),
+            Paid::Accepted | Paid::Ambiguous => self.over(ambiguous(*failure, None)),
         }
     }
 
@@ -199,6 +232,25 @@ impl Submit {
         self.state = State::Over;
         Wants::Step(Step::Done(submission))
     }
+}
+
+/// What is known when the last attempt did not leave: what became of one before it that did.
+fn unsent(earlier: Option<Paid>, error: Error) -> Submission {
+    match earlier {
+        None | Some(Paid::NotSent(..)) => Submission::NotSent(error),
+        Some(Paid::Refused(refusal) | Paid::RefusedForNow(_, refusal)) => {
+            Submission::refused(refusal, error)
+        }
+        Some(Paid::RefusedSignature) => Submission::refused(Refusal::Credentials, error),
+        // None of them is sent again; if one was, it may have been charged.
+        Some(Paid::Accepted | Paid::Salvage | Paid::Ambiguous) => {
+            Submission::Ambiguous(error.of_kind(ErrorKind::Ambiguous))
+        }
+    }
+}
+
+fn already_over() -> Submission {
+    Submission::NotSent(Error::new(ErrorKind::Cancelled, "already over"))
 }
 
 fn ambiguous(failure: CallError<Paid>, unconfirmed_id: Option<QueryId>) -> Submission {

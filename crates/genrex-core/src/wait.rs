@@ -7,17 +7,13 @@ use std::time::Duration;
 use genrex_ledger::{self as ledger, Event, Filter, LocalId};
 use genrex_proto::{Generation, RetrieveRequest, Status};
 
-use crate::call::retries::Streak;
 use crate::call::{Answered, CallError, SignedCall, Terms};
 use crate::error::Waited;
-use crate::failure::{Class, Free, Next, Tries, retrieve};
+use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
 use crate::transport::{Moment, Now};
 use crate::{Error, ErrorKind, Job, Progress, Track};
-
-/// How long after its submit a job may be unknown: the service's own copies may lag.
-pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// Waiting for a job as a machine: polls at a pace until the job is over or the time is.
 ///
@@ -35,8 +31,7 @@ pub(crate) struct Wait {
     polls: u32,
     last_status: Option<Status>,
     last_failure: Option<Error>,
-    /// Failures in a row of a class that is not asked again for ever.
-    streak: Streak,
+    counters: Counters,
     warned: bool,
     reports: VecDeque<Progress>,
     state: State,
@@ -65,6 +60,7 @@ impl Wait {
         } else {
             State::Starting
         };
+        let counters = Counters::since(job.accepted_at());
         Self {
             session,
             job,
@@ -75,7 +71,7 @@ impl Wait {
             polls: 0,
             last_status: None,
             last_failure: None,
-            streak: Streak::default(),
+            counters,
             warned: false,
             reports: VecDeque::new(),
             state,
@@ -176,7 +172,7 @@ impl Wait {
                 self.state = self.keep(Event::Failed, Err(error));
             }
             status => {
-                self.streak.end();
+                self.counters.went_well();
                 if *status != Status::Processing && !self.warned {
                     self.warned = true;
                     self.reports.push_back(Progress::UnknownStatus {
@@ -210,49 +206,35 @@ impl Wait {
             self.session.poll_failed(now.moment);
         }
         let (class, asked) = (failure.class, failure.retry_after.unwrap_or_default());
-        self.judged(
-            verdict.into(),
-            class,
-            failure.into_error(),
-            asked,
-            is_last,
-            now,
-        );
+        self.judged(verdict, class, failure.into_error(), asked, is_last, now);
     }
 
     /// A failure that this machine finds by itself, by the same table.
     fn counted(&mut self, class: Class, error: Error, asked: Duration, is_last: bool, now: Now) {
-        self.judged(retrieve(class).into(), class, error, asked, is_last, now);
+        self.judged(retrieve(class), class, error, asked, is_last, now);
     }
 
     fn judged(
         &mut self,
-        next: Next,
+        verdict: Free,
         class: Class,
         error: Error,
         asked: Duration,
         is_last: bool,
         now: Now,
     ) {
-        let tries = match next {
-            // The call has sent once more already, if the clock was wrong.
-            Next::Over(_) | Next::CorrectClock | Next::Accept => Tries::Most(1),
-            Next::Again(tries, _) => tries,
-            Next::AgainInGrace(tries, _) => {
-                let accepted_at = self.job.accepted_at();
-                let in_grace = accepted_at.is_some_and(|at| now.moment.since(at) < GRACE);
-                if in_grace {
-                    self.last_failure = Some(error);
-                    return self.pause_or_end(asked, is_last, now);
-                }
-                tries
+        match self.counters.judge(verdict, class, now) {
+            Follows::Again => {
+                self.last_failure = Some(error);
+                self.pause_or_end(asked, is_last, now);
             }
-        };
-        if self.streak.exhausts(class, tries) {
-            self.state = self.over(error, now);
-        } else {
-            self.last_failure = Some(error);
-            self.pause_or_end(asked, is_last, now);
+            // The call has sent once more already, if the clock was wrong; the rest only a download can do.
+            Follows::Over(_)
+            | Follows::Accepted
+            | Follows::CorrectClock
+            | Follows::FromZero
+            | Follows::Redirect
+            | Follows::FreshLink => self.state = self.over(error, now),
         }
     }
 

@@ -57,7 +57,10 @@ fn another_ledger_on_a_folder_buys_nothing_unasked() {
         let refused = run("b.db", &[]);
         let said = error(&refused).to_string();
         assert_eq!(code(&refused), 2, "{said}");
-        assert!(said.contains("a.db") && said.contains("nothing was sent"), "{said}");
+        assert!(
+            said.contains("a.db") && said.contains("nothing was sent"),
+            "{said}"
+        );
         assert_eq!(used(&sandbox, &folder), 10);
     }
     assert_eq!(code(&run("a.db", &[])), 0);
@@ -111,7 +114,14 @@ fn a_folder_that_lost_its_marker_early_goes_on_with_its_batch() {
     let sandbox = sandbox(&folder);
     let service = Counting::start();
     let run = || {
-        let more = ["--out-dir", "out", "--timeout", "400ms", "--base-url", &service.url];
+        let more = [
+            "--out-dir",
+            "out",
+            "--timeout",
+            "400ms",
+            "--base-url",
+            &service.url,
+        ];
         batch(&sandbox, folder.path(), "a.db", &more)
     };
     let first = run();
@@ -136,7 +146,10 @@ fn another_folder_is_refused_with_the_way_back_and_is_not_marked() {
         assert_eq!(code(&refused), 2, "{said}");
         let out = folder.path().join("out").canonicalize().unwrap();
         let hint = said["hint"].as_str().unwrap();
-        assert!(hint.contains(&format!("--out-dir {}", out.display())), "{hint}");
+        assert!(
+            hint.contains(&format!("--out-dir {}", out.display())),
+            "{hint}"
+        );
     }
     assert!(!folder.path().join("other").join(MARKER).exists());
     assert_eq!(used(&sandbox, &folder), 10);
@@ -188,9 +201,17 @@ fn a_folder_that_was_moved_is_not_downloaded_again() {
 fn trouble_with_the_ledger_leads_to_no_purchase_without_it() {
     let folder = folder_of_rows();
     let sandbox = sandbox(&folder);
-    let refused = batch(&sandbox, folder.path(), "batch.csv/a.db", &["--out-dir", "out"]);
+    let refused = batch(
+        &sandbox,
+        folder.path(),
+        "batch.csv/a.db",
+        &["--out-dir", "out"],
+    );
     let said = error(&refused).to_string();
     assert_eq!(code(&refused), 1, "{said}");
-    assert!(!said.contains("--no-ledger") && !said.contains("GENREX_LEDGER"), "{said}");
+    assert!(
+        !said.contains("--no-ledger") && !said.contains("GENREX_LEDGER"),
+        "{said}"
+    );
     assert_eq!(used(&sandbox, &folder), 0);
 }

@@ -86,8 +86,8 @@ impl Counting {
                 answer_with(&mut stream, "201 Created", &date, &body);
             }
         } else {
-            let id = text.split("\"id\":\"").nth(1).unwrap_or_default();
-            let id = id.split('"').next().unwrap_or_default();
+            let id = text.split('"').find(|it| it.starts_with("QRY_"));
+            let id = id.unwrap_or_default();
             let body = format!(r#"{{"id":"{id}","status":"{}"}}"#, service.status);
             let status = service.retrieve_fails.unwrap_or("200 OK");
             answer_with(&mut stream, status, &date, &body);
@@ -173,7 +173,9 @@ impl Lossy {
         service.read_to_end(&mut answer).unwrap();
         let mut state = self.state();
         if state.loses && request.contains("generateMusic") {
-            state.lost.push(String::from_utf8_lossy(&answer).into_owned());
+            state
+                .lost
+                .push(String::from_utf8_lossy(&answer).into_owned());
             return;
         }
         // Whoever has gone away need not hear it.

@@ -16,8 +16,8 @@ pub(crate) struct CallError<V> {
     pub(crate) verdict: Option<V>,
     pub(crate) kind: ErrorKind,
     pub(crate) attempts: u32,
-    /// Whether any attempt of the call may have left.
-    pub(crate) left: bool,
+    /// The verdict on the last attempt of the call that may have left.
+    pub(crate) earlier: Option<V>,
     pub(crate) signed_at: Option<UnixMillis>,
     pub(crate) elapsed: Duration,
     pub(crate) retry_after: Option<Duration>,
@@ -27,13 +27,16 @@ pub(crate) struct CallError<V> {
 
 impl<V> CallError<V> {
     /// Nothing was sent, or nothing of the last attempt that a caller needs to know.
-    pub(crate) const fn unsent(kind: ErrorKind) -> Self {
+    pub(crate) const fn unsent(kind: ErrorKind, earlier: Option<V>) -> Self
+    where
+        V: Copy,
+    {
         Self {
             class: Class::Cancelled,
             verdict: None,
             kind,
             attempts: 0,
-            left: false,
+            earlier,
             signed_at: None,
             elapsed: Duration::ZERO,
             retry_after: None,

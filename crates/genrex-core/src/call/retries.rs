@@ -1,12 +1,10 @@
 use std::time::Duration;
 
-use crate::failure::{Class, Tries};
 use crate::session::Session;
 use crate::settings::backoff::Backoff;
 use crate::transport::{Moment, Now};
 
-/// Counts the tries of one operation, and says whether there is another and when: the one interpreter of the
-/// table's tries.
+/// When an operation that is to be tried again is, if the deadline and the client's budget leave a try.
 #[derive(Debug)]
 pub(crate) struct Retries {
     backoff: Backoff,
@@ -16,10 +14,9 @@ pub(crate) struct Retries {
     last_cost: Option<u32>,
 }
 
-/// What one failed try asks for.
-#[derive(Debug, Clone, Copy)]
+/// What the next try has to heed of the last.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Failed {
-    pub(crate) tries: Tries,
     /// How long the other side asked to wait.
     pub(crate) asked: Option<Duration>,
     pub(crate) timed_out: bool,
@@ -44,16 +41,9 @@ impl Retries {
         }
     }
 
-    /// The next try, if the table, the deadline and the client's budget leave one.
+    /// The next try, if one is left.
     pub(crate) fn next(&mut self, failed: Failed, session: &Session, now: Now) -> Option<Again> {
         self.failures = self.failures.saturating_add(1);
-        let is_left = match failed.tries {
-            Tries::Most(tries) => self.failures < tries,
-            Tries::ToDeadline => true,
-        };
-        if !is_left {
-            return None;
-        }
         let delay = match failed.asked {
             Some(asked) => asked.max(Backoff::FLOOR),
             None => session.backoff(self.backoff, self.failures),
@@ -73,26 +63,5 @@ impl Retries {
     /// It came to a success: what the last try had cost is given back.
     pub(crate) fn succeeded(&self, session: &Session) {
         session.give_back_retry(self.last_cost);
-    }
-}
-
-/// Counts failures of one class in a row, for polls, which are spaced by a pace and draw on no budget.
-#[derive(Debug, Default)]
-pub(crate) struct Streak(Option<(Class, u32)>);
-
-impl Streak {
-    /// Counts one more; whether the tries are used up.
-    pub(crate) fn exhausts(&mut self, class: Class, tries: Tries) -> bool {
-        let before = self.0.filter(|(of, _)| *of == class);
-        let count = before.map_or(1, |(_, count)| count.saturating_add(1));
-        self.0 = Some((class, count));
-        match tries {
-            Tries::Most(most) => count >= most,
-            Tries::ToDeadline => false,
-        }
-    }
-
-    pub(crate) const fn end(&mut self) {
-        self.0 = None;
     }
 }

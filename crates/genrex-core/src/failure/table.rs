@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use genrex_ledger::Refusal;
 
-use super::verdict::Tries::{Most, ToDeadline};
+use super::verdict::Tries::{InARow, Most, ToDeadline};
 use super::{Class, Download, Free, Paid};
 use crate::ErrorKind;
+
+/// How long after its submit a job may be unknown: the service's own copies may lag.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What a paid submit's answer leads to. Refusals are listed; whatever is neither one of them nor proved not to
 /// have left may have been charged.
@@ -39,9 +44,9 @@ pub const fn retrieve(class: Class) -> Free {
             Free::Again(ToDeadline, ErrorKind::Unreachable)
         }
         Class::Later => Free::Again(ToDeadline, ErrorKind::RateLimited),
-        Class::Unreadable => Free::Again(Most(5), ErrorKind::UnexpectedAnswer),
-        Class::NoLink => Free::Again(Most(3), ErrorKind::UnexpectedAnswer),
-        Class::NotFound => Free::AgainInGrace(Most(3), ErrorKind::NotFound),
+        Class::Unreadable => Free::Again(InARow(5), ErrorKind::UnexpectedAnswer),
+        Class::NoLink => Free::Again(InARow(3), ErrorKind::UnexpectedAnswer),
+        Class::NotFound => Free::AgainInGrace(GRACE, InARow(3), ErrorKind::NotFound),
         Class::Certificate => Free::Final(ErrorKind::Certificate),
         Class::ForbiddenAddress => Free::Final(ErrorKind::ForbiddenAddress),
         Class::Cancelled | Class::Abandoned => Free::Final(ErrorKind::Cancelled),
@@ -87,7 +92,7 @@ pub const fn download(class: Class) -> Download {
         Class::Later => Download::Again(Most(8), ErrorKind::RateLimited),
         Class::Unreadable => Download::Again(Most(8), ErrorKind::UnexpectedAnswer),
         Class::Mismatched => Download::FromZero(Most(8), ErrorKind::UnexpectedAnswer),
-        Class::Redirect => Download::Follow(5),
+        Class::Redirect => Download::Follow(5, ErrorKind::UnexpectedAnswer),
         Class::Rejected | Class::Unauthorized | Class::OutOfCredit | Class::NotFound => {
             Download::FreshLink(3, ErrorKind::LinkExpired)
         }

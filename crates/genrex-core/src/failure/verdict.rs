@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use genrex_ledger::Refusal;
 
@@ -7,8 +8,10 @@ use crate::ErrorKind;
 /// How often something is tried in all, the first time included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tries {
-    /// So often.
+    /// So often, whatever the tries met.
     Most(u32),
+    /// So often with the same failure and no success between.
+    InARow(u32),
     /// Until the caller's deadline.
     ToDeadline,
 }
@@ -42,8 +45,8 @@ pub enum Free {
     Final(ErrorKind),
     /// Again; then the error's kind.
     Again(Tries, ErrorKind),
-    /// Again while the service's own copies may lag behind a submit; after that so many tries.
-    AgainInGrace(Tries, ErrorKind),
+    /// Again for so long after the submit, while the service's own copies may lag; after that so many tries.
+    AgainInGrace(Duration, Tries, ErrorKind),
     /// As [`Paid::RefusedSignature`].
     RefusedSignature,
 }
@@ -59,19 +62,22 @@ pub enum Download {
     Again(Tries, ErrorKind),
     /// Again from zero; then the error's kind.
     FromZero(Tries, ErrorKind),
-    /// Go where it points, at most so many times.
-    Follow(u32),
+    /// Go where it points, at most so many times; then the error's kind.
+    Follow(u32, ErrorKind),
     /// Ask the service for a fresh link, at most so many times; then the error's kind.
     FreshLink(u32, ErrorKind),
 }
 
-/// What a signed call does next: the verdicts of both kinds of calls as one, so that one interpreter serves them.
+/// The verdicts of all columns as one, so that one interpreter serves them: [`Counters::judge`](super::Counters).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Accept,
     Over(ErrorKind),
     Again(Tries, ErrorKind),
-    AgainInGrace(Tries, ErrorKind),
+    AgainInGrace(Duration, Tries, ErrorKind),
+    FromZero(Tries, ErrorKind),
+    Redirect(u32, ErrorKind),
+    FreshLink(u32, ErrorKind),
     CorrectClock,
 }
 
@@ -94,8 +100,21 @@ impl From<Free> for Next {
             Free::Accepted => Self::Accept,
             Free::Final(kind) => Self::Over(kind),
             Free::Again(tries, kind) => Self::Again(tries, kind),
-            Free::AgainInGrace(tries, kind) => Self::AgainInGrace(tries, kind),
+            Free::AgainInGrace(grace, tries, kind) => Self::AgainInGrace(grace, tries, kind),
             Free::RefusedSignature => Self::CorrectClock,
+        }
+    }
+}
+
+impl From<Download> for Next {
+    fn from(verdict: Download) -> Self {
+        match verdict {
+            Download::Accepted => Self::Accept,
+            Download::Final(kind) => Self::Over(kind),
+            Download::Again(tries, kind) => Self::Again(tries, kind),
+            Download::FromZero(tries, kind) => Self::FromZero(tries, kind),
+            Download::Follow(hops, kind) => Self::Redirect(hops, kind),
+            Download::FreshLink(links, kind) => Self::FreshLink(links, kind),
         }
     }
 }
@@ -115,7 +134,12 @@ impl Next {
     /// The kind of the error that it ends in.
     pub(crate) const fn kind(self) -> ErrorKind {
         match self {
-            Self::Over(kind) | Self::Again(_, kind) | Self::AgainInGrace(_, kind) => kind,
+            Self::Over(kind)
+            | Self::Again(_, kind)
+            | Self::AgainInGrace(_, _, kind)
+            | Self::FromZero(_, kind)
+            | Self::Redirect(_, kind)
+            | Self::FreshLink(_, kind) => kind,
             Self::CorrectClock => ErrorKind::Credentials,
             Self::Accept => ErrorKind::UnexpectedAnswer,
         }
@@ -126,6 +150,7 @@ impl fmt::Display for Tries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Most(tries) => write!(f, "{tries} tries"),
+            Self::InARow(tries) => write!(f, "{tries} tries in a row"),
             Self::ToDeadline => f.write_str("tries to the deadline"),
         }
     }
@@ -157,10 +182,11 @@ impl fmt::Display for Free {
             Self::Final(kind) => write!(f, "final: {kind:?}"),
             Self::Again(Tries::ToDeadline, _) => f.write_str("retried to the deadline"),
             Self::Again(tries, kind) => write!(f, "{tries}, then {kind:?}"),
-            Self::AgainInGrace(tries, kind) => {
+            Self::AgainInGrace(grace, tries, kind) => {
+                let seconds = grace.as_secs();
                 write!(
                     f,
-                    "retried within 30 s of the submit; later {tries}, then {kind:?}"
+                    "retried within {seconds} s of the submit; later {tries}, then {kind:?}"
                 )
             }
             Self::RefusedSignature => {
@@ -177,7 +203,7 @@ impl fmt::Display for Download {
             Self::Final(kind) => write!(f, "final: {kind:?}"),
             Self::Again(tries, kind) => write!(f, "resumed, {tries}, then {kind:?}"),
             Self::FromZero(tries, kind) => write!(f, "from zero, {tries}, then {kind:?}"),
-            Self::Follow(hops) => write!(f, "followed, {hops} hops, each checked"),
+            Self::Follow(hops, _) => write!(f, "followed, {hops} hops, each checked"),
             Self::FreshLink(1, kind) => write!(f, "a fresh link, once, then {kind:?}"),
             Self::FreshLink(links, kind) => write!(f, "a fresh link, {links} times, then {kind:?}"),
         }

@@ -6,7 +6,7 @@ use genrex_proto::{Balance, BalanceRequest};
 
 use super::refused::refused;
 use crate::call::{Answered, SignedCall, Terms};
-use crate::machine::{Keep, Machine, Outcome, Step};
+use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
 use crate::transport::Now;
 use crate::{Error, ErrorKind};
@@ -28,6 +28,8 @@ pub(crate) struct Looked {
 #[derive(Debug)]
 enum State {
     Asking(Box<SignedCall<BalanceRequest>>),
+    /// The service did not say whose the key is; the ledger may have learned it before.
+    AskingWhose(ledger::Look),
     Keeping(Looked),
     Done(Option<Result<Looked, Error>>),
 }
@@ -49,18 +51,31 @@ impl Look {
         Self::new(session, terms)
     }
 
-    fn answered(&self, answered: Answered<Balance>) -> Looked {
+    fn answered(&mut self, answered: Answered<Balance>) {
         let Answered { answer, date } = answered;
         let mut look = ledger::Look::new(answer.credits_used);
         look.changed = answer.updated_at.map(|changed| changed.to_string());
         look.at = date
             .and_then(|seconds| u64::try_from(seconds).ok())
             .and_then(|seconds| seconds.checked_mul(1000));
-        let account = match answer.user_id {
-            Some(user) => Account::new(&self.session.base().origin(), &user),
-            None => self.session.alias().into(),
+        self.state = match answer.user_id {
+            Some(user) => {
+                let account = Account::new(&self.session.base().origin(), &user);
+                State::Keeping(Looked { account, look })
+            }
+            None => State::AskingWhose(look),
         };
-        Looked { account, look }
+    }
+
+    /// The account that was learned before; the key itself, if none was.
+    fn whose(&self, look: ledger::Look, answer: Result<Kept, ledger::Error>) -> State {
+        match answer.and_then(Kept::account) {
+            Ok(account) => {
+                let account = account.unwrap_or_else(|| self.session.alias().into());
+                State::Keeping(Looked { account, look })
+            }
+            Err(error) => State::Done(Some(Err(refused(error, None)))),
+        }
     }
 }
 
@@ -73,9 +88,10 @@ impl Machine for Look {
             match &mut self.state {
                 State::Asking(call) => match call.next(now).within() {
                     Ok(step) => return step,
-                    Err(Ok(answered)) => self.state = State::Keeping(self.answered(answered)),
+                    Err(Ok(answered)) => self.answered(answered),
                     Err(Err(failure)) => self.state = State::Done(Some(Err(failure.into_error()))),
                 },
+                State::AskingWhose(_) => return Step::keep(Keep::Account(self.session.alias())),
                 State::Keeping(Looked { account, look }) => {
                     let alias = self.session.alias();
                     return Step::keep(Keep::Look(alias, account.clone(), look.clone()));
@@ -89,14 +105,18 @@ impl Machine for Look {
     }
 
     fn receive(&mut self, now: Now, outcome: Outcome) {
-        match (&mut self.state, outcome) {
-            (State::Asking(call), outcome) => call.receive(now, outcome),
-            (State::Keeping(looked), Outcome::Kept(answer)) => {
+        match &mut self.state {
+            State::Asking(call) => call.receive(now, outcome),
+            State::AskingWhose(look) => {
+                let look = look.clone();
+                self.state = self.whose(look, outcome.kept());
+            }
+            State::Keeping(looked) => {
                 let looked = looked.clone();
-                let result = answer.map(|_| looked);
+                let result = outcome.kept().map(|_| looked);
                 self.state = State::Done(Some(result.map_err(|error| refused(error, None))));
             }
-            (State::Keeping(_) | State::Done(_), _) => {}
+            State::Done(_) => {}
         }
     }
 }

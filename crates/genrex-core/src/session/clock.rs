@@ -51,12 +51,21 @@ impl SigningClock {
         i64::try_from(theirs).ok()?.checked_sub_unsigned(ours)
     }
 
-    /// Whether a refusal's `Date` shows that a signature made at `t`, so long before it, was made by a
-    /// wrong clock; another of the client's operations may have corrected it meanwhile.
-    pub(crate) fn was_wrong(date: i64, t: UnixMillis, elapsed: Duration) -> bool {
+    /// Whether a refusal's `Date` shows that a signature made at `t`, so long before it, was made by a wrong clock
+    /// that is right by now: another of the client's operations has corrected it meanwhile.
+    pub(crate) fn was_corrected(
+        &self,
+        date: i64,
+        t: UnixMillis,
+        elapsed: Duration,
+        now: Now,
+    ) -> bool {
         let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let ours = t.get().saturating_add(elapsed);
-        Self::millis(date).is_some_and(|theirs| Self::shows_skew(theirs, ours))
+        let signed = t.get().saturating_add(elapsed);
+        Self::millis(date).is_some_and(|theirs| {
+            let off = Duration::from_millis(theirs.abs_diff(self.read(now)));
+            off < Self::THRESHOLD && Self::shows_skew(theirs, signed)
+        })
     }
 
     /// The middle of the second that a date names.
@@ -146,15 +155,14 @@ mod tests {
         );
         assert!(clock.learn(6_400, at(1, 10_001_000)).is_some());
         assert_eq!(clock.learn(6_400, at(1, 10_001_000)), None);
+        let second_later = Duration::from_secs(1);
         for t in [first, second] {
-            assert!(SigningClock::was_wrong(6_400, t, Duration::from_secs(1)));
+            assert!(clock.was_corrected(6_400, t, second_later, at(1, 10_001_000)));
+            // A clock that this `Date` still shows to be wrong is no better than it was.
+            assert!(!clock.was_corrected(8_000, t, second_later, at(1, 10_001_000)));
         }
         let corrected = clock.stamp(at(1, 10_001_000));
-        assert!(!SigningClock::was_wrong(
-            6_401,
-            corrected,
-            Duration::from_secs(1)
-        ));
+        assert!(!clock.was_corrected(6_401, corrected, second_later, at(2, 10_002_000)));
     }
 
     #[test]

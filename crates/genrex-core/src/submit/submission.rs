@@ -1,6 +1,6 @@
 use genrex_ledger::{Event, Refusal};
 
-use crate::{Error, ErrorKind, Job};
+use crate::{Error, Job};
 
 /// How a submit ended: one of four ways, and nothing else.
 ///
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Job};
 pub enum Submission {
     /// The service took the job.
     Accepted(Job),
-    /// The service refused it.
+    /// The service refused it: [`Error::refusal`] says whether for good or for now.
     Refused(Error),
     /// It is proved that the request did not leave: nothing was charged.
     NotSent(Error),
@@ -26,12 +26,17 @@ impl Submission {
     ///
     /// # Errors
     ///
-    /// What the other three ways hold; [`ErrorKind::Ambiguous`] is the one that may have cost credits.
+    /// What the other three ways hold; [`ErrorKind::Ambiguous`](crate::ErrorKind) is the one that may have cost credits.
     pub fn into_result(self) -> Result<Job, Error> {
         match self {
             Self::Accepted(job) => Ok(job),
             Self::Refused(error) | Self::NotSent(error) | Self::Ambiguous(error) => Err(error),
         }
+    }
+
+    /// The service refused it so.
+    pub(crate) fn refused(refusal: Refusal, error: Error) -> Self {
+        Self::Refused(error.with_refusal(refusal))
     }
 
     /// What the ledger keeps of it, about the job of this local id.
@@ -63,39 +68,13 @@ impl From<&Submission> for Event {
     fn from(submission: &Submission) -> Self {
         match submission {
             Submission::Accepted(job) => Self::Accepted(job.id().clone()),
-            Submission::Refused(error) => Self::Refused(refusal(error.kind()), error.to_string()),
+            Submission::Refused(error) => {
+                // One that is not known for what it is is not bought again by itself.
+                let refusal = error.refusal().unwrap_or(Refusal::Rejected);
+                Self::Refused(refusal, error.to_string())
+            }
             Submission::NotSent(error) => Self::NotSent(error.to_string()),
             Submission::Ambiguous(error) => Self::Ambiguous(error.to_string()),
         }
-    }
-}
-
-/// What kind of refusal an error says.
-const fn refusal(kind: ErrorKind) -> Refusal {
-    match kind {
-        ErrorKind::Credentials => Refusal::Credentials,
-        ErrorKind::OutOfCredit => Refusal::OutOfCredit,
-        // What came after a refusal for now, and ended the tries.
-        ErrorKind::RateLimited
-        | ErrorKind::Cancelled
-        | ErrorKind::Deadline
-        | ErrorKind::Unreachable
-        | ErrorKind::Certificate => Refusal::RateLimited,
-        ErrorKind::Refused
-        | ErrorKind::InvalidInput
-        | ErrorKind::Configuration
-        | ErrorKind::NotFound
-        | ErrorKind::GenerationFailed
-        | ErrorKind::Ambiguous
-        | ErrorKind::UnexpectedAnswer
-        | ErrorKind::TooLarge
-        | ErrorKind::LinkExpired
-        | ErrorKind::InvalidAudio
-        | ErrorKind::ForbiddenAddress
-        | ErrorKind::Storage
-        | ErrorKind::Ledger
-        | ErrorKind::OverLimit
-        | ErrorKind::PriceUnknown
-        | ErrorKind::AlreadyBought => Refusal::Rejected,
     }
 }

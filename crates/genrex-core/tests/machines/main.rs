@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
 mod download;
 mod properties;
 mod purchase;
+mod recover;
+mod resend;
 mod submit;
 mod support;
+mod turn;
 mod wait;
 mod world;

@@ -1,25 +1,11 @@
 //! A purchase whose world ends after every single step.
 
-use std::sync::Arc;
-
 use genrex_core::ledger::{Entry, Filter, Ledger as _, Limits, Once, State};
-use genrex_core::testing::keys;
-use genrex_core::{BaseUrl, Client, ErrorKind, PurchaseOptions, Settings, Submission, block_on};
+use genrex_core::{ErrorKind, PurchaseOptions, Submission, block_on};
 use proptest::prelude::*;
 
 use crate::support::request;
-use crate::world::{End, Fate, Trouble, World};
-
-fn client(world: &World, limits: Limits, seed: u64) -> Client {
-    let client = Client::seeded(
-        world.wire(),
-        BaseUrl::default(),
-        keys(),
-        Settings::default(),
-        seed,
-    );
-    client.unwrap().with_ledger(Arc::new(world.books()), limits)
-}
+use crate::world::{End, Fate, Trouble, World, client_of};
 
 fn once() -> PurchaseOptions {
     let mut options = PurchaseOptions::default();
@@ -36,24 +22,24 @@ fn live(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>, end: End, lim
     let context = format!("{fates:?} {troubles:?} {end_at:?} {end:?}");
     let world = World::new(fates, troubles, end_at);
     let first = {
-        let client = client(&world, limits, 1);
+        let client = client_of(&world, limits, 1);
         world.run(end, async { client.purchase(&request(), &once()).await })
     };
     let received = world.received();
-    let taken = world.service.lock().unwrap().taken;
+    let taken = world.service.taken();
     let restarted = world.restarted();
     // With its last handle the first process is gone.
     drop(world);
     let world = restarted;
 
     // Whatever was found is looked at by whoever comes next.
-    let recovered = block_on(client(&world, limits, 2).recover());
+    let recovered = block_on(client_of(&world, limits, 2).recover());
     assert!(recovered.is_ok(), "{context}: {recovered:?}");
     agrees(&world, taken, &received, first.as_ref(), &context);
 
     // And the same is bought again only where it is known that it was not bought.
-    let again = block_on(client(&world, limits, 3).purchase(&request(), &once()));
-    let bought_again = world.service.lock().unwrap().taken - taken;
+    let again = block_on(client_of(&world, limits, 3).purchase(&request(), &once()));
+    let bought_again = world.service.taken() - taken;
     if taken > 0 {
         assert_eq!(bought_again, 0, "{context}: bought twice: {again:?}");
         assert!(
@@ -179,12 +165,12 @@ fn what_cannot_be_kept_before_it_leaves_does_not_leave() {
             let mut troubles = [Trouble::None; 4];
             troubles[failing] = trouble;
             let world = World::new(&[], &troubles, None);
-            let submission = block_on(client(&world, Limits::default(), 1).submit(&request()));
+            let submission = block_on(client_of(&world, Limits::default(), 1).submit(&request()));
             let Submission::NotSent(error) = submission else {
                 panic!("{failing}: {submission:?}");
             };
             assert_eq!(error.kind(), ErrorKind::Ledger);
-            assert_eq!(world.service.lock().unwrap().taken, 0);
+            assert_eq!(world.service.taken(), 0);
         }
     }
     let world = World::new(
@@ -198,7 +184,7 @@ fn what_cannot_be_kept_before_it_leaves_does_not_leave() {
         ],
         None,
     );
-    let submission = block_on(client(&world, Limits::default(), 1).submit(&request()));
+    let submission = block_on(client_of(&world, Limits::default(), 1).submit(&request()));
     let Submission::Accepted(job) = submission else {
         panic!("{submission:?}");
     };
@@ -210,9 +196,9 @@ fn what_cannot_be_kept_before_it_leaves_does_not_leave() {
 fn an_intent_that_was_carried_out_before_is_not_carried_out_again() {
     let world = World::new(&[], &[], None);
     for expected in [None, Some(ErrorKind::AlreadyBought)] {
-        let client = client(&world, Limits::default(), 1);
+        let client = client_of(&world, Limits::default(), 1);
         let result = block_on(client.submit(&request())).into_result();
         assert_eq!(result.err().map(|error| error.kind()), expected);
     }
-    assert_eq!(world.service.lock().unwrap().taken, 1);
+    assert_eq!(world.service.taken(), 1);
 }

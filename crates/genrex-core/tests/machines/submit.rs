@@ -450,6 +450,34 @@ fn a_service_in_trouble_empties_the_retry_budget() {
     assert!(tries[25..].iter().all(|tries| *tries == 1), "{tries:?}");
 }
 
+/// A service whose `Date` runs away draws the clock along for a day, and no call along with it.
+#[test]
+fn corrections_end_within_a_day_and_so_do_the_resends() {
+    let day = 24 * 3600 * 1000;
+    let wire = ScriptedTransport::answering(|sent| {
+        let t: u64 = sent.header("gx-signature")[2..15].parse().unwrap();
+        let date =
+            std::time::UNIX_EPOCH + Duration::from_millis(t) + Duration::from_secs(23 * 3600);
+        Reply::json(401, "").header("date", &httpdate::fmt_http_date(date))
+    });
+    let client = client(&wire);
+    for call in 0..10 {
+        let before = wire.sent().len();
+        let submission = block_on(client.submit(&request()));
+        assert_eq!(
+            outcome(submission),
+            ("refused", Some(ErrorKind::Credentials))
+        );
+        let sends = wire.sent().len() - before;
+        assert_eq!(sends, if call == 0 { 2 } else { 1 }, "call {call}");
+    }
+    let wall = 1_717_574_785_354_u64;
+    for sent in wire.sent() {
+        let t: u64 = sent.header("gx-signature")[2..15].parse().unwrap();
+        assert!(t.abs_diff(wall) <= day, "{t}");
+    }
+}
+
 #[test]
 fn a_salvaged_id_may_be_unknown_for_30_seconds() {
     let wire = ScriptedTransport::answering(|sent| match sent.at.as_secs() {

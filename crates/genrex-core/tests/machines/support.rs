@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use genrex_core::ledger::{Limits, MemoryLedger};
 use genrex_core::proto::{GenerateRequest, Prompt, QueryId, Seconds};
 use genrex_core::testing::{Reply, ScriptedTransport, Sent, keys};
 use genrex_core::{BaseUrl, Client, Job, Pace, Progress, Settings};
@@ -34,6 +35,13 @@ pub(crate) fn client(wire: &ScriptedTransport) -> Client {
     .unwrap()
 }
 
+/// A client that keeps its purchases, and where.
+pub(crate) fn kept(wire: &ScriptedTransport, limits: Limits) -> (Client, MemoryLedger) {
+    let ledger = MemoryLedger::new();
+    let client = client(wire).with_ledger(Arc::new(ledger.clone()), limits);
+    (client, ledger)
+}
+
 pub(crate) fn settings(pace: Pace, deadline: Option<Duration>) -> Settings {
     let mut settings = Settings::default();
     settings.pace = pace;
@@ -51,6 +59,34 @@ pub(crate) fn job() -> Job {
 
 pub(crate) fn is_submit(sent: &Sent) -> bool {
     sent.request.uri().path().ends_with("/generateMusic")
+}
+
+pub(crate) fn is_balance(sent: &Sent) -> bool {
+    sent.request.uri().path().ends_with("/getBalance")
+}
+
+/// What `getBalance` answers after so many credits were used.
+pub(crate) fn balance(used: u64) -> Reply {
+    let body = format!(
+        r#"{{"totalCreditQuota":1000,"creditsUsed":{used},"userId":"u","updatedAt":"{used:08}"}}"#
+    );
+    Reply::json(200, body)
+}
+
+/// The jobs that were asked after, in order.
+pub(crate) fn asked(wire: &ScriptedTransport) -> Vec<String> {
+    let retrieves = wire
+        .sent()
+        .into_iter()
+        .filter(|sent| !is_submit(sent) && !is_balance(sent));
+    let id = |sent: Sent| {
+        let body = String::from_utf8_lossy(sent.request.body()).into_owned();
+        body.split('"')
+            .find(|word| word.starts_with("QRY_"))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    retrieves.map(id).collect()
 }
 
 pub(crate) fn seconds_sent(wire: &ScriptedTransport) -> Vec<f64> {

@@ -4,22 +4,23 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::ledger::{
-    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
-    MemoryLedger, Past,
+    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, Limits,
+    LocalId, Look, MemoryLedger, Past,
 };
-use genrex_core::testing::{Reply, ScriptedTransport};
+use genrex_core::testing::{Reply, ScriptedTransport, keys};
 use genrex_core::{
-    Body, Cancelled, Now, SendOptions, Transport, TransportError, TransportErrorKind as Kind,
+    BaseUrl, Body, Cancelled, Client, Now, SendOptions, Settings, Transport, TransportError,
+    TransportErrorKind as Kind,
 };
 
-use crate::support::is_submit;
+use crate::support::{balance, is_balance, is_submit};
 
 /// What a submit meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +60,28 @@ pub(crate) enum End {
     Dropped,
 }
 
-/// The service's side: what it took, and which ids left it whole.
+/// The service's side: what it took, what it charged, and how its jobs are doing. A clone is the same service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Service(Arc<Mutex<Served>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Service {
-    pub(crate) taken: u64,
+struct Served {
+    taken: u64,
     fates: VecDeque<Fate>,
-    jobs: HashMap<String, &'static str>,
+    /// The jobs that it knows, and how often each was asked after.
+    jobs: HashMap<String, u32>,
+    /// After so many questions a job is over; never, where it is not set.
+    completes_after: Option<u32>,
+    /// What every question for a job meets.
+    retrieves_fail: Option<Kind>,
+    /// The job that every answer is about.
+    answers_about: Option<&'static str>,
 }
 
 /// Everything that outlives a process.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
-    pub(crate) service: Arc<Mutex<Service>>,
+    pub(crate) service: Service,
     pub(crate) ledger: MemoryLedger,
     steps: Arc<Mutex<Steps>>,
 }
@@ -87,13 +98,17 @@ struct Steps {
     just_received: Vec<String>,
 }
 
+/// A client in this world; a seed makes its keys of intents.
+pub(crate) fn client_of(world: &World, limits: Limits, seed: u64) -> Client {
+    let settings = Settings::default();
+    let client = Client::seeded(world.wire(), BaseUrl::default(), keys(), settings, seed).unwrap();
+    client.with_ledger(Arc::new(world.troubled()), limits)
+}
+
 impl World {
     pub(crate) fn new(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>) -> Self {
         Self {
-            service: Arc::new(Mutex::new(Service {
-                fates: fates.iter().copied().collect(),
-                ..Service::default()
-            })),
+            service: Service::meeting(fates),
             ledger: MemoryLedger::new(),
             steps: Arc::new(Mutex::new(Steps {
                 end_at,
@@ -106,7 +121,7 @@ impl World {
     /// The same world after a restart: nothing fails and nothing ends any more.
     pub(crate) fn restarted(&self) -> Self {
         Self {
-            service: Arc::clone(&self.service),
+            service: self.service.clone(),
             ledger: self.ledger.reopened(),
             steps: Arc::default(),
         }
@@ -117,24 +132,13 @@ impl World {
     }
 
     pub(crate) fn wire(&self) -> Wire {
-        let service = Arc::clone(&self.service);
         Wire {
-            inner: ScriptedTransport::answering(move |sent| {
-                let mut service = service.lock().unwrap();
-                let path = sent.request.uri().path().to_owned();
-                if is_submit(sent) {
-                    service.submit()
-                } else if path.ends_with("/getBalance") {
-                    service.balance()
-                } else {
-                    service.retrieve(sent.request.body())
-                }
-            }),
+            inner: self.service.wire(),
             world: self.clone(),
         }
     }
 
-    pub(crate) fn books(&self) -> Troubled {
+    pub(crate) fn troubled(&self) -> Troubled {
         Troubled {
             inner: self.ledger.clone(),
             world: self.clone(),
@@ -182,6 +186,58 @@ impl World {
 }
 
 impl Service {
+    fn meeting(fates: &[Fate]) -> Self {
+        let service = Self::default();
+        service.served().fates.extend(fates);
+        service
+    }
+
+    /// How many submits it has taken; each is charged ten credits.
+    pub(crate) fn taken(&self) -> u64 {
+        self.served().taken
+    }
+
+    /// From here on a job is over when it was asked after so often.
+    pub(crate) fn completes_after(&self, questions: u32) {
+        self.served().completes_after = Some(questions);
+    }
+
+    /// From here on it does not know this job.
+    pub(crate) fn forget(&self, id: &str) {
+        self.served().jobs.remove(id);
+    }
+
+    /// From here on every question for a job meets this.
+    pub(crate) fn retrieves_fail(&self, kind: Kind) {
+        self.served().retrieves_fail = Some(kind);
+    }
+
+    /// From here on every answer to a question for a job is about this one.
+    pub(crate) fn answers_about(&self, id: &'static str) {
+        self.served().answers_about = Some(id);
+    }
+
+    /// A wire to it on which nothing fails.
+    pub(crate) fn wire(&self) -> ScriptedTransport {
+        let service = self.clone();
+        ScriptedTransport::answering(move |sent| {
+            let mut served = service.served();
+            if is_submit(sent) {
+                served.submit()
+            } else if is_balance(sent) {
+                balance(served.taken * 10)
+            } else {
+                served.retrieve(sent.request.body())
+            }
+        })
+    }
+
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Served {
     fn submit(&mut self) -> Reply {
         let fate = self.fates.pop_front().unwrap_or(Fate::Taken);
         match fate {
@@ -210,31 +266,34 @@ impl Service {
     fn take(&mut self) -> String {
         self.taken += 1;
         let id = format!("QRY_{}", self.taken);
-        self.jobs.insert(id.clone(), "Processing");
+        self.jobs.insert(id.clone(), 0);
         id
     }
 
-    fn balance(&self) -> Reply {
-        let used = self.taken * 10;
-        let body = format!(
-            r#"{{"totalCreditQuota":1000,"creditsUsed":{used},"userId":"u","updatedAt":"{used:08}"}}"#
-        );
-        Reply::json(200, body)
-    }
-
-    fn retrieve(&self, body: &[u8]) -> Reply {
+    fn retrieve(&mut self, body: &[u8]) -> Reply {
+        if let Some(kind) = self.retrieves_fail {
+            return Reply::fails(kind);
+        }
         let body = String::from_utf8_lossy(body);
-        let known = self
-            .jobs
-            .iter()
-            .find(|(id, _)| body.contains(&format!("{id}\"")));
-        match known {
-            Some((id, status)) => {
-                Reply::json(200, format!(r#"{{"id":"{id}","status":"{status}"}}"#))
-            }
-            None => Reply::new(404, ""),
+        let mut jobs = self.jobs.iter_mut();
+        let Some((id, asked)) = jobs.find(|(id, _)| body.contains(&format!("{id}\""))) else {
+            return Reply::new(404, "");
+        };
+        *asked += 1;
+        let id = self.answers_about.unwrap_or(id);
+        match self.completes_after {
+            Some(questions) if *asked >= questions => completed_of(id),
+            Some(_) | None => Reply::json(200, format!(r#"{{"id":"{id}","status":"Processing"}}"#)),
         }
     }
+}
+
+fn completed_of(id: &str) -> Reply {
+    let response = r#"[{"content":[{"url":"https://a.example/1.wav"}]}]"#;
+    Reply::json(
+        200,
+        format!(r#"{{"id":"{id}","status":"Completed","response":{response}}}"#),
+    )
 }
 
 /// A wire between the client and the service on which the world may end.

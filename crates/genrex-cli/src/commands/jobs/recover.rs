@@ -33,21 +33,21 @@ pub(super) async fn recover(global: &Global, output: &Output) -> Result<(), Fail
 }
 
 /// With a key, the service is asked after each id that stood in a broken answer. Without one, or without a network,
-/// the rest is done all the same.
+/// the rest is done all the same, for all accounts.
 async fn open_jobs(global: &Global, output: &Output) -> Result<Vec<Entry>, Failure> {
     let calls = CallOptions {
         timeout: Duration::from_secs(10),
         ..CallOptions::KEPT_QUESTION
     };
     match Connection::open(global, calls).await {
-        Ok(connection) => Ok(connection.client.recover().await?),
-        Err(failure) => {
-            let ledger = ledger::open()?;
-            output.detail(format_args!(
-                "the service is not asked: {}",
-                failure.message
-            ));
-            Ok(recover_offline(&ledger, clock::now()).await?)
-        }
+        // What it found is listed below, with what is of other accounts.
+        Ok(connection) => drop(connection.client.recover().await?),
+        Err(failure) => output.detail(format_args!(
+            "the service is not asked: {}",
+            failure.message
+        )),
     }
+    ledger::warn_of_set_aside(output)?;
+    let ledger = ledger::open()?;
+    Ok(recover_offline(&ledger, clock::now()).await?)
 }
