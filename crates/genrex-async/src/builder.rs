@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use genrex_core::ledger::{Ledger, Limits};
 use genrex_core::sign::KeyPair;
-use genrex_core::{Backoff, BaseUrl, Error, Pace, Setup, Timeouts, Transport};
+use genrex_core::{Backoff, BalanceCheck, BaseUrl, Error, Pace, Setup, Timeouts, Transport};
 
 use crate::transport::ReqwestTransport;
 use crate::{Client, tls};
@@ -35,6 +35,8 @@ use crate::{Client, tls};
 #[must_use = "it does nothing until `build`"]
 pub struct ClientBuilder {
     setup: Setup,
+    limits: Limits,
+    skips_balance_check: bool,
     http: Option<Configure>,
     transport: Option<Arc<dyn Transport>>,
 }
@@ -95,7 +97,7 @@ impl ClientBuilder {
     /// Whether a purchase that a ledger keeps begins with a look at the balance, which is one free call:
     /// yes unless set. Without it no limit can be kept, and no ambiguous submit reconciled.
     pub fn balance_check(mut self, balance_check: bool) -> Self {
-        self.setup.settings.balance_check = balance_check;
+        self.skips_balance_check = !balance_check;
         self
     }
 
@@ -108,7 +110,7 @@ impl ClientBuilder {
 
     /// What may be spent. It needs a ledger, and a look at the balance.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.setup.limits = limits;
+        self.limits = limits;
         self
     }
 
@@ -142,7 +144,8 @@ impl ClientBuilder {
     /// cannot work (no crypto provider, no roots, none compiled in), and for a proxy in the environment
     /// that cannot be used: a SOCKS proxy without the feature `socks`, a malformed URL, a variable that is
     /// not UTF-8.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
+        self.setup.balance_check = BalanceCheck::new(self.limits, !self.skips_balance_check)?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => {
@@ -168,6 +171,8 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("setup", &self.setup)
+            .field("limits", &self.limits)
+            .field("skips_balance_check", &self.skips_balance_check)
             .field("has_http", &self.http.is_some())
             .field("has_transport", &self.transport.is_some())
             .finish()

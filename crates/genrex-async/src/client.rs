@@ -58,6 +58,16 @@ impl Client {
         self.inner.with_settings(settings).into()
     }
 
+    /// The same client for one job: whatever it does, submit, wait and download, shares one deadline, which
+    /// the settings give from now on, and one allowance of 256 MiB of audio. So an answer of many links takes
+    /// no longer, and no more, than one of a single link may.
+    ///
+    /// Without a deadline the job's audio has an hour, from the first that is asked for.
+    #[must_use]
+    pub fn one_job(&self) -> Self {
+        self.inner.one_job().into()
+    }
+
     /// The same client, telling `watcher` what its operations come to.
     #[must_use]
     pub fn on_progress(&self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
@@ -277,13 +287,13 @@ impl Client {
     /// # Errors
     ///
     /// As [`resolve`](Self::resolve)'s.
-    pub async fn resolve_because(
+    pub async fn resolve_with_reason(
         &self,
         id: LocalId,
         resolution: Resolution,
         why: impl Into<String>,
     ) -> Result<Entry, Error> {
-        self.inner.resolve_because(id, resolution, why).await
+        self.inner.resolve_with_reason(id, resolution, why).await
     }
 }
 

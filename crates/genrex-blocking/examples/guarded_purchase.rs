@@ -122,7 +122,7 @@ pub(crate) fn resolve(client: &Client, id: LocalId, answer: &str) -> Result<(), 
         "not-charged" => Resolution::NotCharged,
         id => Resolution::Accepted(id.parse()?),
     };
-    let entry = client.resolve_because(id, resolution, "the user said so")?;
+    let entry = client.resolve_with_reason(id, resolution, "the user said so")?;
     println!("purchase {id} is {}", entry.state);
     Ok(())
 }

@@ -46,11 +46,11 @@ impl State {
     fn show(&mut self, progress: &Progress) {
         match progress {
             Progress::Submitting { .. } => self.doing("submitting"),
-            Progress::Accepted { id } => {
+            Progress::Accepted { id, .. } => {
                 self.note(&format!("accepted {id}"));
                 self.doing("waiting for the service");
             }
-            Progress::Salvaged { id } => {
+            Progress::Salvaged { id, .. } => {
                 self.note(&format!(
                     "the answer broke off, but held {id}; asking after it"
                 ));
@@ -77,6 +77,7 @@ impl State {
                 kind,
                 delay,
                 attempts,
+                ..
             } => {
                 let text = format!(
                     "{kind:?} (try {attempts}); trying again in {:.1} s",
@@ -85,7 +86,7 @@ impl State {
                 self.detail(&text);
                 self.doing(&text);
             }
-            Progress::ClockCorrected { offset_millis } => {
+            Progress::ClockCorrected { offset_millis, .. } => {
                 let seconds = Duration::from_millis(offset_millis.unsigned_abs()).as_secs();
                 let how = if *offset_millis < 0 { "fast" } else { "slow" };
                 self.warning(&format!(
@@ -95,7 +96,7 @@ impl State {
             Progress::FreshLink { .. } => {
                 self.detail("the link does not work; asking for a fresh one");
             }
-            Progress::WaitingForPrice { job } => {
+            Progress::WaitingForPrice { job, .. } => {
                 let job = job.map_or_else(String::new, |job| format!(" (job {job})"));
                 self.note(&format!(
                     "a limit is set, and what an earlier piece cost{job} has to show first; waiting for it"
@@ -111,7 +112,9 @@ impl State {
                 self.warning(&format!("{message}; the job itself is not harmed"));
             }
             Progress::StartedOver => self.detail("the audio has changed; starting again from zero"),
-            Progress::Downloading { received, total } => self.downloading(*received, *total),
+            Progress::Downloading {
+                received, total, ..
+            } => self.downloading(*received, *total),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use genrex_ledger::{Entry, LocalId, Once, Refusal, Row, State};
 use crate::{Job, PurchaseOptions};
 
 /// What a batch does next with one of its rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RowStep {
     /// It is to be bought. With [`options`](Self::options) it is bought once, whoever else does the same.
     Buy {

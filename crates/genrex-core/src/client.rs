@@ -1,3 +1,4 @@
+mod balance_check;
 mod proxy;
 mod setup;
 mod stream;
@@ -6,19 +7,21 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 
-use genrex_ledger::{Account, Entry, Ledger, Limits, LocalId, Reconciliation, Resolution};
+use genrex_ledger::{Account, Entry, Ledger, LocalId, Reconciliation, Resolution};
 use genrex_proto::{
     Balance, BalanceRequest, GenerateRequest, Generation, QueryId, RetrieveRequest,
 };
 use genrex_sign::KeyPair;
 use tracing::Instrument as _;
 
+pub use self::balance_check::BalanceCheck;
 pub use self::proxy::EnvironmentProxy;
 pub use self::setup::Setup;
 pub use self::stream::AudioChunks;
 use crate::call::{Call, SignedCall, Terms};
 use crate::download::{Download, Downloaded};
 use crate::driver::{Ports, drive};
+use crate::job::allowance::Allowance;
 use crate::machine::Machine;
 use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions};
 use crate::reconcile::{Reconcile, Recover, Resolve};
@@ -38,10 +41,12 @@ use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Tra
 pub struct Client {
     transport: Arc<dyn Transport>,
     ledger: Option<Arc<dyn Ledger>>,
-    limits: Limits,
+    balance_check: BalanceCheck,
     session: Arc<Session>,
     settings: Settings,
     watcher: Arc<dyn Fn(&Progress) + Send + Sync>,
+    /// What all of its operations may take together, where they are one job's.
+    one_job: Option<Arc<Allowance>>,
 }
 
 impl Client {
@@ -76,19 +81,24 @@ impl Client {
         Ok(Self {
             transport: Arc::new(transport),
             ledger: None,
-            limits: Limits::default(),
+            balance_check: BalanceCheck::default(),
             session: Arc::new(Session::new(base, keys, seed)?),
             settings,
             watcher: Arc::new(|_| ()),
+            one_job: None,
         })
     }
 
-    /// The same client keeping every purchase in a ledger, within limits.
+    /// The same client keeping every purchase in a ledger, within limits where `balance_check` has some.
     #[must_use]
-    pub fn with_ledger(&self, ledger: Arc<dyn Ledger>, limits: Limits) -> Self {
+    pub fn with_ledger(
+        &self,
+        ledger: Arc<dyn Ledger>,
+        balance_check: impl Into<BalanceCheck>,
+    ) -> Self {
         Self {
             ledger: Some(ledger),
-            limits,
+            balance_check: balance_check.into(),
             ..self.clone()
         }
     }
@@ -132,6 +142,21 @@ impl Client {
     pub fn with_settings(&self, settings: Settings) -> Self {
         Self {
             settings,
+            ..self.clone()
+        }
+    }
+
+    /// The same client for one job: whatever it does, submit, wait and download, shares one deadline, which the
+    /// settings give from now on, and one allowance of 256 MiB of audio. So an answer of many links takes no longer,
+    /// and no more, than one of a single link may.
+    ///
+    /// Without a deadline the job's audio has an hour, from the first that is asked for.
+    #[must_use]
+    pub fn one_job(&self) -> Self {
+        let deadline = self.settings.deadline;
+        let deadline = deadline.map(|limit| self.transport.now().moment + limit);
+        Self {
+            one_job: Some(Arc::new(Allowance::until(deadline))),
             ..self.clone()
         }
     }
@@ -235,13 +260,15 @@ impl Client {
     /// the failure table says.
     pub async fn download(&self, audio: &Audio, sink: &mut dyn Sink) -> Result<Downloaded, Error> {
         let destination = sink.location().filter(|_| self.ledger.is_some());
-        let terms = self.terms(self.deadline());
         let session = Arc::clone(&self.session);
-        self.run(
-            Download::new(session, audio.clone(), terms, destination),
-            sink,
-        )
-        .await
+        let deadline = self.deadline();
+        let allowance = match &self.one_job {
+            Some(shared) => Arc::clone(shared),
+            None => Arc::new(Allowance::until(deadline)),
+        };
+        let (terms, now) = (self.terms(deadline), self.transport.now());
+        let machine = Download::new(session, audio.clone(), terms, allowance, now);
+        self.run(machine.kept_at(destination), sink).await
     }
 
     /// Finds what an ended process or a dropped future left, and returns what is open: to be waited for, to be
@@ -281,7 +308,7 @@ impl Client {
     ///
     /// [`ErrorKind::NotFound`] for an id that the service does not know, [`ErrorKind::Ledger`] for a job that is not
     /// ambiguous, and [`ErrorKind::Configuration`] without a ledger.
-    pub async fn resolve_because(
+    pub async fn resolve_with_reason(
         &self,
         id: LocalId,
         resolution: Resolution,
@@ -294,13 +321,13 @@ impl Client {
         self.run(machine, &mut NoSink).await
     }
 
-    /// As [`resolve_because`](Self::resolve_because), without a reason.
+    /// As [`resolve_with_reason`](Self::resolve_with_reason), without a reason.
     ///
     /// # Errors
     ///
-    /// As [`resolve_because`](Self::resolve_because).
+    /// As [`resolve_with_reason`](Self::resolve_with_reason).
     pub async fn resolve(&self, id: LocalId, resolution: Resolution) -> Result<Entry, Error> {
-        self.resolve_because(id, resolution, "by the program's own decision")
+        self.resolve_with_reason(id, resolution, "by the program's own decision")
             .await
     }
 
@@ -311,7 +338,7 @@ impl Client {
         deadline: Option<Moment>,
     ) -> Submission {
         let keeping = self.ledger.as_ref().map(|_| Keeping {
-            limits: self.limits,
+            balance_check: self.balance_check,
             options: options.clone(),
         });
         if keeping.is_none() && *options != PurchaseOptions::default() {
@@ -359,6 +386,9 @@ impl Client {
     }
 
     fn deadline(&self) -> Option<Moment> {
+        if let Some(shared) = &self.one_job {
+            return shared.deadline();
+        }
         let limit = self.settings.deadline?;
         Some(self.transport.now().moment + limit)
     }
@@ -380,7 +410,8 @@ impl fmt::Debug for Client {
             .field("session", &self.session)
             .field("settings", &self.settings)
             .field("has_ledger", &self.ledger.is_some())
-            .field("limits", &self.limits)
+            .field("balance_check", &self.balance_check)
+            .field("is_one_job", &self.one_job.is_some())
             .finish_non_exhaustive()
     }
 }

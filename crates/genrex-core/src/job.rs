@@ -1,13 +1,15 @@
-use std::fmt;
-use std::time::Duration;
+pub(crate) mod allowance;
+mod audio;
+pub(crate) mod find;
+mod track;
 
 use genrex_ledger::LocalId;
-use genrex_proto::{Generation, QueryId, Waveform};
+use genrex_proto::QueryId;
 use serde::{Deserialize, Serialize};
 
-use crate::download::asset_url::AssetUrl;
+pub use self::audio::Audio;
+pub use self::track::Track;
 use crate::transport::Moment;
-use crate::{AddressPolicy, Error, ErrorKind};
 
 /// A job that the service took, or that an earlier run left: its id is all that is needed to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,143 +80,5 @@ impl Job {
     /// When this process saw it accepted.
     pub(crate) const fn accepted_at(&self) -> Option<Moment> {
         self.accepted_at
-    }
-}
-
-/// A piece of music that is ready.
-#[derive(Clone, PartialEq)]
-pub struct Track {
-    generation: Generation,
-    assets: Vec<Audio>,
-    elapsed: Duration,
-    polls: u32,
-}
-
-impl Track {
-    /// Takes a completed answer; an error when it has no asset that may be fetched.
-    pub(crate) fn new(
-        generation: Generation,
-        policy: AddressPolicy,
-        elapsed: Duration,
-        polls: u32,
-    ) -> Result<Self, Error> {
-        let assets: Vec<_> = generation
-            .assets()
-            .enumerate()
-            .map(|(index, asset)| Audio {
-                job: generation.id.clone(),
-                index,
-                url: asset.url.to_owned(),
-                waveform: asset.waveform.cloned(),
-            })
-            .collect();
-        let first = assets.first().ok_or_else(|| {
-            Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "the job is completed, but its answer holds no link",
-            )
-        })?;
-        AssetUrl::new(&first.url, policy)?;
-        Ok(Self {
-            generation,
-            assets,
-            elapsed,
-            polls,
-        })
-    }
-
-    /// The job's name.
-    #[must_use]
-    pub const fn id(&self) -> &QueryId {
-        &self.generation.id
-    }
-
-    /// The audio; where the service made more than one, the first.
-    #[must_use]
-    pub fn audio(&self) -> &Audio {
-        &self.assets[0]
-    }
-
-    /// All that the service made of the prompt: at least one.
-    #[must_use]
-    pub fn assets(&self) -> &[Audio] {
-        &self.assets
-    }
-
-    /// The service's whole answer.
-    #[must_use]
-    pub const fn generation(&self) -> &Generation {
-        &self.generation
-    }
-
-    /// How long it was waited for: since the submit, where that was in this process.
-    #[must_use]
-    pub const fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
-
-    /// How often the service was asked.
-    #[must_use]
-    pub const fn polls(&self) -> u32 {
-        self.polls
-    }
-}
-
-impl fmt::Debug for Track {
-    /// Without the answer, which holds links.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Track")
-            .field("id", self.id())
-            .field("assets", &self.assets)
-            .field("elapsed", &self.elapsed)
-            .field("polls", &self.polls)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Audio that can be downloaded.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Audio {
-    job: QueryId,
-    index: usize,
-    url: String,
-    waveform: Option<Waveform>,
-}
-
-impl Audio {
-    /// The job that it came of.
-    #[must_use]
-    pub const fn job(&self) -> &QueryId {
-        &self.job
-    }
-
-    /// Its place among the job's assets, from 0.
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
-    }
-
-    /// The link. Whoever has it can download: treat it as a secret for as long as it lives.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Its loudness over time, where the service gave it.
-    #[must_use]
-    pub const fn waveform(&self) -> Option<&Waveform> {
-        self.waveform.as_ref()
-    }
-}
-
-impl fmt::Debug for Audio {
-    /// Without the link's query, which is a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bare = self.url.split('?').next().unwrap_or_default();
-        f.debug_struct("Audio")
-            .field("job", &self.job)
-            .field("index", &self.index)
-            .field("url", &bare)
-            .finish_non_exhaustive()
     }
 }

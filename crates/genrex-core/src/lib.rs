@@ -74,7 +74,7 @@ pub use batch::place::RowPlace;
 pub use batch::unclear::UnclearStep;
 pub use batch::{RowPolicy, RowStep};
 pub use block_on::block_on;
-pub use client::{AudioChunks, Client, EnvironmentProxy, Setup};
+pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
 pub use download::{Downloaded, Sha256Digest};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};

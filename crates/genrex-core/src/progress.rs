@@ -2,25 +2,36 @@ use std::time::Duration;
 
 use genrex_ledger::LocalId;
 use genrex_proto::{QueryId, Status};
+use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
 
 /// What an operation has come to, as values that a caller can watch.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// It is serialised with the variant's name as `event`, and holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum Progress {
     /// The ledger keeps that a submit is about to be made.
+    #[non_exhaustive]
     Intended {
         /// Its name in the ledger.
         job: LocalId,
     },
     /// A paid request is about to leave: until [`Self::Accepted`], [`Self::Retrying`] or the operation's
     /// end, giving up may leave a charge behind.
+    #[non_exhaustive]
     Submitting {
         /// Which attempt it is, from 1.
         attempt: u32,
     },
     /// A limit is in force, and what earlier jobs cost has to be settled before this one may start.
+    #[non_exhaustive]
     WaitingForPrice {
         /// The job that stands in the way, where it is known.
         job: Option<LocalId>,
@@ -32,6 +43,7 @@ pub enum Progress {
         duration: u8,
     },
     /// The ledger could not keep something that is free to find out again; the job itself is not harmed.
+    #[non_exhaustive]
     NotKept {
         /// The job.
         job: Option<LocalId>,
@@ -39,16 +51,19 @@ pub enum Progress {
         message: String,
     },
     /// The service took the job: from here on the id is worth its price.
+    #[non_exhaustive]
     Accepted {
         /// The job.
         id: QueryId,
     },
     /// A broken answer to a submit held a whole id: the service is asked whether it knows it.
+    #[non_exhaustive]
     Salvaged {
         /// The job, if it is one.
         id: QueryId,
     },
     /// The job is being made.
+    #[non_exhaustive]
     Polled {
         /// The job.
         id: QueryId,
@@ -60,6 +75,7 @@ pub enum Progress {
         elapsed: Duration,
     },
     /// A status that this version does not know came for the first time; the wait goes on.
+    #[non_exhaustive]
     UnknownStatus {
         /// The job.
         id: QueryId,
@@ -67,6 +83,7 @@ pub enum Progress {
         status: Status,
     },
     /// Something failed, and is tried again.
+    #[non_exhaustive]
     Retrying {
         /// What failed.
         kind: ErrorKind,
@@ -76,11 +93,13 @@ pub enum Progress {
         attempts: u32,
     },
     /// The service's clock is not this machine's: signatures are made by the service's from now on.
+    #[non_exhaustive]
     ClockCorrected {
         /// How far ahead of this machine's clock the service's is, in milliseconds.
         offset_millis: i64,
     },
     /// The link to the audio had expired, or led to what is no audio, and a fresh one was asked for.
+    #[non_exhaustive]
     FreshLink {
         /// The job.
         id: QueryId,
@@ -88,10 +107,21 @@ pub enum Progress {
     /// What was received so far does not fit what comes now: the download starts again from zero.
     StartedOver,
     /// Audio was received.
+    #[non_exhaustive]
     Downloading {
         /// How many bytes so far.
         received: u64,
         /// How many there will be, where the storage says so.
         total: Option<u64>,
     },
+}
+
+impl Progress {
+    /// That the ledger could not keep what is free to find out again.
+    pub(crate) fn not_kept(job: Option<LocalId>, error: &genrex_ledger::Error) -> Self {
+        Self::NotKept {
+            job,
+            message: error.to_string(),
+        }
+    }
 }

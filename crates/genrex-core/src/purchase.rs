@@ -12,7 +12,7 @@ mod turn;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use genrex_ledger::{self as ledger, Account, Entry, Event, Intent, Limits, LocalId, Once, Run};
+use genrex_ledger::{self as ledger, Account, Entry, Event, Intent, LocalId, Once, Run};
 use genrex_proto::{GenerateRequest, QueryId};
 
 pub(crate) use self::look::{Look, Looked};
@@ -23,10 +23,10 @@ use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
 use crate::submit::{Submission, Submit, Wants};
 use crate::transport::Now;
-use crate::{Error, ErrorKind, Progress};
+use crate::{BalanceCheck, Error, ErrorKind, Progress};
 
 /// What else is to be said of a purchase that a ledger keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct PurchaseOptions {
     /// What it must not be bought beside; nothing unless set.
@@ -38,7 +38,7 @@ pub struct PurchaseOptions {
 /// How a purchase is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Keeping {
-    pub(crate) limits: Limits,
+    pub(crate) balance_check: BalanceCheck,
     pub(crate) options: PurchaseOptions,
 }
 
@@ -94,10 +94,12 @@ impl Purchase {
     ) -> Self {
         let state = match &keeping {
             None => State::Submitting(Submit::new(Arc::clone(&session), &request, terms)),
-            Some(_) if terms.settings.balance_check => {
-                State::Looking(Box::new(Look::new(Arc::clone(&session), terms)))
-            }
-            Some(_) => State::AskingWhose,
+            Some(keeping) => match keeping.balance_check {
+                BalanceCheck::Within(_) => {
+                    State::Looking(Box::new(Look::new(Arc::clone(&session), terms)))
+                }
+                BalanceCheck::Skipped => State::AskingWhose,
+            },
         };
         Self {
             key: session.unique(),
@@ -119,8 +121,12 @@ impl Purchase {
         let duration = self.request.duration().get();
         let mut intent = Intent::new(self.key, account, text, duration, &self.request.to_json());
         intent.look = look;
-        if let Some(Keeping { limits, options }) = &self.keeping {
-            intent.limits = *limits;
+        if let Some(Keeping {
+            balance_check,
+            options,
+        }) = &self.keeping
+        {
+            intent.limits = balance_check.limits();
             intent.once = options.once.clone();
             intent.run.clone_from(&options.run);
         }

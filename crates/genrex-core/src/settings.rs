@@ -7,7 +7,7 @@ use self::backoff::Backoff;
 use self::pace::Pace;
 
 /// How a client goes about its operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Settings {
     /// How often a running job is asked after.
@@ -19,26 +19,22 @@ pub struct Settings {
     pub backoff: Backoff,
     /// How long single steps on the wire may take.
     pub timeouts: Timeouts,
-    /// Whether a purchase that a ledger keeps begins with a look at the balance, which is one free call. Without
-    /// it no limit can be kept, and no ambiguous submit reconciled.
-    pub balance_check: bool,
 }
 
 impl Default for Settings {
-    /// The growing pace, ten minutes, retries from 0.5 s to 8 s, the default time-outs, and a look at the balance.
+    /// The growing pace, ten minutes, retries from 0.5 s to 8 s, and the default time-outs.
     fn default() -> Self {
         Self {
             pace: Pace::default(),
             deadline: Some(Duration::from_secs(600)),
             backoff: Backoff::default(),
             timeouts: Timeouts::default(),
-            balance_check: true,
         }
     }
 }
 
 /// How long single steps on the wire may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// Until a connection stands, TLS included: 10 s unless set.

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_ledger::{self as ledger, Event, Filter, LocalId};
+use genrex_ledger::{self as ledger, Event, LocalId};
 use genrex_proto::{Generation, RetrieveRequest, Status};
 
 use crate::call::{Answered, CallError, SignedCall, Terms};
 use crate::error::Waited;
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
+use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
 use crate::transport::{Moment, Now};
@@ -40,7 +41,7 @@ pub(crate) struct Wait {
 #[derive(Debug)]
 enum State {
     /// Finding the job in the ledger.
-    Finding,
+    Finding(Find),
     Starting,
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
@@ -56,7 +57,7 @@ impl Wait {
     pub(crate) fn new(session: Arc<Session>, job: Job, terms: Terms, is_kept: bool) -> Self {
         let local = job.local_id();
         let state = if is_kept && local.is_none() {
-            State::Finding
+            State::Finding(Find::new(&session, job.id().clone()))
         } else {
             State::Starting
         };
@@ -158,8 +159,8 @@ impl Wait {
         match &generation.status {
             Status::Completed => {
                 let policy = self.session.base().address_policy();
-                match Track::new(generation, policy, self.elapsed(now), self.polls) {
-                    Ok(track) => self.state = self.keep(Event::Completed, Ok(track)),
+                match Track::new(generation, policy) {
+                    Ok(track) => self.completed(track, now),
                     Err(error) => {
                         self.counted(Class::NoLink, error, Duration::ZERO, is_last, now);
                     }
@@ -189,6 +190,15 @@ impl Wait {
                 self.pause_or_end(Duration::ZERO, is_last, now);
             }
         }
+    }
+
+    fn completed(&mut self, track: Track, now: Now) {
+        let track = track.waited_for(self.elapsed(now), self.polls);
+        let track = match self.local {
+            Some(local) => track.kept_as(local),
+            None => track,
+        };
+        self.state = self.keep(Event::Completed, Ok(track));
     }
 
     fn failed(&mut self, failure: CallError<Free>, is_last: bool, now: Now) {
@@ -288,19 +298,18 @@ impl Wait {
         }
     }
 
-    fn found(&mut self, answer: Result<Kept, ledger::Error>) {
-        if let Ok(Kept::Entries(entries)) = answer {
-            self.local = entries.first().map(|entry| entry.id);
+    fn found(&mut self, found: Result<Option<LocalId>, ledger::Error>) {
+        match found {
+            Ok(local) => self.local = local,
+            Err(error) => self.reports.push_back(Progress::not_kept(None, &error)),
         }
         self.state = State::Starting;
     }
 
     fn kept(&mut self, answer: Result<Kept, ledger::Error>, result: Result<Track, Error>) {
         if let Err(error) = answer {
-            self.reports.push_back(Progress::NotKept {
-                job: self.local,
-                message: error.to_string(),
-            });
+            let report = Progress::not_kept(self.local, &error);
+            self.reports.push_back(report);
         }
         self.state = State::done(result);
     }
@@ -322,11 +331,7 @@ impl Machine for Wait {
                 return Step::Report(report);
             }
             match &mut self.state {
-                State::Finding => {
-                    let mut filter = Filter::named(self.job.id().as_str());
-                    filter.limit = Some(1);
-                    return Step::keep(Keep::Entries(filter));
-                }
+                State::Finding(find) => return Step::keep(find.ask()),
                 State::Starting => self.start(now),
                 State::Pausing(at, _) if now.moment < *at => {
                     return Step::Sleep(at.since(now.moment));
@@ -364,7 +369,11 @@ impl Machine for Wait {
                 );
                 self.state = self.over(error, now);
             }
-            (State::Finding, Outcome::Kept(answer)) => self.found(answer),
+            (State::Finding(find), Outcome::Kept(answer)) => {
+                if let Some(found) = find.told(answer) {
+                    self.found(found);
+                }
+            }
             (State::Keeping(..), Outcome::Kept(answer)) => {
                 if let State::Keeping(_, _, result) =
                     std::mem::replace(&mut self.state, State::Starting)
@@ -372,7 +381,27 @@ impl Machine for Wait {
                     self.kept(answer, *result);
                 }
             }
-            (_, _) => {}
+            (State::Pausing(..), Outcome::Slept) | (State::Done(_), _) => {}
+            // What no step asked for: it ends, since going on might never end.
+            (
+                State::Finding(_) | State::Starting | State::Pausing(..) | State::Keeping(..),
+                Outcome::Head(_)
+                | Outcome::SendFailed(_)
+                | Outcome::Chunk(_)
+                | Outcome::End
+                | Outcome::ReadFailed(_)
+                | Outcome::Slept
+                | Outcome::Cancelled(_)
+                | Outcome::Stored
+                | Outcome::StoreFailed(_)
+                | Outcome::Kept(_),
+            ) => {
+                let message = "the wait was told of something it did not ask for";
+                self.state = self.over(Error::new(ErrorKind::UnexpectedAnswer, message), now);
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 use std::fmt::{self, Write as _};
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use crate::redact::redact_start;
 
 /// Shows text that came from elsewhere so that it cannot act on a terminal or mislead a reader.
@@ -41,7 +43,7 @@ impl Escaped<'_> {
 
 /// The start of a body, bounded, escaped, and without the secrets of the URLs in it (see
 /// [`redact_urls`](crate::redact_urls)), to be kept in an error.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Excerpt {
     text: String,
     /// How many bytes the excerpt leaves out.
@@ -90,6 +92,20 @@ impl fmt::Display for Excerpt {
             None if self.omitted > 0 => write!(f, "{}…", self.text),
             None => f.write_str(&self.text),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Excerpt {
+    /// Whoever wrote it, it is escaped and without secrets.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Form {
+            text: String,
+            omitted: usize,
+        }
+        let Form { text, omitted } = Form::deserialize(deserializer)?;
+        let text = Escaped(&redact_start(&text, omitted > 0)).to_string();
+        Ok(Self { text, omitted })
     }
 }
 

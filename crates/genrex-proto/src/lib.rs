@@ -55,7 +55,7 @@ pub use generate::{GenerateRequest, Prompt, Seconds};
 pub use generation::{Asset, AssetContent, AssetMetadata, AssetResponse, Content, Generation};
 pub use operation::{Charge, Operation};
 pub use query_id::QueryId;
-pub use redact::redact_urls;
+pub use redact::{bare_url, redact_urls};
 pub use retrieve::RetrieveRequest;
 pub use status::Status;
 pub use timestamp::Timestamp;

@@ -51,7 +51,15 @@ pub(crate) fn redact_start(text: &str, is_cut: bool) -> String {
 }
 
 /// Drops the query, the fragment and the user of a URL, so that what is left is a URL.
-pub(crate) fn bare_url(url: &str) -> String {
+///
+/// ```
+/// use genrex_proto::bare_url;
+///
+/// let link = "https://me:pw@a.example/1.wav?X-Amz-Signature=1f#t";
+/// assert_eq!(bare_url(link), "https://a.example/1.wav");
+/// ```
+#[must_use]
+pub fn bare_url(url: &str) -> String {
     let end_at = |marks: &[char], text: &str| text.find(marks).unwrap_or(text.len());
     let bare = &url[..end_at(&['?', '#'], url)];
     let Some((scheme, rest)) = bare.split_once("//") else {

@@ -163,7 +163,7 @@ fn progress_is_told_in_order() {
     run(client.download_to(track.audio(), Vec::new())).unwrap();
     let log = log.lock().unwrap();
     let place = |wanted: fn(&Progress) -> bool| log.iter().position(wanted).unwrap();
-    let submitting = place(|progress| matches!(progress, Progress::Submitting { attempt: 1 }));
+    let submitting = place(|progress| matches!(progress, Progress::Submitting { attempt: 1, .. }));
     let accepted = place(|progress| matches!(progress, Progress::Accepted { .. }));
     let polled = place(|progress| matches!(progress, Progress::Polled { .. }));
     let downloading = place(|progress| matches!(progress, Progress::Downloading { .. }));
@@ -172,7 +172,8 @@ fn progress_is_told_in_order() {
         log.last(),
         Some(Progress::Downloading {
             received: 144,
-            total: Some(144)
+            total: Some(144),
+            ..
         })
     ));
 }

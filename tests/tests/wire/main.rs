@@ -4,5 +4,6 @@
 
 mod controls;
 mod faults;
+mod splices;
 mod support;
 mod tls;

@@ -101,7 +101,7 @@ async fn an_ambiguous_submit_is_settled_by_hand() {
     };
     let id = error.local_id().unwrap();
     let entry = client
-        .resolve_because(id, Resolution::NotCharged, "support says so")
+        .resolve_with_reason(id, Resolution::NotCharged, "support says so")
         .await
         .unwrap();
     assert_eq!(entry.id, id);

@@ -65,6 +65,7 @@ impl Errand {
         let client = self
             .connection
             .client
+            .one_job()
             .on_progress(move |progress| display.show(progress));
         let work = async {
             let track = client.wait(job).await?;
@@ -151,6 +152,12 @@ async fn download(
 }
 
 fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), Failure> {
+    if track.left_out() > 0 {
+        let (taken, left_out) = (track.assets().len(), track.left_out());
+        output.note(format!(
+            "the answer has {left_out} links beyond the first {taken}, which are left out"
+        ));
+    }
     if output.is_json() {
         let assets = track.assets().iter().zip(placed).map(|(audio, placed)| {
             let (path, done) = placed.unzip();

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::args::{Delivery, Generate, Global};
 use crate::clock;
 use crate::commands::deliver::{Errand, Paid};
+use crate::commands::jobs::advice;
 use crate::commands::price::when_price_is_known;
 use crate::connect::{CallOptions, Connection, quoted};
 use crate::failure::{Code, Failure};
@@ -138,11 +139,14 @@ async fn given_up(so_far: &PurchaseSoFar, errand: &Errand, delivery: &Delivery) 
         GivenUp::MayBeCharged(job) => {
             let message = "the submit was given up on its way, and may have been charged";
             let failure = Failure::new(Code::Ambiguous, "ambiguous", message);
-            failure.hint(match job {
-                Some(job) => format!(
-                    "submitting again buys again. What is known of it, and what to do next: genrex jobs show {job}"
-                ),
-                None => String::from(
+            failure.hint(match (kept.as_ref().and_then(advice), job) {
+                (Some(advice), _) => advice,
+                (None, Some(job)) => {
+                    format!(
+                        "submitting again buys again. What is known of it: genrex jobs show {job}"
+                    )
+                }
+                (None, None) => String::from(
                     "compare `genrex balance` with what it was; submitting again buys again",
                 ),
             })
@@ -174,9 +178,10 @@ async fn not_bought(error: Error, connection: &Connection) -> Failure {
     match ledger.entry(job).await {
         Ok(Some(entry)) => match &entry.query_id {
             Some(id) => failure.resumable(id, connection.resume(id)),
-            None => failure.hint(format!(
-                "genrex jobs show {job} says what is known, and how to find out more; --new buys it again"
-            )),
+            None => {
+                let known = advice(&entry).unwrap_or_default();
+                failure.hint(format!("job {job}: {known}. --new buys it again"))
+            }
         },
         Ok(None) | Err(_) => failure,
     }

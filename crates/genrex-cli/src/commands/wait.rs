@@ -61,7 +61,7 @@ async fn offer_to_link(
         let question = format!("is {id} job {job}, whose submit has no id yet? Link them?");
         if confirm::asked(question).await {
             let resolution = Resolution::Accepted(id.clone());
-            let linked = client.resolve_because(job, resolution, who_says_so(None));
+            let linked = client.resolve_with_reason(job, resolution, who_says_so(None));
             linked.await?;
             output.note(format_args!("{id} is job {job}"));
             return Ok(());

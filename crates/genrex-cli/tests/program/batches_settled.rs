@@ -185,6 +185,8 @@ fn ask_asks_of_what_was_found_before_too() {
     let lost = batch(&sandbox, folder.path(), &service.url, &[]);
     assert_eq!(code(&lost), 7, "{}", stderr(&lost));
 
+    // The service tells whole seconds.
+    service.state().ahead += 2;
     let unsettled = run(&["jobs", "reconcile", "4"]);
     let said = stderr(&unsettled);
     assert_eq!(stdout(&unsettled), "inconclusive\n", "{said}");

@@ -121,6 +121,7 @@ fn is_whole(request: &[u8]) -> bool {
 }
 
 /// Now, so many seconds ahead, as HTTP writes it.
+#[expect(clippy::disallowed_methods, reason = "the service tells its own time")]
 fn http_date(ahead: u64) -> String {
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead.try_into().unwrap());
     let now = now.to_zoned(jiff::tz::TimeZone::UTC);

@@ -14,18 +14,24 @@ pub enum UnclearStep {
 }
 
 impl UnclearStep {
-    /// What follows from what a balance has shown. `now` is in milliseconds since 1970.
+    /// What follows from what a balance has shown, after so many looks. `now` is in milliseconds since 1970.
     ///
-    /// The service's clock need not be this machine's, so a look is repeated once a minute at least.
+    /// The service's clock need not be this machine's, so a look is repeated once a minute at least. And the service
+    /// tells whole seconds: a look right after the submit may seem to be from before it.
     #[must_use]
-    pub fn of(found: Reconciliation, now: u64) -> Self {
+    pub fn of(found: Reconciliation, looks: u32, now: u64) -> Self {
         const LEAST: u64 = 1_000;
         const MOST: u64 = 60_000;
+        const SECOND: Duration = Duration::from_secs(1);
+        const LOOKS: u32 = 3;
         match found {
             Reconciliation::NotCharged => Self::MayBuy,
             Reconciliation::Inconclusive(Doubt::NotSettled { until }) => {
                 let left = until.saturating_sub(now).clamp(LEAST, MOST);
                 Self::LookAgain(Duration::from_millis(left))
+            }
+            Reconciliation::Inconclusive(Doubt::NoLookSince) if looks < LOOKS => {
+                Self::LookAgain(SECOND)
             }
             Reconciliation::Charged | Reconciliation::Inconclusive(_) => Self::Leave,
         }
@@ -38,7 +44,7 @@ mod tests {
 
     #[test]
     fn only_what_was_not_charged_may_be_bought_and_only_time_is_waited_for() {
-        let of = |found| UnclearStep::of(found, 100_000);
+        let of = |found| UnclearStep::of(found, 1, 100_000);
         let unsettled = |until| Reconciliation::Inconclusive(Doubt::NotSettled { until });
         let seconds = |seconds| UnclearStep::LookAgain(Duration::from_secs(seconds));
         for (found, step) in [
@@ -54,5 +60,12 @@ mod tests {
         ] {
             assert_eq!(of(found), step, "{found:?}");
         }
+        let not_seen = Reconciliation::Inconclusive(Doubt::NoLookSince);
+        assert_eq!(of(not_seen), seconds(1));
+        assert_eq!(
+            UnclearStep::of(not_seen, 3, 100_000),
+            UnclearStep::Leave,
+            "a service without a date"
+        );
     }
 }

@@ -138,3 +138,30 @@ impl Exchange {
         std::mem::take(&mut self.body).freeze()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(status: u16) -> Outcome {
+        let mut head = http::Response::new(());
+        *head.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        Outcome::Head(Box::new(head.into_parts().0))
+    }
+
+    /// What came under the first head is more than a refusal may be long.
+    #[test]
+    fn a_second_head_begins_anew() {
+        let mut exchange = Exchange::default();
+        let long = Bytes::from(vec![b' '; 5 << 10]);
+        assert!(exchange.receive(head(200)).is_none());
+        assert!(exchange.receive(Outcome::Chunk(long)).is_none());
+        assert!(exchange.receive(head(400)).is_none());
+        let chunk = Outcome::Chunk(Bytes::from_static(b"no"));
+        assert!(exchange.receive(chunk).is_none());
+        let Some(Answer::Whole { head, body }) = exchange.receive(Outcome::End) else {
+            panic!("it is not whole");
+        };
+        assert_eq!((head.status.as_u16(), &body[..]), (400, &b"no"[..]));
+    }
+}

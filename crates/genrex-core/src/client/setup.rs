@@ -2,10 +2,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
-use genrex_ledger::{Ledger, Limits};
+use genrex_ledger::Ledger;
 use genrex_sign::{ApiKey, ApiSecret, KeyPair};
 
-use crate::{BaseUrl, Client, Error, ErrorKind, Settings, Transport};
+use crate::{BalanceCheck, BaseUrl, Client, Error, ErrorKind, Settings, Transport};
 
 /// What a client is built of, beside its transport: where it calls, as whom, how, and what keeps its purchases.
 #[derive(Clone, Default)]
@@ -19,8 +19,8 @@ pub struct Setup {
     pub settings: Settings,
     /// What keeps its purchases.
     pub ledger: Option<Arc<dyn Ledger>>,
-    /// What may be spent; needs a ledger.
-    pub limits: Limits,
+    /// Whether each purchase begins with a look at the balance, and what may be spent; limits need a ledger.
+    pub balance_check: BalanceCheck,
 }
 
 impl Setup {
@@ -77,8 +77,8 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`] without a key pair, [`ErrorKind::Configuration`] for limits that nothing can keep:
-    /// without a ledger, or without a look at the balance.
+    /// [`ErrorKind::Credentials`] without a key pair, [`ErrorKind::Configuration`] for limits without a ledger, which
+    /// nothing can keep.
     pub fn client(self, transport: impl Transport + 'static) -> Result<Client, Error> {
         let keys = self.keys.ok_or_else(|| {
             Error::new(
@@ -87,14 +87,13 @@ impl Setup {
             )
         })?;
         let client = Client::new(transport, self.base_url, keys, self.settings)?;
-        let refused = |message| Err(Error::new(ErrorKind::Configuration, message));
         match self.ledger {
-            _ if !self.limits.is_none() && !self.settings.balance_check => {
-                refused("limits can only be kept by a look at the balance before each purchase")
-            }
-            Some(ledger) => Ok(client.with_ledger(ledger, self.limits)),
-            None if self.limits.is_none() => Ok(client),
-            None => refused("limits can only be kept by a ledger; give it one by `ledger`"),
+            Some(ledger) => Ok(client.with_ledger(ledger, self.balance_check)),
+            None if self.balance_check.limits().is_none() => Ok(client),
+            None => Err(Error::new(
+                ErrorKind::Configuration,
+                "limits can only be kept by a ledger; give it one by `ledger`",
+            )),
         }
     }
 }
@@ -106,7 +105,7 @@ impl fmt::Debug for Setup {
             .field("base_url", &self.base_url)
             .field("settings", &self.settings)
             .field("has_ledger", &self.ledger.is_some())
-            .field("limits", &self.limits)
+            .field("balance_check", &self.balance_check)
             .finish()
     }
 }

@@ -4,8 +4,9 @@ use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
+use super::asset_url::AssetUrl;
 use super::downloaded::{Downloaded, Sha256Digest};
-use super::wav::WavHeader;
+use super::wav::Wav;
 
 /// What of a file is in the sink.
 #[derive(Debug, Default)]
@@ -15,22 +16,29 @@ pub(super) struct Received {
     pub(super) total: Option<u64>,
     /// The strong validator of the version that these bytes are of.
     etag: Option<HeaderValue>,
+    /// Where these bytes came from: another place may hold another file, whatever its validator says.
+    from: Option<AssetUrl>,
     hash: Sha256,
-    wav: WavHeader,
+    wav: Wav,
 }
 
 impl Received {
     /// Begins a file that a 200 announces.
-    pub(super) fn begin(head: &Parts) -> Self {
+    pub(super) fn begin(head: &Parts, from: Option<AssetUrl>) -> Self {
         Self {
             total: announced(head),
             etag: strong_etag(&head.headers),
+            from,
             ..Self::default()
         }
     }
 
-    /// What to ask for to go on from here, and under which condition: only where the version is known.
-    pub(super) fn rest(&self) -> Option<(HeaderValue, HeaderValue)> {
+    /// What to ask `url` for to go on from here, and under which condition: only where these bytes came from, and
+    /// where the version is known.
+    pub(super) fn rest(&self, url: &AssetUrl) -> Option<(HeaderValue, HeaderValue)> {
+        if !self.is_from(Some(url)) {
+            return None;
+        }
         let etag = self.etag.clone().filter(|_| self.bytes > 0)?;
         let range = HeaderValue::try_from(format!("bytes={}-", self.bytes)).ok()?;
         Some((range, etag))
@@ -42,9 +50,14 @@ impl Received {
         self.bytes == 0 || self.etag.is_some()
     }
 
-    /// Whether a 206 goes on where these bytes end, in the same version of the same file: it must say so by the
-    /// same strong validator and the same total.
-    pub(super) fn continues(&self, head: &Parts) -> bool {
+    fn is_from(&self, url: Option<&AssetUrl>) -> bool {
+        let from = self.from.as_ref().zip(url);
+        from.is_some_and(|(from, url)| from.is_same_place(url))
+    }
+
+    /// Whether a 206 from `url` goes on where these bytes end, in the same version of the same file: it must come
+    /// from the same place, and say so by the same strong validator and the same total.
+    pub(super) fn continues(&self, head: &Parts, url: Option<&AssetUrl>) -> bool {
         let range = head.headers.get(CONTENT_RANGE);
         let range = range.and_then(|range| range.to_str().ok());
         let Some((start, total)) = range.and_then(content_range) else {
@@ -56,7 +69,7 @@ impl Received {
             (Some(now), Some(then)) => now == then,
             (None, _) | (_, None) => true,
         };
-        start == self.bytes && start > 0 && same_version && same_total
+        self.is_from(url) && start == self.bytes && start > 0 && same_version && same_total
     }
 
     /// Looks at bytes before they are stored; whether this can still be a WAVE file.
@@ -78,14 +91,14 @@ impl Received {
     /// Whether the file is as long as the storage and its own header say.
     pub(super) fn is_whole(&self) -> bool {
         let is_long = self.total.is_some_and(|total| self.bytes > total);
-        !is_long && self.wav.is_whole(self.bytes, self.total.is_some())
+        !is_long && self.wav.is_whole(self.total.is_some())
     }
 
     pub(super) fn into_downloaded(self) -> Downloaded {
         Downloaded {
             bytes: self.bytes,
             sha256: Sha256Digest(self.hash.finalize().into()),
-            duration: self.wav.duration(self.bytes),
+            duration: self.wav.duration(),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use genrex_proto::{Excerpt, QueryId};
 use genrex_sign::UnixMillis;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::failure::Class;
 
@@ -10,22 +11,28 @@ use crate::failure::Class;
 ///
 /// It claims no more than was seen. Give it to the service's support with the account's balance before
 /// and after.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Evidence {
     /// What was seen of the last attempt.
     pub seen: Class,
     /// The `t` that was signed, by the service's clock as far as it is known.
+    #[serde(serialize_with = "write_millis", deserialize_with = "read_millis")]
     pub signed_at: UnixMillis,
     /// How long the exchange took.
     pub elapsed: Duration,
     /// The status of the answer, where a head came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// How the answer began, where one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Excerpt>,
     /// An id that was found in a broken answer, which the service did not know when asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed_id: Option<QueryId>,
     /// What the transport said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
@@ -49,4 +56,16 @@ impl fmt::Display for Evidence {
         }
         Ok(())
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn write_millis<S: Serializer>(t: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(t.get())
+}
+
+fn read_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
+    u64::deserialize(deserializer).map(UnixMillis::new)
 }

@@ -1,7 +1,10 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The kinds of [`Error`](crate::Error).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// What was asked for cannot be asked for. Nothing was sent.
@@ -20,6 +23,8 @@ pub enum ErrorKind {
     RateLimited,
     /// The service says that the generation failed.
     GenerationFailed,
+    /// The job is not over yet, so there is nothing to download.
+    NotCompleted,
     /// The time that the caller gave is over; a job that was accepted goes on.
     Deadline,
     /// The submit may have been charged: see [`Error::evidence`](crate::Error::evidence). It was not sent again.
@@ -48,6 +53,9 @@ pub enum ErrorKind {
     OverLimit,
     /// A limit is in force, and what earlier jobs cost was not settled in time. Nothing was sent.
     PriceUnknown,
+    /// What may be spent is limited, and the client does not look at the balance: see
+    /// [`BalanceCheck`](crate::BalanceCheck). Nothing was sent.
+    BalanceUnknown,
     /// The very same was bought before: see [`Error::local_id`](crate::Error::local_id). Nothing was sent.
     AlreadyBought,
 }
@@ -63,6 +71,7 @@ impl fmt::Display for ErrorKind {
             Self::NotFound => "not found",
             Self::RateLimited => "rate limited",
             Self::GenerationFailed => "generation failed",
+            Self::NotCompleted => "not completed",
             Self::Deadline => "deadline passed",
             Self::Ambiguous => "ambiguous",
             Self::Unreachable => "unreachable",
@@ -77,6 +86,7 @@ impl fmt::Display for ErrorKind {
             Self::Ledger => "ledger failed",
             Self::OverLimit => "over the limit",
             Self::PriceUnknown => "price unknown",
+            Self::BalanceUnknown => "balance unknown",
             Self::AlreadyBought => "already bought",
         })
     }

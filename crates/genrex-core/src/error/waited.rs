@@ -3,7 +3,7 @@ use std::time::Duration;
 use genrex_proto::Status;
 
 /// How far a wait had come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Waited {
     /// Since the wait began, or since the submit where that was in this process.

@@ -3,12 +3,14 @@ use std::fmt;
 use genrex_proto::ErrorBody;
 use http::StatusCode;
 use http::header::CONTENT_ENCODING;
+use serde::{Deserialize, Serialize};
 
 use crate::call::exchange::Answer;
 use crate::transport::TransportErrorKind;
 
 /// What was seen of an exchange: a row of the failure table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Class {
     /// A success that could be read.
     Success,

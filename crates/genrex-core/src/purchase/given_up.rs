@@ -5,14 +5,7 @@ use crate::Progress;
 
 /// What a purchase has told of itself so far: what is known of it when its future is dropped.
 ///
-/// ```
-/// use genrex_core::{GivenUp, Progress, PurchaseSoFar};
-///
-/// let mut so_far = PurchaseSoFar::default();
-/// assert_eq!(so_far.given_up(None), GivenUp::NotBought);
-/// so_far.hear(&Progress::Submitting { attempt: 1 });
-/// assert_eq!(so_far.given_up(None), GivenUp::MayBeCharged(None));
-/// ```
+/// [`hear`](Self::hear) is to be called with all that a client [tells](crate::Client::on_progress).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PurchaseSoFar {
     job: Option<LocalId>,
@@ -32,7 +25,7 @@ pub enum GivenUp {
 }
 
 impl PurchaseSoFar {
-    /// Takes note of what the purchase reports; to be called with all of it.
+    /// Takes note of what the purchase reports.
     pub fn hear(&mut self, progress: &Progress) {
         match progress {
             Progress::Intended { job } => self.job = Some(*job),
@@ -127,7 +120,7 @@ mod tests {
     fn what_the_ledger_holds_comes_before_what_was_told() {
         let ledger = MemoryLedger::new();
         let account = Account::new("https://a.example", "u");
-        let mut keep = |key, events: &[Event]| {
+        let keep = |key, events: &[Event]| {
             let intent = Intent::new(key, account.clone(), "music", 10, b"{}");
             let id = block_on(ledger.intend(&intent, 0)).unwrap().id;
             for event in events {

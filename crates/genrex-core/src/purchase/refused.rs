@@ -7,6 +7,7 @@ pub(crate) fn refused(error: ledger::Error, local: Option<LocalId>) -> Error {
     let kind = match error.kind() {
         ledger::ErrorKind::OverLimit => ErrorKind::OverLimit,
         ledger::ErrorKind::PriceUnknown => ErrorKind::PriceUnknown,
+        ledger::ErrorKind::BalanceUnknown => ErrorKind::BalanceUnknown,
         ledger::ErrorKind::Taken => ErrorKind::AlreadyBought,
         // What a storage cannot do, of whatever kind, keeps a request from leaving.
         _ => ErrorKind::Ledger,
@@ -14,6 +15,9 @@ pub(crate) fn refused(error: ledger::Error, local: Option<LocalId>) -> Error {
     let message = match kind {
         ErrorKind::OverLimit => "it would spend more than is allowed; nothing was sent",
         ErrorKind::PriceUnknown => "what it costs is not known yet; nothing was sent",
+        ErrorKind::BalanceUnknown => {
+            "what may be spent is limited, and nobody looked at the balance; nothing was sent"
+        }
         ErrorKind::AlreadyBought => "the same was bought before; nothing was sent",
         _ => "the ledger could not do what was asked; nothing was sent",
     };

@@ -65,7 +65,7 @@ mod tests {
         let accepted = Event::Accepted(QueryId::new("QRY_2").unwrap());
         for (event, fits) in [(by_hand, false), (by_balance, true), (accepted, false)] {
             assert_eq!(
-                may_be(&ambiguous(&[event.clone()]), &told(None)),
+                may_be(&ambiguous(std::slice::from_ref(&event)), &told(None)),
                 fits,
                 "{event:?}"
             );

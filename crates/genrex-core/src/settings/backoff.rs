@@ -3,7 +3,7 @@ use std::time::Duration;
 /// How retries are spaced: full jitter under a doubling ceiling.
 ///
 /// Retries jitter, so that many clients do not come back at once; polling does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Backoff {
     base: Duration,
     ceiling: Duration,

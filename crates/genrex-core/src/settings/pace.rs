@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 /// How often a running job is asked after. Polling does not jitter: it is spaced already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Pace {
     /// A fifth of the time waited so far, at least 2 s and at most 10 s. In the API reference's example

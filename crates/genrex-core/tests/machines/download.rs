@@ -11,10 +11,10 @@ use genrex_core::{
 
 use crate::support::{client, completed, job, watched};
 
-const LENGTH: usize = 100_044;
+pub(crate) const LENGTH: usize = 100_044;
 
 /// A WAVE file of silence with a ramp in it, so that every place differs from its neighbours.
-fn wav() -> Vec<u8> {
+pub(crate) fn wav() -> Vec<u8> {
     let mut bytes = b"RIFF".to_vec();
     bytes.extend(u32::try_from(LENGTH - 8).unwrap().to_le_bytes());
     bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\0\x7d\0\0\0\xfa\0\0\x02\0\x10\0data");
@@ -61,11 +61,11 @@ fn cut_at(bytes: usize) -> Reply {
 
 /// A sink that keeps everything, and may fail.
 #[derive(Default)]
-struct Memory {
-    bytes: Vec<u8>,
-    committed: bool,
+pub(crate) struct Memory {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) committed: bool,
     room: Option<usize>,
-    restarts: usize,
+    pub(crate) restarts: usize,
 }
 
 #[async_trait]
@@ -95,7 +95,7 @@ impl Sink for Memory {
     }
 }
 
-fn audio(url: &str) -> Audio {
+pub(crate) fn audio(url: &str) -> Audio {
     let teller = ScriptedTransport::new([completed(url)]);
     block_on(client(&teller).wait(&job()))
         .unwrap()
@@ -103,7 +103,7 @@ fn audio(url: &str) -> Audio {
         .clone()
 }
 
-const URL: &str = "https://a.example/music/1.wav?X-Amz-Signature=s3cr3t";
+pub(crate) const URL: &str = "https://a.example/music/1.wav?X-Amz-Signature=s3cr3t";
 
 /// Downloads over the script; what came of it, and the sink.
 fn download(wire: &ScriptedTransport) -> (Result<u64, ErrorKind>, Memory) {
@@ -375,7 +375,9 @@ fn progress_says_how_far_it_is() {
         .unwrap()
         .iter()
         .filter_map(|report| match report {
-            Progress::Downloading { received, total } => Some((*received, *total)),
+            Progress::Downloading {
+                received, total, ..
+            } => Some((*received, *total)),
             _ => None,
         })
         .collect();

@@ -4,12 +4,16 @@
 
 mod account;
 mod download;
+mod download_job;
+mod download_place;
 mod properties;
 mod purchase;
 mod recover;
 mod resend;
+mod serialised;
 mod submit;
 mod support;
 mod turn;
 mod wait;
+mod wait_ledger;
 mod world;

@@ -371,7 +371,7 @@ fn an_hours_skew_is_learned_from_one_refusal_and_kept() {
             "{t:?}"
         );
         let corrected = reports.lock().unwrap().iter().any(|report| {
-            matches!(report, Progress::ClockCorrected { offset_millis } if (offset_millis + off).abs() < 1000)
+            matches!(report, Progress::ClockCorrected { offset_millis, .. } if (offset_millis + off).abs() < 1000)
         });
         assert!(corrected);
     }
@@ -491,8 +491,7 @@ fn a_salvaged_id_may_be_unknown_for_30_seconds() {
     let submission = block_on(client.submit(&request()));
     assert_eq!(outcome(submission).0, "accepted");
     let reports = reports.lock().unwrap();
-    let salvaged =
-        |report: &Progress| matches!(report, Progress::Salvaged { id } if id.as_str() == "QRY_1");
+    let salvaged = |report: &Progress| matches!(report, Progress::Salvaged { id, .. } if id.as_str() == "QRY_1");
     assert!(
         reports.iter().any(salvaged),
         "the id is told before it is confirmed"

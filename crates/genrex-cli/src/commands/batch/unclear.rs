@@ -59,7 +59,9 @@ async fn settle_one(
     policy: OnAmbiguous,
 ) -> Result<(), Failure> {
     let line = row.line;
+    let mut looks = 0;
     loop {
+        looks += 1;
         let found = match runner.buyer.reconcile(id).await {
             Ok(found) => found,
             Err(error) => {
@@ -68,7 +70,7 @@ async fn settle_one(
             }
         };
         runner.output.note(format_args!("line {line}: {found}"));
-        match UnclearStep::of(found, clock::now()) {
+        match UnclearStep::of(found, looks, clock::now()) {
             UnclearStep::MayBuy
                 if policy == OnAmbiguous::ResubmitIfUncharged || confirmed(runner, &row).await =>
             {

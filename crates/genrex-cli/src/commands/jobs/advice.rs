@@ -73,9 +73,67 @@ fn to_be_settled(entry: &Entry) -> String {
             "the service may still charge it until {}; after that: genrex jobs reconcile {id}",
             clock::local(until)
         ),
+        Some(Reconciliation::Inconclusive(Doubt::NoLookSince)) => {
+            format!(
+                "the balance was not seen since its submit; look again: genrex jobs reconcile {id}"
+            )
+        }
         Some(Reconciliation::Inconclusive(doubt)) => format!(
             "the balance does not tell ({doubt}); ask the service's support about the submit of {submitted}, and settle \
              it by: genrex jobs resolve {id} (--query-id ID | --charged | --not-charged)"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genrex_ledger::{Account, Event, Intent, Ledger as _, LocalId, MemoryLedger, Resolution};
+
+    use super::*;
+
+    async fn entry(events: &[Event]) -> Entry {
+        let ledger = MemoryLedger::new();
+        let account = Account::new("https://a.example", "u");
+        let intent = Intent::new(1, account, "music", 10, b"{}");
+        let id = ledger.intend(&intent, 0).await.unwrap().id;
+        for event in events {
+            ledger.record(id, event, 0).await.unwrap();
+        }
+        ledger.entry(id).await.unwrap().unwrap()
+    }
+
+    /// A job that another was bought in place of is not to be bought again, whatever was found since.
+    #[tokio::test]
+    async fn what_was_superseded_is_not_to_be_bought_again() {
+        let id = || "QRY_1".parse().unwrap();
+        let lost = [Event::Sent, Event::Ambiguous(String::new())];
+        let free = Event::Reconciled(Reconciliation::NotCharged);
+        let by_hand = Event::Resolved(Resolution::NotCharged, String::new());
+        let linked = Event::Resolved(Resolution::Accepted(id()), String::new());
+        for (event, said) in [
+            (free, "nothing is to be done"),
+            (by_hand, "nothing is to be done"),
+            (linked, "genrex wait QRY_1"),
+        ] {
+            let mut entry = entry(&[&lost[..], &[event]].concat()).await;
+            entry.superseded_by = Some(LocalId(2));
+            let advice = advice(&entry).unwrap();
+            assert!(
+                advice.contains(said) && advice.contains("job 2"),
+                "{advice}"
+            );
+            assert!(!advice.contains("again"), "{advice}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unconfirmed_id_is_what_leads_out() {
+        let cut = Event::Unconfirmed("QRY_cut".parse().unwrap());
+        let lost = entry(&[Event::Sent, cut, Event::Ambiguous(String::new())]).await;
+        let advice = advice(&lost).unwrap();
+        assert!(
+            advice.contains("genrex jobs resolve 1 --query-id QRY_cut"),
+            "{advice}"
+        );
     }
 }

@@ -58,7 +58,9 @@ pub(super) async fn resolve(
         Some(query_id) => {
             let connection = connect(global, &entry).await?;
             let resolution = Resolution::Accepted(query_id);
-            let settled = connection.client.resolve_because(entry.id, resolution, why);
+            let settled = connection
+                .client
+                .resolve_with_reason(entry.id, resolution, why);
             settled.await?
         }
         None => {

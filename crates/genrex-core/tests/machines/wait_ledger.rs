@@ -1,0 +1,235 @@
+//! What a ledger keeps of jobs that are waited for and downloaded by their names at the service.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_core::ledger::{
+    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
+    MemoryLedger, Past, State,
+};
+use genrex_core::proto::QueryId;
+use genrex_core::testing::{Reply, ScriptedTransport, keys};
+use genrex_core::{BalanceCheck, Client, Job, Progress, Route, Sink, block_on};
+
+use crate::download::{LENGTH, wav};
+use crate::support::{client, job, ready, watched};
+
+/// A sink that has a place, of which a ledger is told.
+struct Placed;
+
+#[async_trait]
+impl Sink for Placed {
+    fn location(&self) -> Option<String> {
+        Some(String::from("/music/1.wav"))
+    }
+
+    async fn write(&mut self, _: Bytes) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A ledger that can be told to forget how to read.
+#[derive(Debug, Clone)]
+struct Unreadable {
+    inner: MemoryLedger,
+    is_unreadable: bool,
+}
+
+fn unreadable<T>() -> Result<T, Error> {
+    Err(Error::new(ErrorKind::Storage, "scripted"))
+}
+
+#[async_trait]
+impl Ledger for Unreadable {
+    async fn name(&self) -> Result<String, Error> {
+        self.inner.name().await
+    }
+
+    async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
+        match self.is_unreadable {
+            true => unreadable(),
+            false => self.inner.account(alias).await,
+        }
+    }
+
+    async fn observe(
+        &self,
+        alias: &Alias,
+        account: &Account,
+        look: &Look,
+        now: u64,
+    ) -> Result<(), Error> {
+        self.inner.observe(alias, account, look, now).await
+    }
+
+    async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
+        self.inner.intend(intent, now).await
+    }
+
+    async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {
+        match self.is_unreadable {
+            true => unreadable(),
+            false => self.inner.record(id, event, now).await,
+        }
+    }
+
+    async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error> {
+        self.inner.reconcile(id, now).await
+    }
+
+    async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error> {
+        self.inner.recover(now).await
+    }
+
+    fn release(&self, id: LocalId, now: u64) {
+        self.inner.release(id, now);
+    }
+
+    async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
+        self.inner.entry(id).await
+    }
+
+    async fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error> {
+        self.inner.entries(filter).await
+    }
+
+    async fn history(&self, id: LocalId) -> Result<Vec<Past>, Error> {
+        self.inner.history(id).await
+    }
+
+    async fn credits(&self, account: &Account) -> Result<Credits, Error> {
+        self.inner.credits(account).await
+    }
+}
+
+const NOW: u64 = 1_717_574_785_354;
+
+fn alias() -> Alias {
+    Alias::new("https://api.genrex.com", keys().key().as_str())
+}
+
+/// A job of this account that the service took under the name that all of them have.
+fn accepted(ledger: &MemoryLedger, key: u128, account: &Account) -> LocalId {
+    let intent = Intent::new(key, account.clone(), "music", 10, b"{}");
+    let entry = block_on(ledger.intend(&intent, NOW)).unwrap();
+    block_on(ledger.record(entry.id, &Event::Sent, NOW)).unwrap();
+    let taken = Event::Accepted(QueryId::new("QRY_1").unwrap());
+    block_on(ledger.record(entry.id, &taken, NOW)).unwrap();
+    entry.id
+}
+
+fn state(ledger: &MemoryLedger, id: LocalId) -> State {
+    block_on(ledger.entry(id)).unwrap().unwrap().state
+}
+
+fn wire() -> ScriptedTransport {
+    ScriptedTransport::answering(|sent| match sent.options.route {
+        Route::Api => ready(),
+        _ => Reply::new(200, wav()).header("content-length", &LENGTH.to_string()),
+    })
+}
+
+fn keeping(ledger: impl Ledger + 'static) -> Client {
+    client(&wire()).with_ledger(Arc::new(ledger), BalanceCheck::default())
+}
+
+#[test]
+fn a_job_is_looked_for_among_its_own_accounts() {
+    for is_known in [true, false] {
+        let ledger = MemoryLedger::new();
+        let mine = match is_known {
+            true => Account::from(Alias::new("https://api.genrex.com", "of the user u")),
+            false => alias().into(),
+        };
+        if is_known {
+            let look = Look::new(0);
+            block_on(ledger.observe(&alias(), &mine, &look, NOW)).unwrap();
+        }
+        let own = accepted(&ledger, 1, &mine);
+        let other = accepted(
+            &ledger,
+            2,
+            &Account::from(Alias::new("https://b.example", "k")),
+        );
+        let client = keeping(ledger.clone());
+
+        let track = block_on(client.wait(&job())).unwrap();
+        assert_eq!(track.local_id(), Some(own));
+        assert_eq!(track.audio().local_id(), Some(own));
+        assert_eq!(state(&ledger, own), State::Completed);
+        block_on(client.download(track.audio(), &mut Placed)).unwrap();
+        assert_eq!(state(&ledger, own), State::Downloaded);
+        assert_eq!(state(&ledger, other), State::Accepted);
+    }
+}
+
+#[test]
+fn audio_that_another_process_waited_for_is_looked_for_likewise() {
+    let ledger = MemoryLedger::new();
+    let own = accepted(&ledger, 1, &alias().into());
+    let other = accepted(
+        &ledger,
+        2,
+        &Account::from(Alias::new("https://b.example", "k")),
+    );
+    let track = block_on(client(&wire()).wait(&job())).unwrap();
+    assert_eq!(track.local_id(), None);
+    block_on(ledger.record(own, &Event::Completed, NOW)).unwrap();
+    block_on(ledger.record(other, &Event::Completed, NOW)).unwrap();
+    block_on(keeping(ledger.clone()).download(track.audio(), &mut Placed)).unwrap();
+    assert_eq!(state(&ledger, own), State::Downloaded);
+    assert_eq!(state(&ledger, other), State::Completed);
+}
+
+#[test]
+fn a_job_whose_name_in_the_ledger_is_known_is_not_looked_for() {
+    let ledger = MemoryLedger::new();
+    let account: Account = alias().into();
+    let older = accepted(&ledger, 1, &account);
+    let newer = accepted(&ledger, 2, &account);
+    let job = Job::resumed(QueryId::new("QRY_1").unwrap()).kept_as(older);
+    let client = keeping(ledger.clone());
+    let track = block_on(client.wait(&job)).unwrap();
+    block_on(client.download(track.audio(), &mut Placed)).unwrap();
+    assert_eq!(state(&ledger, older), State::Downloaded);
+    assert_eq!(state(&ledger, newer), State::Accepted);
+}
+
+#[test]
+fn what_the_ledger_cannot_keep_is_told_and_changes_nothing() {
+    let ledger = MemoryLedger::new();
+    let own = accepted(&ledger, 1, &alias().into());
+    let broken = Unreadable {
+        inner: ledger.clone(),
+        is_unreadable: true,
+    };
+    for is_found in [false, true] {
+        let (client, reports) = watched(&keeping(broken.clone()));
+        let job = match is_found {
+            true => job().kept_as(own),
+            false => job(),
+        };
+        let track = block_on(client.wait(&job)).unwrap();
+        block_on(client.download(track.audio(), &mut Placed)).unwrap();
+        let told: Vec<_> = reports
+            .lock()
+            .unwrap()
+            .iter()
+            .filter_map(|report| match report {
+                Progress::NotKept { job, .. } => Some(*job),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [is_found.then_some(own); 2]);
+        assert_eq!(state(&ledger, own), State::Accepted);
+    }
+}
