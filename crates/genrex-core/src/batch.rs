@@ -3,7 +3,7 @@ pub(crate) mod elsewhere;
 pub(crate) mod place;
 pub(crate) mod unclear;
 
-use genrex_ledger::{Entry, LocalId, Once, Refusal, Row, State};
+use genrex_ledger::{Entry, LocalId, Once, Reconciliation, Refusal, Row, State};
 
 use crate::{Job, PurchaseOptions};
 
@@ -21,6 +21,8 @@ pub enum RowStep {
     Here,
     /// It may have been charged, and nobody knows more: nothing is done until that is settled.
     Unclear(LocalId),
+    /// It was charged and its id is lost, as a person says: it is left, unless what failed is bought again.
+    Settled(LocalId),
     /// It is left as it is: it failed, or was refused for good.
     Leave,
 }
@@ -29,9 +31,10 @@ pub enum RowStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct RowPolicy {
-    /// Buy again what failed at the service.
+    /// Buy again what failed at the service, and what a person says was charged for nothing.
     pub retry_failed: bool,
-    /// Buy again what was found not to be charged.
+    /// Buy again, without a question, what a balance showed not to be charged. What a person says was not is bought
+    /// again in any case.
     pub resubmit_uncharged: bool,
 }
 
@@ -46,6 +49,12 @@ impl RowStep {
         let again = Self::Buy {
             last: Some(entry.id),
         };
+        match settled_by_hand(entry) {
+            Some(Charged::No) => return again,
+            Some(Charged::Yes) if policy.retry_failed => return again,
+            Some(Charged::Yes) => return Self::Settled(entry.id),
+            None => {}
+        }
         match entry.state {
             // Nobody carries it on, or another process does: what that one leaves is found by recovering.
             State::Intended | State::Sent => Self::Unclear(entry.id),
@@ -75,9 +84,36 @@ impl RowStep {
     }
 }
 
+/// What a person says of a job without music.
+enum Charged {
+    Yes,
+    No,
+}
+
+fn settled_by_hand(entry: &Entry) -> Option<Charged> {
+    let is_over = match entry.state {
+        State::Ambiguous | State::Failed => true,
+        State::Intended
+        | State::Sent
+        | State::NotSent
+        | State::Refused
+        | State::Accepted
+        | State::Completed
+        | State::Downloaded => false,
+    };
+    let found = entry
+        .reconciliation
+        .filter(|_| is_over && entry.resolved_by_hand)?;
+    match found {
+        Reconciliation::Charged => Some(Charged::Yes),
+        Reconciliation::NotCharged => Some(Charged::No),
+        Reconciliation::Inconclusive(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use genrex_ledger::{Account, Event, Intent, Ledger as _, MemoryLedger, Reconciliation};
+    use genrex_ledger::{Account, Event, Intent, Ledger as _, MemoryLedger, Resolution};
 
     use super::*;
     use crate::block_on;
@@ -92,6 +128,48 @@ mod tests {
             block_on(ledger.record(id, event, 0)).unwrap();
         }
         block_on(ledger.entry(id)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_a_person_says_comes_before_what_a_balance_showed() {
+        let by_hand = |resolution| Event::Resolved(resolution, String::from("support"));
+        let by_balance = Event::Reconciled(Reconciliation::NotCharged);
+        let ambiguous = [Event::Sent, Event::Ambiguous(String::new())];
+        let after = |more: &[Event]| entry(&[&ambiguous[..], more].concat());
+        let (free, charged) = (
+            after(&[by_hand(Resolution::NotCharged)]),
+            after(&[by_balance.clone(), by_hand(Resolution::Charged)]),
+        );
+        let only = |retry_failed, resubmit_uncharged| RowPolicy {
+            retry_failed,
+            resubmit_uncharged,
+        };
+        let buy = RowStep::Buy {
+            last: Some(LocalId(1)),
+        };
+        let step = |entry: &Entry, policy| RowStep::of(Some(entry), policy, false);
+        for policy in [only(false, false), only(true, true)] {
+            assert_eq!(step(&free, policy), buy, "{policy:?}");
+        }
+        assert_eq!(
+            step(&charged, only(false, true)),
+            RowStep::Settled(LocalId(1))
+        );
+        assert_eq!(step(&charged, only(true, false)), buy);
+        // What only a balance showed is asked about, unless it was decided beforehand.
+        let shown = after(&[by_balance]);
+        assert_eq!(
+            step(&shown, only(true, false)),
+            RowStep::Unclear(LocalId(1))
+        );
+        assert_eq!(step(&shown, only(false, true)), buy);
+        // An id that a person has named makes it a job like any other.
+        let named = Resolution::Accepted("QRY_1".parse().unwrap());
+        let found = after(&[by_hand(named)]);
+        assert!(matches!(
+            step(&found, only(false, false)),
+            RowStep::Fetch(_)
+        ));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) use self::error::CallError;
 use self::exchange::{Answer, Exchange};
 use self::retries::{Failed, Retries};
 use self::retry_after::{date, retry_after};
-use crate::failure::{self, Class, Counters, Follows, Free, Next, Paid};
+use crate::failure::{self, Class, Column, Counters, Follows, Free, Paid};
 use crate::machine::{Machine, Outcome, Outgoing, Step};
 use crate::session::Session;
 use crate::transport::{Moment, Now, Route, SendOptions};
@@ -26,7 +26,7 @@ use crate::{ErrorKind, Progress, Settings};
 /// An operation with its column of the failure table.
 pub(crate) trait Call: Operation {
     /// What the column says.
-    type Verdict: Copy + Into<Next> + fmt::Debug;
+    type Verdict: Column;
 
     /// The cell.
     fn verdict(class: Class) -> Self::Verdict;
@@ -114,6 +114,19 @@ pub(crate) enum Wish<T> {
 }
 
 impl<O: Call> SignedCall<O> {
+    /// Whether it costs credits. A paid operation with a column of free ones, or the other way about, does not compile.
+    const CHARGE: Charge = {
+        let is_one = matches!(
+            (O::CHARGE, <O::Verdict as Column>::CHARGE),
+            (Charge::Paid, Charge::Paid) | (Charge::Free, Charge::Free)
+        );
+        assert!(
+            is_one,
+            "the operation and its column do not agree on whether it costs credits"
+        );
+        O::CHARGE
+    };
+
     pub(crate) fn new(session: Arc<Session>, request: &O, terms: Terms) -> Self {
         Self {
             session,
@@ -220,7 +233,7 @@ impl<O: Call> SignedCall<O> {
     fn options(&self, now: Now) -> SendOptions {
         let timeouts = self.terms.settings.timeouts;
         let policy = self.session.base().address_policy();
-        let (route, limit) = match O::CHARGE {
+        let (route, limit) = match Self::CHARGE {
             Charge::Paid => (Route::Paid, timeouts.submit),
             Charge::Free => {
                 let left = self.terms.deadline.map(|at| at.since(now.moment));
@@ -353,7 +366,7 @@ impl<O: Call> Machine for SignedCall<O> {
                 let answer = match exchange.receive(outcome) {
                     // A paid call's connection is its own: nothing is gained by reading on to its end, and an id
                     // that is here is kept the sooner.
-                    None if O::CHARGE == Charge::Paid => exchange.end_if_whole(),
+                    None if Self::CHARGE == Charge::Paid => exchange.end_if_whole(),
                     answer => answer,
                 };
                 if let Some(answer) = answer {

@@ -14,7 +14,7 @@ pub use class::Class;
 pub(crate) use class::{class_of_failure, class_of_status, classify};
 pub(crate) use judge::{Counters, Follows};
 pub use table::{balance, download, paid, retrieve};
-pub(crate) use verdict::Next;
+pub(crate) use verdict::{Column, Next};
 pub use verdict::{Download, Free, Paid, Tries};
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Submit {
         };
         match verdict {
             Paid::NotSent(..) => self.over(unsent(failure.earlier, failure.into_error())),
-            Paid::Refused(refusal) | Paid::RefusedForNow(_, refusal) => {
+            Paid::Refused(refusal, _) | Paid::RefusedForNow(_, refusal, _) => {
                 self.over(Submission::refused(refusal, failure.into_error()))
             }
             Paid::RefusedSignature => self.over(Submission::refused(
@@ -238,7 +238,7 @@ impl Submit {
 fn unsent(earlier: Option<Paid>, error: Error) -> Submission {
     match earlier {
         None | Some(Paid::NotSent(..)) => Submission::NotSent(error),
-        Some(Paid::Refused(refusal) | Paid::RefusedForNow(_, refusal)) => {
+        Some(Paid::Refused(refusal, _) | Paid::RefusedForNow(_, refusal, _)) => {
             Submission::refused(refusal, error)
         }
         Some(Paid::RefusedSignature) => Submission::refused(Refusal::Credentials, error),

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::args::{Delivery, Generate, Global};
 use crate::clock;
+use crate::commands::advice::advice;
 use crate::commands::deliver::{Errand, Paid};
-use crate::commands::jobs::advice;
 use crate::commands::price::when_price_is_known;
 use crate::connect::{CallOptions, Connection, quoted};
 use crate::failure::{Code, Failure};

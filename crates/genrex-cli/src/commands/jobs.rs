@@ -1,6 +1,5 @@
 //! `genrex jobs`: the local ledger.
 
-mod advice;
 mod recover;
 mod settle;
 mod show;
@@ -8,7 +7,6 @@ mod show;
 use genrex_async::core::proto::Escaped;
 use genrex_ledger::{Filter, Ledger as _};
 
-pub(crate) use self::settle::who_says_so;
 use self::show::{document, whole_document};
 use crate::args::{Global, Jobs, JobsAction, ListJobs};
 use crate::failure::Failure;

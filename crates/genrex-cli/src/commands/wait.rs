@@ -4,7 +4,7 @@ use genrex_ledger::{Filter, State};
 
 use crate::args::{Global, Wait};
 use crate::commands::deliver::{Errand, Paid};
-use crate::commands::jobs::who_says_so;
+use crate::commands::settled_by::who_says_so;
 use crate::confirm;
 use crate::connect::{CallOptions, Connection};
 use crate::failure::Failure;

@@ -8,6 +8,27 @@ use serde::{Deserialize, Serialize};
 use crate::call::exchange::Answer;
 use crate::transport::TransportErrorKind;
 
+/// Makes an enum, and the list of all its variants, which cannot forget one.
+macro_rules! listed {
+    (
+        $(#[$about:meta])*
+        pub enum $name:ident {
+            $($(#[$of:meta])* $variant:ident,)*
+        }
+    ) => {
+        $(#[$about])*
+        pub enum $name {
+            $($(#[$of])* $variant,)*
+        }
+
+        impl $name {
+            /// All of them, in the table's order.
+            pub const ALL: [Self; [$(Self::$variant),*].len()] = [$(Self::$variant),*];
+        }
+    };
+}
+
+listed! {
 /// What was seen of an exchange: a row of the failure table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +53,7 @@ pub enum Class {
     TooLarge,
     /// 3xx.
     Redirect,
-    /// 400, 422 and the definite refusals not named elsewhere.
+    /// 400, 422 and the definite refusals that HTTP defines beside those named elsewhere.
     Rejected,
     /// 401, 403.
     Unauthorized,
@@ -40,7 +61,8 @@ pub enum Class {
     OutOfCredit,
     /// 404, 410.
     NotFound,
-    /// 408, 409, any 5xx: a gateway may say so after the service took the job.
+    /// 408, 409, any 5xx, and any status that is no definite refusal: a gateway may say so after the service took the
+    /// job.
     Unsettled,
     /// 425, 429.
     Later,
@@ -51,31 +73,9 @@ pub enum Class {
     /// Not RIFF/WAVE, an HTML page, or less audio than its own header promises.
     NotAudio,
 }
+}
 
 impl Class {
-    /// All of them, in the table's order.
-    pub const ALL: [Self; 19] = [
-        Self::Success,
-        Self::NeverLeft,
-        Self::Certificate,
-        Self::ForbiddenAddress,
-        Self::Cancelled,
-        Self::Abandoned,
-        Self::Lost,
-        Self::Unreadable,
-        Self::TooLarge,
-        Self::Redirect,
-        Self::Rejected,
-        Self::Unauthorized,
-        Self::OutOfCredit,
-        Self::NotFound,
-        Self::Unsettled,
-        Self::Later,
-        Self::NoLink,
-        Self::Mismatched,
-        Self::NotAudio,
-    ];
-
     /// Whether it is proved that the request did not leave.
     #[must_use]
     pub const fn never_left(self) -> bool {
@@ -152,6 +152,10 @@ pub(crate) const fn class_of_failure(kind: TransportErrorKind) -> Class {
     }
 }
 
+/// The refusals are listed, by what HTTP says of them (RFC 9110; 428 and 431 of RFC 6585, 451 of RFC 7725): each says
+/// that the request was not carried out. Whatever else comes may have been said by something on the way, after the
+/// service took the job. So are 423 and 424, which speak of a file's lock and of another request that failed: a
+/// service without files that says them is not understood.
 pub(crate) fn class_of_status(status: StatusCode) -> Class {
     match status.as_u16() {
         200..=299 => Class::Success,
@@ -159,10 +163,9 @@ pub(crate) fn class_of_status(status: StatusCode) -> Class {
         401 | 403 => Class::Unauthorized,
         402 => Class::OutOfCredit,
         404 | 410 => Class::NotFound,
-        408 | 409 => Class::Unsettled,
         425 | 429 => Class::Later,
-        400..=499 => Class::Rejected,
-        // 5xx, and the statuses that HTTP does not define.
+        400 | 405..=407 | 411..=417 | 421 | 422 | 426 | 428 | 431 | 451 => Class::Rejected,
+        // 408, 409, the rest of 4xx, 5xx, and the statuses that HTTP does not define.
         _ => Class::Unsettled,
     }
 }
@@ -180,11 +183,11 @@ impl fmt::Display for Class {
             Self::Unreadable => "a success that cannot be read",
             Self::TooLarge => "a success larger than it may be",
             Self::Redirect => "3xx",
-            Self::Rejected => "400, 422, another definite 4xx",
+            Self::Rejected => "400, 422, another definite refusal",
             Self::Unauthorized => "401, 403",
             Self::OutOfCredit => "402, or a refusal that speaks of credit",
             Self::NotFound => "404, 410",
-            Self::Unsettled => "408, 409, 5xx",
+            Self::Unsettled => "408, 409, 5xx, a status not listed",
             Self::Later => "425, 429",
             Self::NoLink => "completed without a usable link",
             Self::Mismatched => "audio from another place or version",

@@ -19,10 +19,10 @@ pub const fn paid(class: Class) -> Paid {
         Class::Certificate => Paid::NotSent(Most(1), ErrorKind::Certificate),
         Class::ForbiddenAddress => Paid::NotSent(Most(1), ErrorKind::ForbiddenAddress),
         Class::Cancelled => Paid::NotSent(Most(1), ErrorKind::Cancelled),
-        Class::Rejected | Class::NotFound => Paid::Refused(Refusal::Rejected),
-        Class::OutOfCredit => Paid::Refused(Refusal::OutOfCredit),
+        Class::Rejected | Class::NotFound => Paid::Refused(Refusal::Rejected, ErrorKind::Refused),
+        Class::OutOfCredit => Paid::Refused(Refusal::OutOfCredit, ErrorKind::OutOfCredit),
         Class::Unauthorized => Paid::RefusedSignature,
-        Class::Later => Paid::RefusedForNow(Most(5), Refusal::RateLimited),
+        Class::Later => Paid::RefusedForNow(Most(5), Refusal::RateLimited, ErrorKind::RateLimited),
         Class::Unreadable => Paid::Salvage,
         Class::Abandoned
         | Class::Lost

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use genrex_ledger::Refusal;
+use genrex_proto::Charge;
 
 use crate::ErrorKind;
 
@@ -23,10 +24,10 @@ pub enum Paid {
     Accepted,
     /// It did not leave, so it may be tried again; then the error's kind.
     NotSent(Tries, ErrorKind),
-    /// The service refused it for good.
-    Refused(Refusal),
-    /// The service refused it for now: it may be tried again.
-    RefusedForNow(Tries, Refusal),
+    /// The service refused it for good; then the error's kind.
+    Refused(Refusal, ErrorKind),
+    /// The service refused it for now: it may be tried again; then the error's kind.
+    RefusedForNow(Tries, Refusal, ErrorKind),
     /// The service refused the signature: if the answer's `Date` shows that the clock is off, it is corrected and
     /// the request sent once more.
     RefusedSignature,
@@ -68,6 +69,19 @@ pub enum Download {
     FreshLink(u32, ErrorKind),
 }
 
+/// What a column can say: it is of paid calls, or of free ones.
+pub(crate) trait Column: Copy + Into<Next> + fmt::Debug {
+    const CHARGE: Charge;
+}
+
+impl Column for Paid {
+    const CHARGE: Charge = Charge::Paid;
+}
+
+impl Column for Free {
+    const CHARGE: Charge = Charge::Free;
+}
+
 /// The verdicts of all columns as one, so that one interpreter serves them: [`Counters::judge`](super::Counters).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -86,8 +100,8 @@ impl From<Paid> for Next {
         match verdict {
             Paid::Accepted => Self::Accept,
             Paid::NotSent(tries, kind) => Self::Again(tries, kind),
-            Paid::Refused(refusal) => Self::Over(kind_of(refusal)),
-            Paid::RefusedForNow(tries, refusal) => Self::Again(tries, kind_of(refusal)),
+            Paid::Refused(_, kind) => Self::Over(kind),
+            Paid::RefusedForNow(tries, _, kind) => Self::Again(tries, kind),
             Paid::RefusedSignature => Self::CorrectClock,
             Paid::Salvage | Paid::Ambiguous => Self::Over(ErrorKind::Ambiguous),
         }
@@ -116,17 +130,6 @@ impl From<Download> for Next {
             Download::Follow(hops, kind) => Self::Redirect(hops, kind),
             Download::FreshLink(links, kind) => Self::FreshLink(links, kind),
         }
-    }
-}
-
-/// The kind of the error that a refusal ends in.
-const fn kind_of(refusal: Refusal) -> ErrorKind {
-    match refusal {
-        Refusal::Credentials => ErrorKind::Credentials,
-        Refusal::OutOfCredit => ErrorKind::OutOfCredit,
-        Refusal::RateLimited => ErrorKind::RateLimited,
-        // The refusals that are not known by name yet are for good.
-        _ => ErrorKind::Refused,
     }
 }
 
@@ -162,8 +165,10 @@ impl fmt::Display for Paid {
             Self::Accepted => f.write_str("accepted"),
             Self::NotSent(Tries::Most(1), kind) => write!(f, "NotSent: {kind:?}"),
             Self::NotSent(tries, kind) => write!(f, "{tries}, then NotSent: {kind:?}"),
-            Self::Refused(refusal) => write!(f, "Refused: {refusal:?}"),
-            Self::RefusedForNow(tries, refusal) => write!(f, "{tries}, then Refused: {refusal:?}"),
+            Self::Refused(refusal, _) => write!(f, "Refused: {refusal:?}"),
+            Self::RefusedForNow(tries, refusal, _) => {
+                write!(f, "{tries}, then Refused: {refusal:?}")
+            }
             Self::RefusedSignature => {
                 f.write_str("clock corrected and sent once more, else Refused: Credentials")
             }

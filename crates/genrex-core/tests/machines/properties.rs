@@ -51,7 +51,9 @@ impl Fate {
     fn may_charge(&self) -> bool {
         match self {
             Self::Fails(kind) => kind.may_have_left(),
-            Self::Status(status, _) => matches!(status, 200..=399 | 408 | 409 | 500..),
+            Self::Status(status, _) => {
+                matches!(status, 200..=399 | 408 | 409 | 418 | 423 | 424 | 444 | 499 | 500..)
+            }
             Self::Cut(_) | Self::Body(_) | Self::Ready => true,
             Self::Skewed(_) => false,
         }
@@ -71,8 +73,8 @@ fn fates() -> impl Strategy<Value = (Fate, Duration)> {
         Kind::Other,
     ]);
     let statuses = prop::sample::select(vec![
-        204, 301, 307, 400, 401, 402, 403, 404, 408, 409, 410, 418, 422, 425, 429, 429, 429, 500,
-        502, 503, 504, 599,
+        204, 301, 307, 400, 401, 402, 403, 404, 408, 409, 410, 418, 422, 423, 424, 425, 429, 429,
+        429, 444, 499, 500, 502, 503, 504, 599,
     ]);
     let bodies = prop::sample::select(vec![
         ACCEPTED, PROCESSING, FAILED, LINKLESS, "", "<html>", "{}", "[]", "null",

@@ -1,7 +1,9 @@
 //! A purchase whose world ends after every single step.
 
-use genrex_core::ledger::{Entry, Filter, Ledger as _, Limits, Once, State};
-use genrex_core::{ErrorKind, PurchaseOptions, Submission, block_on};
+use genrex_core::ledger::{
+    Entry, Event, Filter, Ledger as _, Limits, LocalId, Once, Resolution, State,
+};
+use genrex_core::{Client, ErrorKind, Job, PurchaseOptions, Submission, block_on};
 use proptest::prelude::*;
 
 use crate::support::request;
@@ -17,8 +19,14 @@ fn entries(world: &World) -> Vec<Entry> {
     block_on(world.ledger.entries(&Filter::default())).unwrap()
 }
 
-/// Ends the world where it is told to, looks at what is left, and buys the same again.
-fn live(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>, end: End, limits: Limits) {
+/// Ends the world where it is told to, looks at what is left, and buys the same again; whether it came to that end.
+fn live(
+    fates: &[Fate],
+    troubles: &[Trouble],
+    end_at: Option<u32>,
+    end: End,
+    limits: Limits,
+) -> bool {
     let context = format!("{fates:?} {troubles:?} {end_at:?} {end:?}");
     let world = World::new(fates, troubles, end_at);
     let first = {
@@ -27,12 +35,9 @@ fn live(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>, end: End, lim
     };
     let received = world.received();
     let taken = world.service.taken();
-    let restarted = world.restarted();
-    // With its last handle the first process is gone.
-    drop(world);
-    let world = restarted;
+    let world = world.after(end);
 
-    // Whatever was found is looked at by whoever comes next.
+    // Whatever was left is looked at by whoever comes next.
     let recovered = block_on(client_of(&world, limits, 2).recover());
     assert!(recovered.is_ok(), "{context}: {recovered:?}");
     agrees(&world, taken, &received, first.as_ref(), &context);
@@ -47,6 +52,7 @@ fn live(fates: &[Fate], troubles: &[Trouble], end_at: Option<u32>, end: End, lim
             "{context}: {again:?}"
         );
     }
+    first.is_none()
 }
 
 /// What the ledger holds, after everyone has looked, against what the service counted.
@@ -67,9 +73,15 @@ fn agrees(
         entries.iter().all(|entry| !entry.state.is_in_flight()),
         "{context}: left in flight: {entries:?}"
     );
-    let kept = entries.iter().filter(may_be_charged).count();
+    let kept = u64::try_from(entries.iter().filter(may_be_charged).count()).unwrap();
     assert!(
-        u64::try_from(kept).unwrap() >= taken,
+        kept >= taken,
+        "{context}: the service took {taken}, the ledger holds {entries:?}"
+    );
+    // And no more than what nobody can know better: what was lost, and one that was cut short before it left.
+    let is_cut_short = told.is_none() || told.is_some_and(|told| !is_kept(told));
+    assert!(
+        kept <= taken + world.service.lost() + u64::from(is_cut_short),
         "{context}: the service took {taken}, the ledger holds {entries:?}"
     );
     for id in received {
@@ -89,6 +101,16 @@ fn agrees(
         Some(Submission::NotSent(_)) => assert_eq!(taken, 0, "{context}"),
         Some(Submission::Refused(_)) => assert_eq!(taken, 0, "{context}"),
         Some(Submission::Ambiguous(_)) | None => {}
+    }
+}
+
+/// Whether the ledger could keep all of it.
+fn is_kept(told: &Submission) -> bool {
+    match told {
+        Submission::Accepted(job) => job.ledger_failure().is_none(),
+        Submission::Refused(error) | Submission::NotSent(error) | Submission::Ambiguous(error) => {
+            error.ledger_failure().is_none() && error.kind() != ErrorKind::Ledger
+        }
     }
 }
 
@@ -136,7 +158,7 @@ proptest! {
     }
 }
 
-/// Every point of the usual courses, none left to chance.
+/// Every point of the usual courses, none left to chance: with each of the ledger's calls failing, and in limits.
 #[test]
 fn every_point_of_a_purchase_is_a_good_one_to_die_at() {
     let courses: [&[Fate]; 6] = [
@@ -147,13 +169,114 @@ fn every_point_of_a_purchase_is_a_good_one_to_die_at() {
         &[Fate::Unsent, Fate::Refused(429), Fate::Taken],
         &[Fate::Refused(402)],
     ];
+    let mut limited = Limits::default();
+    limited.total = Some(100);
     for fates in courses {
-        for end_at in 1..40 {
+        for troubles in failing_at_each(6) {
             for end in [End::Gone, End::Dropped] {
-                live(fates, &[], Some(end_at), end, Limits::default());
+                for limits in [Limits::default(), limited] {
+                    let has_ended = |point| live(fates, &troubles, Some(point), end, limits);
+                    let points = (1..).take_while(|point| has_ended(*point)).count();
+                    assert!(points > 2, "{fates:?} {troubles:?}: it has {points} points");
+                }
             }
         }
     }
+}
+
+/// No trouble, and each kind of it at each of the ledger's first calls.
+fn failing_at_each(calls: usize) -> Vec<Vec<Trouble>> {
+    let at = |call| {
+        [Trouble::NotDone, Trouble::Untold].map(|trouble| {
+            let mut troubles = vec![Trouble::None; call];
+            troubles.push(trouble);
+            troubles
+        })
+    };
+    let failing = (0..calls).flat_map(at);
+    std::iter::once(Vec::new()).chain(failing).collect()
+}
+
+/// Begins `act` in a world that was prepared so, ends the world at each of its points, and begins it again: it comes
+/// to what it would have come to.
+fn begun_again(
+    prepare: impl Fn() -> World,
+    act: impl AsyncFn(Client),
+    is_done: impl Fn(&Entry) -> bool,
+) {
+    let mut ended = 0;
+    for point in 1..40 {
+        for end in [End::Gone, End::Dropped] {
+            let world = prepare();
+            let taken = world.service.taken();
+            let first = world.ending_at(point);
+            let client = client_of(&first, Limits::default(), 2);
+            if first.run(end, act(client)).is_none() {
+                ended += 1;
+            }
+            drop(world);
+            let world = first.after(end);
+            block_on(act(client_of(&world, Limits::default(), 3)));
+            let entries = entries(&world);
+            assert!(entries.iter().all(&is_done), "{point} {end:?}: {entries:?}");
+            assert_eq!(
+                world.service.taken(),
+                taken,
+                "{point} {end:?}: bought again"
+            );
+        }
+    }
+    assert!(ended > 2, "it has no points");
+}
+
+/// A world in which a purchase came to this.
+fn bought(fate: Fate) -> World {
+    let world = World::new(&[fate], &[], None);
+    let _ = block_on(client_of(&world, Limits::default(), 1).submit(&request()));
+    world
+}
+
+/// A world with an ambiguous job whose answer held this id.
+fn unconfirmed() -> World {
+    let world = bought(Fate::TakenLost);
+    let event = Event::Unconfirmed("QRY_1".parse().unwrap());
+    block_on(world.ledger.record(LocalId(1), &event, 0)).unwrap();
+    world
+}
+
+#[test]
+fn whatever_else_is_ended_is_begun_again() {
+    let recover = async |client: Client| drop(client.recover().await);
+    begun_again(unconfirmed, recover, |entry| {
+        entry.state == State::Accepted && entry.query_id == entry.unconfirmed_id
+    });
+
+    let reconcile = async |client: Client| drop(client.reconcile(LocalId(1)).await);
+    begun_again(
+        || bought(Fate::TakenLost),
+        reconcile,
+        |entry| entry.state == State::Ambiguous && entry.reconciliation.is_some(),
+    );
+
+    let resolve = async |client: Client| {
+        let named = Resolution::Accepted("QRY_1".parse().unwrap());
+        drop(client.resolve(LocalId(1), named).await);
+    };
+    begun_again(
+        || bought(Fate::TakenLost),
+        resolve,
+        |entry| entry.state == State::Accepted && entry.resolved_by_hand,
+    );
+
+    let wait = async |client: Client| {
+        drop(client.wait(&Job::resumed("QRY_1".parse().unwrap())).await);
+    };
+    let being_made = || {
+        let world = bought(Fate::Taken);
+        world.service.completes_after(3);
+        world
+    };
+    begun_again(being_made, wait, |entry| entry.state == State::Completed);
 }
 
 /// The order itself: nothing leaves that is not kept as sent, and nothing is told that is not kept.

@@ -67,6 +67,7 @@ pub(crate) struct Service(Arc<Mutex<Served>>);
 #[derive(Debug, Default)]
 struct Served {
     taken: u64,
+    lost: u64,
     fates: VecDeque<Fate>,
     /// The jobs that it knows, and how often each was asked after.
     jobs: HashMap<String, u32>,
@@ -118,12 +119,30 @@ impl World {
         }
     }
 
-    /// The same world after a restart: nothing fails and nothing ends any more.
-    pub(crate) fn restarted(&self) -> Self {
+    /// The same world after it ended so: nothing fails and nothing ends any more.
+    ///
+    /// A process that is gone comes back as another one. One whose future was dropped goes on, with the very ledger
+    /// that it had: what the future held is nobody's only if dropping it released it.
+    pub(crate) fn after(self, end: End) -> Self {
+        let ledger = match end {
+            End::Gone => self.ledger.reopened(),
+            End::Dropped => self.ledger.clone(),
+        };
         Self {
             service: self.service.clone(),
-            ledger: self.ledger.reopened(),
+            ledger,
             steps: Arc::default(),
+        }
+    }
+
+    /// The same world, to end at this point from here on.
+    pub(crate) fn ending_at(&self, point: u32) -> Self {
+        Self {
+            steps: Arc::new(Mutex::new(Steps {
+                end_at: Some(point),
+                ..Steps::default()
+            })),
+            ..self.clone()
         }
     }
 
@@ -192,6 +211,11 @@ impl Service {
         service
     }
 
+    /// How many submits were lost on their way to it.
+    pub(crate) fn lost(&self) -> u64 {
+        self.served().lost
+    }
+
     /// How many submits it has taken; each is charged ten credits.
     pub(crate) fn taken(&self) -> u64 {
         self.served().taken
@@ -242,7 +266,10 @@ impl Served {
         let fate = self.fates.pop_front().unwrap_or(Fate::Taken);
         match fate {
             Fate::Unsent => Reply::fails(Kind::Connect),
-            Fate::Lost => Reply::fails(Kind::Closed),
+            Fate::Lost => {
+                self.lost += 1;
+                Reply::fails(Kind::Closed)
+            }
             Fate::Refused(status) => Reply::new(status, ""),
             Fate::Taken => {
                 let id = self.take();
@@ -379,6 +406,23 @@ impl Troubled {
     }
 }
 
+/// A job that was begun, and whose beginner has not been told of it: a storage lets nobody hold such a one.
+struct Unclaimed<'a>(&'a Troubled, Option<Entry>);
+
+impl Unclaimed<'_> {
+    fn claim(mut self) -> Entry {
+        self.1.take().unwrap()
+    }
+}
+
+impl Drop for Unclaimed<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = &self.1 {
+            self.0.release(entry.id, 0);
+        }
+    }
+}
+
 #[async_trait]
 impl Ledger for Troubled {
     async fn name(&self) -> Result<String, Error> {
@@ -401,7 +445,11 @@ impl Ledger for Troubled {
     }
 
     async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
-        self.kept(self.inner.intend(intent, now)).await
+        let begin = async {
+            let entry = self.inner.intend(intent, now).await?;
+            Ok(Unclaimed(self, Some(entry)))
+        };
+        self.kept(begin).await.map(Unclaimed::claim)
     }
 
     async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {

@@ -140,7 +140,9 @@ impl Runner {
         let newest = newest.as_ref();
         match self.step_by(policy, newest) {
             RowStep::Fetch(job) => self.fetch(&row, &job, true).await,
-            RowStep::Here | RowStep::Leave | RowStep::Unclear(_) => self.say(&row, newest, None),
+            RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
+                self.say(&row, newest, None)
+            }
             RowStep::Buy { .. } if self.is_output_taken(&row) => {
                 let why = "its output is there already; it was not sent";
                 self.say(&row, newest, Some(why))
@@ -209,7 +211,7 @@ impl Runner {
         match error.kind() {
             ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit),
             ErrorKind::Credentials => self.stop(StopReason::Credentials),
-            ErrorKind::OverLimit => {
+            ErrorKind::OverLimit | ErrorKind::BalanceUnknown => {
                 self.stop(StopReason::OverLimit(reason()));
                 return Ok(Bought::NotStarted);
             }

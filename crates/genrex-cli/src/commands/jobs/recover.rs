@@ -3,10 +3,10 @@ use std::time::Duration;
 use genrex_async::core::recover_offline;
 use genrex_ledger::Entry;
 
-use super::advice::advice;
 use super::show::document;
 use crate::args::Global;
 use crate::clock;
+use crate::commands::advice::advice;
 use crate::connect::{CallOptions, Connection};
 use crate::failure::Failure;
 use crate::ledger;

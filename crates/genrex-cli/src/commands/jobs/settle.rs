@@ -3,10 +3,11 @@ use genrex_async::{Reconciliation, Resolution};
 use genrex_ledger::{Doubt, Entry, State};
 use serde_json::json;
 
-use super::advice::advice;
 use super::show::document;
 use crate::args::{Global, ResolveJob};
 use crate::clock;
+use crate::commands::advice::advice;
+use crate::commands::settled_by::who_says_so;
 use crate::connect::{CallOptions, Connection};
 use crate::failure::Failure;
 use crate::ledger::{self, find, open_to_read};
@@ -76,15 +77,6 @@ pub(super) async fn resolve(
         output.note(advice);
     }
     Ok(())
-}
-
-/// Who settles a job, and why: it is kept with it.
-pub(crate) fn who_says_so(why: Option<String>) -> String {
-    let user = std::env::var("USER").unwrap_or_else(|_| String::from("somebody"));
-    match why {
-        Some(why) => format!("{user}: {why}"),
-        None => user,
-    }
 }
 
 /// A connection to the account that a job is on.

@@ -3,8 +3,8 @@ use genrex_async::core::proto::Escaped;
 use genrex_ledger::Entry;
 use serde_json::{Value, json};
 
-use super::advice::advice;
 use crate::clock;
+use crate::commands::advice::advice;
 use crate::failure::Failure;
 use crate::output::Output;
 
