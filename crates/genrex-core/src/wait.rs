@@ -34,6 +34,8 @@ pub(crate) struct Wait {
     last_failure: Option<Error>,
     counters: Counters,
     warned: bool,
+    /// Whether the ledger was told that the service is at work on it: that shows when the account was charged.
+    is_processing_told: bool,
     reports: VecDeque<Progress>,
     state: State,
 }
@@ -46,6 +48,8 @@ enum State {
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
     Polling(Box<SignedCall<RetrieveRequest>>, bool),
+    /// Having the ledger keep that the service is at work on it.
+    Telling(LocalId, bool),
     /// Having the ledger keep how it ended.
     Keeping(LocalId, Event, Box<Result<Track, Error>>),
     Done(Option<Box<Result<Track, Error>>>),
@@ -74,6 +78,7 @@ impl Wait {
             last_failure: None,
             counters,
             warned: false,
+            is_processing_told: false,
             reports: VecDeque::new(),
             state,
         }
@@ -187,7 +192,16 @@ impl Wait {
                     polls: self.polls,
                     elapsed: self.elapsed(now),
                 });
-                self.pause_or_end(Duration::ZERO, is_last, now);
+                match self
+                    .local
+                    .filter(|_| self.is_kept && *status == Status::Processing)
+                {
+                    Some(local) if !self.is_processing_told => {
+                        self.is_processing_told = true;
+                        self.state = State::Telling(local, is_last);
+                    }
+                    Some(_) | None => self.pause_or_end(Duration::ZERO, is_last, now),
+                }
             }
         }
     }
@@ -348,6 +362,9 @@ impl Machine for Wait {
                         Err(Err(failure)) => self.failed(*failure, is_last, now),
                     }
                 }
+                State::Telling(local, _) => {
+                    return Step::keep(Keep::Event(*local, Event::Processing));
+                }
                 State::Keeping(local, event, _) => {
                     return Step::keep(Keep::Event(*local, event.clone()));
                 }
@@ -373,6 +390,11 @@ impl Machine for Wait {
                 if let Some(found) = find.told(answer) {
                     self.found(found);
                 }
+            }
+            // Nothing rests on it but what may be concluded of other jobs later.
+            (State::Telling(_, is_last), Outcome::Kept(_)) => {
+                let is_last = *is_last;
+                self.pause_or_end(Duration::ZERO, is_last, now);
             }
             (State::Keeping(..), Outcome::Kept(answer)) => {
                 if let State::Keeping(_, _, result) =

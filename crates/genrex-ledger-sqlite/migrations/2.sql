@@ -1,4 +1,4 @@
--- The ledger, version 2. One row of `job` a purchase; `history` keeps every step of it.
+-- The ledger, versions 2 and 3, which differ in their triggers. One row of `job` a purchase; `history` keeps every step of it.
 -- Times are milliseconds since 1970. Credits are whole numbers.
 
 CREATE TABLE ledger (

@@ -1,19 +1,23 @@
 //! The tables of the file, and how a file of an older version becomes one of this.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use genrex_ledger::{Account, ErrorKind, State};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use genrex_ledger::{Account, Credits, ErrorKind, Filter, State, rules};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::failure::{Failure, Trouble};
-use crate::owner::Owners;
+use crate::owner::{NOBODY, Owners};
+use crate::store::Store;
 use crate::triggers;
 
 /// The version that this crate reads and writes, kept as `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// What marks a file as a ledger: `GnrX`.
 const APPLICATION: i64 = 0x476E_7258;
 
+/// Since version 2. Version 3 has other triggers, and spells accounts otherwise.
 const TABLES: &str = include_str!("../migrations/2.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
@@ -27,7 +31,7 @@ pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<()
     if !is_current(&transaction)? {
         match pragma(&transaction, "user_version")? {
             0 => make(&transaction)?,
-            _ => from_first(&transaction, owners)?,
+            version => upgrade(&transaction, version, owners)?,
         }
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
@@ -42,10 +46,11 @@ pub(crate) fn is_current(connection: &Connection) -> Result<bool, Failure> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
     let is_first = version == 1 && application == 0 && has_table(connection, "job")?;
+    let is_second = version == 2 && application == APPLICATION;
     let is_new = version == 0 && application == 0 && !has_table(connection, "%")?;
     match version {
         VERSION if application == APPLICATION => Ok(true),
-        _ if is_first || is_new => Ok(false),
+        _ if is_first || is_second || is_new => Ok(false),
         _ if version > VERSION && [0, APPLICATION].contains(&application) => {
             let why = format!(
                 "is of version {version}, and this genrex knows versions up to {VERSION}: use the newer genrex \
@@ -87,59 +92,148 @@ fn make_tables(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Version 1 had no credits: it had prices, which are observed anew.
-fn from_first(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), Failure> {
+/// Brings a file of an older version to this one.
+fn upgrade(transaction: &Transaction<'_>, version: i64, owners: &Owners) -> Result<(), Failure> {
     if owners.is_any_alive() {
         let why = "is open in an older genrex: let that end first, then try again";
         return Err(Trouble::of_kind(ErrorKind::Busy, why).into());
     }
+    drop_triggers(transaction)?;
+    if version == 1 {
+        from_first(transaction)?;
+        normalise_jobs(transaction)?;
+        distrust_intents(transaction)?;
+        restore_credits(transaction, owners)?;
+    } else {
+        normalise_jobs(transaction)?;
+        normalise_aliases(transaction)?;
+        normalise_credits(transaction)?;
+    }
+    transaction.execute_batch(&triggers::sql())?;
+    Ok(())
+}
+
+/// They are made anew, from the state machine of this version.
+fn drop_triggers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for name in texts(
+        transaction,
+        "SELECT name FROM sqlite_schema WHERE type = 'trigger'",
+    )? {
+        transaction.execute_batch(&format!("DROP TRIGGER {name}"))?;
+    }
+    Ok(())
+}
+
+fn texts(transaction: &Transaction<'_>, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut query = transaction.prepare(query)?;
+    let rows = query.query_map([], |row| row.get(0))?;
+    rows.collect()
+}
+
+/// Version 1 had prices, which are observed anew; what a job cost while its price was not known is what was observed.
+fn from_first(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "ALTER TABLE job RENAME TO job_1;
          ALTER TABLE history RENAME TO history_1;
-         DROP TRIGGER job_begins;
-         DROP TRIGGER job_goes;
-         DROP TRIGGER job_keeps_its_id;
-         DROP TRIGGER job_stays;
          DROP INDEX job_query_id;
          DROP INDEX job_state;
          DROP INDEX job_row;
          DROP INDEX job_row_last;
          DROP INDEX job_body;
-         DROP INDEX history_job;
-         DROP TABLE price;",
+         DROP INDEX history_job;",
     )?;
     make_tables(transaction)?;
     transaction.execute_batch(
         "INSERT INTO job (id, account, text, duration, body_sha256, batch, row, state, query_id, expected_cost, \
              used_before, changed_before, alone, detail, reconciliation, resolved_by_hand, path, bytes, sha256, \
              owner, created_at, updated_at, service_at) \
-         SELECT id, account, text, duration, body_sha256, batch, row, state, query_id, expected_cost, \
+         SELECT id, account, text, duration, body_sha256, batch, row, state, query_id, \
+             coalesce(expected_cost, (SELECT credits FROM price \
+                 WHERE price.account = job_1.account AND price.duration = job_1.duration \
+                 ORDER BY seen_at DESC, price.rowid DESC LIMIT 1)), \
              used_before, changed_before, 0, detail, verdict, 0, path, bytes, sha256, \
              owner, created_at, updated_at, updated_at FROM job_1 ORDER BY id;
          INSERT INTO history (job, at, state, detail) SELECT job, at, state, detail FROM history_1 ORDER BY rowid;
          DROP TABLE history_1;
-         DROP TABLE job_1;",
-    )?;
-    normalise_accounts(transaction)?;
-    distrust_intents(transaction)?;
-    transaction.execute_batch(&triggers::sql())?;
+         DROP TABLE job_1;
+         DROP TABLE price;",
+    )
+}
+
+/// Version 1 kept no credits: what its jobs cost counts on.
+fn restore_credits(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), Failure> {
+    let store = Store {
+        connection: transaction,
+        owners,
+        owner: NOBODY,
+    };
+    for account in texts(transaction, "SELECT DISTINCT account FROM job")? {
+        let account = Account::from(account);
+        let jobs = store.entries(&Filter::of(account.clone()))?;
+        let updated = jobs.iter().map(|job| job.updated_at).max().unwrap_or(0);
+        store.keep_credits(&account, &rules::restore(&jobs), updated)?;
+    }
     Ok(())
 }
 
-/// Version 1 named an account by the URL as it was spelled, and a fingerprint of the key.
-fn normalise_accounts(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut query = transaction.prepare("SELECT DISTINCT account FROM job")?;
-    let accounts: Vec<String> = query
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for account in accounts {
-        let Some((url, fingerprint)) = account.rsplit_once('#') else {
-            continue;
-        };
-        let same = Account::new(origin(url), fingerprint);
+/// An account or an alias as this version spells it.
+fn normal(name: &str) -> Account {
+    match name.split_once('#') {
+        Some((url, user)) => Account::new(origin(url), user),
+        None => Account::from(String::from(name)),
+    }
+}
+
+/// Older versions took some spellings of an origin for accounts of their own.
+fn normalise_jobs(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for account in texts(transaction, "SELECT DISTINCT account FROM job")? {
         transaction.execute(
-            "UPDATE job SET account = ?2 WHERE account = ?1",
-            [account.as_str(), same.as_str()],
+            "UPDATE job SET account = ?2 WHERE account = ?1 AND account != ?2",
+            [account.as_str(), normal(&account).as_str()],
+        )?;
+    }
+    Ok(())
+}
+
+fn normalise_aliases(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for alias in texts(transaction, "SELECT alias FROM alias ORDER BY seen_at")? {
+        transaction.execute(
+            "UPDATE OR REPLACE alias SET alias = ?2 WHERE alias = ?1",
+            [alias.as_str(), normal(&alias).as_str()],
+        )?;
+    }
+    for account in texts(transaction, "SELECT DISTINCT account FROM alias")? {
+        transaction.execute(
+            "UPDATE alias SET account = ?2 WHERE account = ?1",
+            [account.as_str(), normal(&account).as_str()],
+        )?;
+    }
+    Ok(())
+}
+
+fn normalise_credits(transaction: &Transaction<'_>) -> Result<(), Failure> {
+    let mut query = transaction.prepare("SELECT account, credits, updated_at FROM credits")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut joined: BTreeMap<Account, (Credits, i64)> = BTreeMap::new();
+    for row in rows {
+        let (account, json, updated): (String, String, i64) = row?;
+        let credits = Credits::from_json(&json)?;
+        match joined.entry(normal(&account)) {
+            Entry::Vacant(free) => {
+                free.insert((credits, updated));
+            }
+            Entry::Occupied(mut known) => {
+                let (joined, last) = known.get_mut();
+                rules::join(joined, &credits);
+                *last = updated.max(*last);
+            }
+        }
+    }
+    transaction.execute("DELETE FROM credits", [])?;
+    for (account, (credits, updated)) in joined {
+        transaction.execute(
+            "INSERT INTO credits (account, credits, updated_at) VALUES (?1, ?2, ?3)",
+            params![account.as_str(), credits.to_json()?, updated],
         )?;
     }
     Ok(())

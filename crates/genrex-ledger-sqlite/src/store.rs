@@ -248,7 +248,12 @@ impl Store<'_> {
         Ok(credits)
     }
 
-    fn keep_credits(&self, account: &Account, credits: &Credits, now: u64) -> Result<(), Failure> {
+    pub(crate) fn keep_credits(
+        &self,
+        account: &Account,
+        credits: &Credits,
+        now: u64,
+    ) -> Result<(), Failure> {
         let json = credits.to_json()?;
         self.execute(
             sql::KEEP_CREDITS,

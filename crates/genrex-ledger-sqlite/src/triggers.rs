@@ -97,8 +97,9 @@ mod tests {
     #[test]
     fn a_machine_that_changes_needs_a_migration() {
         let made_with = "intended>sent intended>notSent sent>sent sent>notSent sent>refused sent>ambiguous \
-             sent>accepted ambiguous>ambiguous ambiguous>accepted accepted>failed accepted>completed \
-             accepted>downloaded completed>downloaded downloaded>downloaded";
+             sent>accepted refused>accepted ambiguous>ambiguous ambiguous>accepted accepted>accepted \
+             accepted>failed accepted>completed accepted>downloaded failed>failed completed>failed \
+             completed>downloaded downloaded>downloaded";
         let transitions: Vec<String> = State::transitions()
             .map(|(from, to)| format!("{from}>{to}"))
             .collect();

@@ -21,6 +21,7 @@ mod observe;
 mod price;
 mod reconcile;
 mod reserve;
+mod restore;
 mod running;
 mod runs;
 mod settle;

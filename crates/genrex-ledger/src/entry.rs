@@ -78,7 +78,7 @@ pub struct Entry {
     pub reconciliation: Option<Reconciliation>,
     /// Whether a person found it.
     pub resolved_by_hand: bool,
-    /// The job that was bought in its place, after it was found not to be charged.
+    /// The job that was bought in its place, after it was found not to be charged, or settled by hand.
     pub superseded_by: Option<LocalId>,
     /// Where its audio is.
     pub path: Option<String>,

@@ -12,7 +12,7 @@ use crate::{Credits, Error, Event, Intent, LocalId, Reconciliation, State};
 pub struct Begun {
     /// The new job.
     pub entry: Entry,
-    /// The ambiguous job that was found not to be charged, and that this one supersedes.
+    /// The ambiguous job that this one supersedes: it was found not to be charged, or a person settled it.
     pub supersedes: Option<LocalId>,
 }
 
@@ -112,6 +112,13 @@ pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Err
     }
 }
 
+/// What an account's credits are by its jobs alone, for a storage of an older version that kept no credits. Each job
+/// that was taken counts as spent when it was intended; what may still be charged counts as such.
+#[must_use]
+pub fn restore(jobs: &[Entry]) -> Credits {
+    Credits::restore(jobs)
+}
+
 /// Adds what was kept under an alias, before its account was known, to the account's own credits.
 ///
 /// The account's jobs are then those of both.
@@ -160,15 +167,20 @@ fn beside_row(
             )),
         };
     };
-    if Some(newest.id) != last {
+    let is_open = newest.state == State::Ambiguous && newest.superseded_by.is_none();
+    let is_settled = is_open && newest.resolved_by_hand;
+    // What a person has said stands, whichever job was seen.
+    if Some(newest.id) != last && !(is_settled && newest.is_not_charged()) {
         return Err(taken(newest));
     }
     match newest.state {
         State::NotSent | State::Refused | State::Failed => Ok(None),
-        State::Ambiguous if newest.is_not_charged() && newest.superseded_by.is_none() => {
+        State::Ambiguous if is_open && newest.is_not_charged() => {
             is_still_not_charged(credits, newest, intent)?;
             Ok(Some(newest.id))
         }
+        // It was charged, and its id is lost: that it is bought again is for the caller to decide, who names it.
+        State::Ambiguous if is_settled => Ok(Some(newest.id)),
         State::Intended
         | State::Sent
         | State::Ambiguous

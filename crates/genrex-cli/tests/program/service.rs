@@ -23,10 +23,12 @@ pub(crate) struct Service {
     pub(crate) price: u64,
     /// Whether the next submit is answered; if not, its connection is closed, and it is not charged.
     pub(crate) is_answering: bool,
-    /// How a job is doing, as `retrieve` says.
+    /// How a job is doing, as `retrieve` says; it is being made when it is asked after for the first time.
     pub(crate) status: &'static str,
     /// What is to be sent in place of the answer to a submit, byte for byte; then the connection is closed.
     pub(crate) raw: Option<String>,
+    /// The id that was asked after last.
+    asked: String,
     /// What `retrieve` answers in place of the job: a status line.
     pub(crate) retrieve_fails: Option<&'static str>,
 }
@@ -88,7 +90,10 @@ impl Counting {
         } else {
             let id = text.split('"').find(|it| it.starts_with("QRY_"));
             let id = id.unwrap_or_default();
-            let body = format!(r#"{{"id":"{id}","status":"{}"}}"#, service.status);
+            let is_first = service.asked != id;
+            service.asked = id.to_owned();
+            let status = if is_first { "Processing" } else { service.status };
+            let body = format!(r#"{{"id":"{id}","status":"{status}"}}"#);
             let status = service.retrieve_fails.unwrap_or("200 OK");
             answer_with(&mut stream, status, &date, &body);
         }

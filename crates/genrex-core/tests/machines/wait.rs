@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use genrex_core::ledger::{Filter, Ledger as _, Limits, MemoryLedger, Past};
 use genrex_core::proto::Status;
 use genrex_core::testing::{Reply, ScriptedTransport};
 use genrex_core::{ErrorKind, Pace, Progress, TransportErrorKind as Kind, block_on};
@@ -50,6 +52,36 @@ fn the_growing_pace_finds_the_references_example_in_15_polls() {
         ]
     );
     assert_eq!(track.polls(), 15);
+}
+
+const BALANCE: &str = r#"{"userId":"u1","totalCreditQuota":100,"creditsUsed":0,"updatedAt":"2026-06-03T10:00:00.000Z"}"#;
+
+/// That the service was still at work on it when it was asked tells what the look before that shows.
+#[test]
+fn the_ledger_is_told_once_that_a_job_is_being_made() {
+    for (at, expected) in [
+        (
+            9,
+            &["sent", "sent", "accepted", "accepted", "completed"][..],
+        ),
+        (0, &["sent", "sent", "accepted", "completed"]),
+    ] {
+        let wire = ScriptedTransport::answering(move |sent| match sent.at < secs(at) {
+            _ if is_submit(sent) => Reply::json(201, ACCEPTED),
+            _ if sent.request.uri().path().ends_with("/getBalance") => Reply::json(200, BALANCE),
+            true => Reply::json(200, PROCESSING),
+            false => ready(),
+        });
+        let books = MemoryLedger::new();
+        let client = client(&wire).with_ledger(Arc::new(books.clone()), Limits::default());
+        block_on(client.generate(&request())).unwrap();
+        let jobs = block_on(books.entries(&Filter::default())).unwrap();
+        let steps = block_on(books.history(jobs[0].id)).unwrap();
+        let states: Vec<&str> = steps[1..].iter().map(|past| past.state.as_str()).collect();
+        assert_eq!(states, expected);
+        let is_told = |past: &Past| past.detail.as_deref() == Some("the service is at work on it");
+        assert_eq!(is_told(&steps[4]), at > 0);
+    }
 }
 
 #[test]

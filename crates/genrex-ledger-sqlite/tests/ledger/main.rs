@@ -9,3 +9,4 @@ mod place;
 mod processes;
 mod rescue;
 mod support;
+mod triggers;

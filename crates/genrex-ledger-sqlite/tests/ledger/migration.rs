@@ -1,11 +1,11 @@
-//! A file of version 1, as an older genrex left it.
+//! A file of an older version, as an older genrex left it.
 
 use std::fs;
 use std::path::Path;
 
 use genrex_ledger::{
-    Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Ledger as _, LocalId, Look,
-    Reconciliation, State,
+    Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Ledger as _, Limits, LocalId, Look,
+    Reconciliation, Refusal, Resolution, State,
 };
 use genrex_ledger_sqlite::SqliteLedger;
 use rusqlite::{Connection, params};
@@ -31,8 +31,8 @@ const STATES: [(&[&str], &str); 9] = [
     ),
 ];
 
-/// A ledger of version 1 with a job in each state, and one of each verdict.
-fn first(path: &Path) -> Connection {
+/// A ledger of version 1 without a job.
+fn empty(path: &Path) -> Connection {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let connection = by_hand(path);
     #[cfg(unix)]
@@ -45,14 +45,21 @@ fn first(path: &Path) -> Connection {
         .unwrap();
     connection.execute_batch(FIRST).unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
+    connection
+}
+
+/// One with a job in each state, and one of each verdict.
+fn first(path: &Path) -> Connection {
+    let connection = empty(path);
     for (steps, _) in STATES {
-        job(&connection, steps, None);
+        job(&connection, steps, None, Some(7));
     }
     for verdict in ["charged", "notCharged", "inconclusive"] {
         job(
             &connection,
             &["intended", "sent", "ambiguous"],
             Some(verdict),
+            Some(7),
         );
     }
     connection
@@ -65,7 +72,7 @@ fn first(path: &Path) -> Connection {
 }
 
 /// Writes a job as version 1 did.
-fn job(connection: &Connection, steps: &[&str], verdict: Option<&str>) {
+fn job(connection: &Connection, steps: &[&str], verdict: Option<&str>, cost: Option<i64>) {
     let alias = Alias::new("", KEY);
     let fingerprint = alias.as_str().trim_start_matches('#');
     // Spellings that version 1 took for two accounts.
@@ -80,50 +87,40 @@ fn job(connection: &Connection, steps: &[&str], verdict: Option<&str>) {
         .execute(
             "INSERT INTO job (account, text, duration, body_sha256, batch, row, state, expected_cost, used_before, \
              changed_before, owner, created_at, updated_at) \
-             VALUES (?1, 'music', 10, 'b0d7', ?2, ?2, 'intended', 7, 40, 'then', '1-gone', ?3, ?4)",
+             VALUES (?1, 'music', 10, 'b0d7', ?2, ?2, 'intended', ?5, 40, 'then', '1-gone', ?3, ?4)",
             params![
                 format!("{url}#{fingerprint}"),
                 (number % 2 == 0).then(|| number.to_string()),
                 NOW.cast_signed(),
                 NOW.cast_signed() + 9,
+                cost,
             ],
         )
         .unwrap();
     let id = connection.last_insert_rowid();
-    for (at, step) in steps.iter().enumerate() {
-        if ["accepted"].contains(step) {
-            connection
-                .execute(
-                    "UPDATE job SET state = ?2, query_id = 'QRY_' || id WHERE id = ?1",
-                    params![id, step],
-                )
-                .unwrap();
-        } else if *step == "downloaded" {
-            connection
-                .execute(
-                    "UPDATE job SET state = ?2, path = 'a.wav', bytes = 7, sha256 = '00' WHERE id = ?1",
-                    params![id, step],
-                )
-                .unwrap();
-        } else if *step != "intended" {
-            connection
-                .execute(
-                    "UPDATE job SET state = ?2, detail = 'why' WHERE id = ?1",
-                    params![id, step],
-                )
-                .unwrap();
-        }
-        connection
-            .execute(
-                "INSERT INTO history (job, at, state, detail) VALUES (?1, ?2, ?3, 'a step')",
-                params![id, NOW.cast_signed() + i64::try_from(at).unwrap(), step],
-            )
-            .unwrap();
+    for (at, state) in (NOW.cast_signed()..).zip(steps) {
+        step(connection, id, at, state);
+    }
+    let set = "UPDATE job SET verdict = ?2 WHERE id = ?1";
+    connection.execute(set, params![id, verdict]).unwrap();
+}
+
+/// A step of a job, as version 1 wrote it.
+fn step(connection: &Connection, id: i64, at: i64, state: &str) {
+    let with = match state {
+        "accepted" => ", query_id = 'QRY_' || id",
+        "downloaded" => ", path = 'a.wav', bytes = 7, sha256 = '00'",
+        "intended" => "",
+        _ => ", detail = 'why'",
+    };
+    if state != "intended" {
+        let set = format!("UPDATE job SET state = ?2{with} WHERE id = ?1");
+        connection.execute(&set, params![id, state]).unwrap();
     }
     connection
         .execute(
-            "UPDATE job SET verdict = ?2 WHERE id = ?1",
-            params![id, verdict],
+            "INSERT INTO history (job, at, state, detail) VALUES (?1, ?2, ?3, 'a step')",
+            params![id, at, state],
         )
         .unwrap();
 }
@@ -308,77 +305,137 @@ fn an_older_file_is_not_read_without_the_right_to_bring_it_up() {
     assert_eq!(state(&ledger, LocalId(6)), State::Accepted);
 }
 
-/// The triggers in a fresh file are the machine in the code.
+/// What version 1 had bought counts against the limits of this one: 190 of 200 credits.
 #[test]
-fn what_the_machine_does_not_have_cannot_be_written_by_anyone() {
+fn what_jobs_of_an_older_file_cost_counts_on() {
     let (_folder, path) = place();
-    drop(SqliteLedger::open(&path).unwrap());
-    let connection = by_hand(&path);
-    let insert = |state: State| {
-        connection.execute(
-            "INSERT INTO job (account, text, duration, body_sha256, state, query_id, alone, resolved_by_hand, path, \
-             bytes, sha256, owner, created_at, updated_at, service_at) \
-             VALUES ('a', 't', 5, 'b', ?1, 'QRY_1', 0, 0, 'a.wav', 7, '00', 'o', 1, 1, 1)",
-            [state.as_str()],
-        )
-    };
-    for state in State::ALL {
-        assert_eq!(insert(state).is_ok(), state == State::Intended, "{state}");
+    let connection = empty(&path);
+    for (steps, cost) in [
+        (&["intended"][..], 10),
+        (&["intended", "sent"], 20),
+        (&["intended", "sent", "ambiguous"], 21),
+        (&["intended", "sent", "accepted"], 32),
+        (&["intended", "sent", "accepted", "failed"], 33),
+        (&["intended", "sent", "accepted", "completed"], 34),
+        (&["intended", "sent", "accepted", "downloaded"], 30),
+        (&["intended", "notSent"], 1_000),
+        (&["intended", "sent", "refused"], 1_000),
+    ] {
+        job(&connection, steps, None, Some(cost));
     }
-    let begins: String = connection
-        .query_row(
-            "SELECT sql FROM sqlite_schema WHERE name = 'job_begins'",
-            [],
-            |row| row.get(0),
+    let unclear = ["intended", "sent", "ambiguous"];
+    job(&connection, &unclear, Some("notCharged"), Some(1_000));
+    job(&connection, &unclear, Some("charged"), Some(3));
+    // Its price was observed by it.
+    job(&connection, &["intended", "sent", "accepted"], None, None);
+    connection
+        .execute_batch(
+            "INSERT INTO price SELECT account, 10, 99, 1, 1 FROM job WHERE id = 12;
+             INSERT INTO price SELECT account, 10, 7, 1, 2 FROM job WHERE id = 12;
+             UPDATE job SET created_at = created_at - 40 * 86400000 WHERE id = 7",
         )
         .unwrap();
-    connection.execute_batch("DROP TRIGGER job_begins").unwrap();
-    for from in State::ALL {
-        for to in State::ALL {
-            insert(from).unwrap();
-            let id = connection.last_insert_rowid();
-            let written = connection
-                .execute(
-                    "UPDATE job SET state = ?2 WHERE id = ?1",
-                    params![id, to.as_str()],
-                )
-                .is_ok();
-            let machine = State::transitions().any(|pair| pair == (from, to));
-            assert_eq!(written, machine, "{from} to {to}");
+    drop(connection);
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let alias = Alias::new("https://api.genrex.com", KEY);
+    let spent = |account: &Account| {
+        let spending = wait(ledger.credits(account)).unwrap().spending(NOW);
+        (spending.day, spending.month, spending.total)
+    };
+    assert_eq!(spent(&Account::from(alias.clone())), (160, 160, 190));
+    let account = crate::support::account();
+    let look = |used: u64| Look::new(used).at(NOW);
+    wait(ledger.observe(&alias, &account, &look(500), NOW)).unwrap();
+    assert_eq!(spent(&account), (160, 160, 190));
+    wait(ledger.recover(NOW)).unwrap();
+    assert_eq!(
+        spent(&account),
+        (160, 160, 190),
+        "in flight, and now unclear"
+    );
+    let more = |text| {
+        let intent = crate::support::limited(text, 200).after(look(500));
+        wait(ledger.intend(&intent, NOW)).map_err(|error| error.kind())
+    };
+    more("it fits").unwrap();
+    // What is in flight may turn out not to be spent: who is over by that alone waits.
+    assert_eq!(more("it does not"), Err(ErrorKind::PriceUnknown));
+    assert_eq!(spent(&account).2, 200);
+}
+
+/// A file as version 2 left it: with fewer transitions, and accounts by the spelling of their origin.
+fn second(path: &Path) {
+    let ledger = SqliteLedger::open(path).unwrap();
+    let port = |host: &str| format!("http://{host}:8080");
+    for (key, host) in (1_u8..).zip(["localhost", "other", "third"]) {
+        let alias = Alias::new(&port(host), "key");
+        let account = Account::new(&port(host), "u1");
+        let mut limits = Limits::default();
+        limits.per_job = Some(10 * u64::from(key));
+        let look = Look::new(0).at(NOW);
+        wait(ledger.observe(&alias, &account, &look, NOW)).unwrap();
+        let mut intent = crate::support::intent(host).after(look).within(limits);
+        intent.account = account;
+        let id = wait(ledger.intend(&intent, NOW)).unwrap().id;
+        record(&ledger, id, &Event::Sent).unwrap();
+        if host == "third" {
+            record(
+                &ledger,
+                id,
+                &Event::Refused(Refusal::RateLimited, "429".into()),
+            )
+            .unwrap();
         }
     }
-    connection.execute_batch(&begins).unwrap();
-    insert(State::Intended).unwrap();
-    let id = connection.last_insert_rowid();
-    connection
-        .execute(
-            "INSERT INTO history (job, at, state) VALUES (?1, 1, 'intended')",
-            [id],
+    drop(ledger);
+    by_hand(path)
+        .execute_batch(
+            "DROP TRIGGER job_goes;
+             CREATE TRIGGER job_goes BEFORE UPDATE OF state ON job
+             WHEN (OLD.state || '>' || NEW.state) NOT IN ('intended>sent', 'sent>accepted', 'sent>ambiguous')
+             BEGIN SELECT RAISE(ABORT, 'a job does not go there from where it stands'); END;
+             UPDATE job SET account = replace(account, 'other', '[0:0:0:0:0:0:0:1]');
+             UPDATE credits SET account = replace(account, 'other', '[0:0:0:0:0:0:0:1]');
+             UPDATE alias SET alias = replace(alias, 'other', '[0:0:0:0:0:0:0:1]'),
+                 account = replace(account, 'other', '[0:0:0:0:0:0:0:1]');
+             UPDATE job SET account = replace(account, 'third:8', 'third:08');
+             UPDATE credits SET account = replace(account, 'third:8', 'third:08');
+             UPDATE alias SET alias = replace(alias, 'third:8', 'third:08'),
+                 account = replace(account, 'third:8', 'third:08');
+             PRAGMA user_version = 2;",
         )
         .unwrap();
-    let mine =
-        |change: &str| connection.execute(&format!("UPDATE job SET {change} WHERE id = {id}"), []);
-    mine("state = 'sent', query_id = NULL").unwrap_err();
-    for refused in [
-        "DELETE FROM job WHERE id NOT IN (SELECT job FROM history)",
-        "DELETE FROM history",
-        "UPDATE history SET state = 'sent'",
-        "UPDATE job SET query_id = 'QRY_2'",
-    ] {
-        connection.execute(refused, []).unwrap_err();
-    }
-    mine("state = 'sent'").unwrap();
-    mine("state = 'accepted'").unwrap();
-    mine("state = 'downloaded', path = NULL").unwrap_err();
-    mine("state = 'downloaded'").unwrap();
 }
 
 #[test]
-fn a_job_that_was_taken_has_its_id() {
-    let (_folder, path, ledger) = crate::support::ledger();
-    let id = crate::support::send(&ledger, "music");
-    let connection = by_hand(&path);
-    let accept = "UPDATE job SET state = 'accepted' WHERE id = ?1";
-    connection.execute(accept, [id.0]).unwrap_err();
-    record(&ledger, id, &accepted("QRY_1")).unwrap();
+fn a_file_of_version_2_has_this_version_s_machine_and_accounts() {
+    let ((_one, old), (_two, new)) = (place(), place());
+    second(&old);
+    let by = by_hand(&old);
+    by.execute(
+        "UPDATE job SET state = 'accepted', query_id = 'Q' WHERE id = 3",
+        [],
+    )
+    .unwrap_err();
+    drop(by);
+    let error = SqliteLedger::open_to_read(&old).unwrap_err();
+    assert!(error.to_string().contains("older version"), "{error}");
+    let ledger = SqliteLedger::open(&old).unwrap();
+    drop(SqliteLedger::open(&new).unwrap());
+    assert_eq!(schema(&old), schema(&new));
+    let here = Account::new("http://127.0.0.1:8080", "u1");
+    let accounts: Vec<Account> = all(&ledger).into_iter().map(|job| job.account).collect();
+    let third = Account::new("http://third:8080", "u1");
+    assert_eq!(accounts, [here.clone(), here.clone(), third.clone()]);
+    assert_eq!(wait(ledger.credits(&here)).unwrap().spending(NOW).total, 30);
+    for (origin, account) in [("http://[::1]:8080", here), ("http://third:8080", third)] {
+        let alias = Alias::new(origin, "key");
+        assert_eq!(wait(ledger.account(&alias)).unwrap(), Some(account));
+    }
+    let said = Event::Resolved(
+        Resolution::Accepted("QRY_3".parse().unwrap()),
+        "said".into(),
+    );
+    let named = record(&ledger, LocalId(3), &said).unwrap();
+    assert_eq!(named.state, State::Accepted);
 }

@@ -15,6 +15,7 @@ pub(super) async fn check<L: Ledger, F: AsyncFnMut(&str) -> L>(
 ) -> Result<(), Finding> {
     a_prompt_is_bought_once(open).await?;
     a_row_is_bought_once(open).await?;
+    a_row_goes_by_its_newest_job(open).await?;
     one_of_many_wins(open).await?;
     what_was_not_charged_is_superseded(open).await?;
     a_verdict_is_checked_again(open).await
@@ -97,6 +98,71 @@ async fn a_row_is_bought_once<L: Ledger, F: AsyncFnMut(&str) -> L>(
     holds(Rule::Once, kind == Err(ErrorKind::NotFound), || {
         format!("a row whose last job is unknown came to {kind:?}")
     })
+}
+
+/// What a second purchase of a row comes to: whatever the rules say, it is written down here.
+async fn a_row_goes_by_its_newest_job<L: Ledger, F: AsyncFnMut(&str) -> L>(
+    open: &mut F,
+) -> Result<(), Finding> {
+    const RULE: Rule = Rule::Once;
+    let ledger = open("newest of a row").await;
+    let by_hand = |resolution| Some(Event::Resolved(resolution, String::from("support says so")));
+    let by_balance = |found| Some(Event::Reconciled(found));
+    let free = [State::NotSent, State::Refused, State::Failed];
+    let states = State::ALL.map(|state| (state, None, free.contains(&state), false));
+    let found = [
+        (by_balance(Reconciliation::Charged), false, false),
+        (by_hand(Resolution::Charged), true, false),
+        (by_hand(Resolution::NotCharged), true, true),
+    ];
+    let found = found.map(|(event, named, any)| (State::Ambiguous, event, named, any));
+    // Whether it may be bought by who names the newest job, and by who saw another one, or none.
+    for (number, (state, then, named, any)) in (0_u128..).zip(states.into_iter().chain(found)) {
+        for (which, is_let) in [(0, any), (1, any), (2, named)] {
+            let party = Party::new(&format!("newest {number} {which}"));
+            let key = number * 100 + which * 10;
+            let mut seen = vec![None];
+            for (step, state) in [(1, State::Refused), (2, state)] {
+                let intent = row(&party, key + step, seen.last().copied().flatten());
+                let id = done(RULE, "intend", ledger.intend(&intent, START).await)?.id;
+                for event in path_to(state, "newest") {
+                    done(RULE, "record", ledger.record(id, &event, START).await)?;
+                }
+                seen.push(Some(id));
+            }
+            let newest = seen[2].unwrap_or(LocalId(0));
+            if let Some(event) = &then {
+                done(RULE, "record", ledger.record(newest, event, START).await)?;
+            }
+            let last = seen[usize::try_from(which).unwrap_or(0)];
+            let again = ledger.intend(&row(&party, key + 3, last), START).await;
+            let came = again
+                .as_ref()
+                .map(drop)
+                .map_err(|error| (error.kind(), error.job()));
+            let expected = if is_let {
+                Ok(())
+            } else {
+                Err((ErrorKind::Taken, Some(newest)))
+            };
+            holds(RULE, came == expected, || {
+                format!(
+                    "of a row whose newest job is {state} ({then:?}), another purchase that had seen job {last:?} came \
+                     to {came:?}"
+                )
+            })?;
+            let superseded = Kept::of(&ledger, &party, newest).await?.entry;
+            let superseded = superseded.and_then(|entry| entry.superseded_by);
+            let by = again
+                .ok()
+                .map(|entry| entry.id)
+                .filter(|_| state == State::Ambiguous);
+            holds(Rule::Superseded, superseded == by, || {
+                format!("job {newest}, in whose place {by:?} was bought, says {superseded:?}")
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Two processes intend the same prompt, or the same row, many times at once.

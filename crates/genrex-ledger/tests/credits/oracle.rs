@@ -232,9 +232,3 @@ pub(crate) fn surprises_were_under_way(world: &World) -> Result<(), String> {
     }
     Ok(())
 }
-
-/// What refusals charged.
-pub(crate) fn charged_refusals(world: &World) -> u64 {
-    let refused = world.service.jobs.iter().filter(|job| job.is_refused);
-    refused.map(|job| job.cost).sum()
-}

@@ -96,7 +96,6 @@ pub(crate) struct Job {
     pub(crate) cost: u64,
     pub(crate) over_at: u64,
     pub(crate) fails: bool,
-    pub(crate) is_refused: bool,
     /// What was charged for it so far, and when.
     pub(crate) charges: Vec<(u64, u64)>,
 }
@@ -229,7 +228,6 @@ impl Service {
             cost,
             over_at,
             fails,
-            is_refused: false,
             charges: Vec::new(),
         });
         let mut left = cost;
@@ -266,7 +264,6 @@ impl Service {
             cost,
             over_at: self.now,
             fails: true,
-            is_refused: true,
             charges: Vec::new(),
         });
         let lag = self.settings.longest_lag();

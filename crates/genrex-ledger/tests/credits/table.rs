@@ -162,10 +162,10 @@ fn a_rotated_key_and_other_spellings_share_a_limit_of_20() {
     assert_eq!(began, 2);
 }
 
-/// The look that shows the charge comes when the run has been still for more than an hour.
+/// The look that shows the charge comes when the run has been still for two hours.
 #[test]
-fn what_an_unclear_first_job_of_a_run_cost_counts_an_hour_later() {
-    for takes in [32 * SECOND, 55 * MINUTE] {
+fn what_a_job_of_a_run_cost_that_nobody_heard_of_counts_hours_later() {
+    for (fate, takes) in [(Fate::Taken(0), 32 * SECOND), (Fate::Accepted, 65 * MINUTE)] {
         let parts = [(100, When::Completion, 0)];
         let settings = Settings {
             takes,
@@ -178,14 +178,15 @@ fn what_an_unclear_first_job_of_a_run_cost_counts_an_hour_later() {
         };
         let plan = (0..6).map(|number| Purchase {
             run: Some(run.clone()),
-            pause: if number == 0 { 0 } else { 70 * MINUTE },
-            fate: Some(Fate::Taken(0)),
+            pause: if number == 0 { 0 } else { 130 * MINUTE },
+            fate: Some(fate),
+            waits: false,
             ..Purchase::of(10, Limits::default())
         });
         world.process(vec![plan.collect()]);
         assert!(world.run(LONG));
         // With 18 of 19 counted, one whose price nobody knows still goes.
-        assert_eq!(oracle::charged_to_run(&world, "run"), 27, "{takes}");
+        assert_eq!(oracle::charged_to_run(&world, "run"), 27, "{fate:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{
-    Doubt, Entry, ErrorKind, Event, Filter, Intent, Ledger, Limits, Once, Reconciliation,
+    Doubt, Entry, ErrorKind, Event, Filter, Intent, Ledger, Limits, Once, Reconciliation, Refusal,
     Resolution, State,
 };
 use genrex_proto::QueryId;
@@ -249,4 +249,158 @@ fn what_is_asked_again_and_again_settles_all_the_same() {
     assert_eq!(history(&world), 5, "a repeated verdict is no news");
     let jobs = block_on(world.root.entries(&Filter::default())).unwrap();
     assert_eq!(jobs.len(), 4);
+}
+
+/// Two jobs of ten credits each under a limit, of which the first is refused.
+fn two_and_a_refusal(world: &mut World, charges: bool) -> [Entry; 2] {
+    let look = world.look();
+    let ledger = world.root.clone();
+    let both = [1, 2].map(|key| {
+        let mut limits = Limits::default();
+        (limits.total, limits.per_job) = (Some(60), Some(10));
+        let intent = Intent::new(key, world.account.clone(), "text", 10, &[1])
+            .after(look.clone())
+            .within(limits);
+        let entry = block_on(ledger.intend(&intent, world.machine())).unwrap();
+        block_on(ledger.record(entry.id, &Event::Sent, world.machine())).unwrap()
+    });
+    if charges {
+        world.service.charge_refused(10);
+    }
+    world.pass(SECOND);
+    world.look();
+    let refused = Event::Refused(Refusal::RateLimited, String::from("429"));
+    block_on(ledger.record(both[0].id, &refused, world.machine())).unwrap();
+    both
+}
+
+#[test]
+fn a_refusal_that_charged_takes_no_other_job_s_reservation() {
+    let spent = |world: &World| world.credits().spending(world.machine()).total;
+    for charges in [true, false] {
+        let mut world = known(Settings::new(Price::Flat(10)));
+        let [_, other] = two_and_a_refusal(&mut world, charges);
+        assert_eq!(
+            spent(&world),
+            50,
+            "30 were spent, and the other is to cost 10 yet"
+        );
+        world.service.submit(10, false);
+        let accepted = Event::Accepted(QueryId::new("QRY_other").unwrap());
+        for event in [accepted, Event::Completed] {
+            block_on(world.root.record(other.id, &event, world.machine())).unwrap();
+        }
+        for _ in 0..3 {
+            world.pass(MINUTE);
+            world.look();
+        }
+        let charged = world.service.charged(0, u64::MAX);
+        assert_eq!(spent(&world), charged, "what did not come is given back");
+    }
+}
+
+/// Support names the id of a job that a 429 had taken.
+#[test]
+fn a_job_that_was_refused_may_turn_out_to_have_been_taken() {
+    let spent = |world: &World| world.credits().spending(world.machine()).total;
+    let mut world = known(Settings::new(Price::Flat(10)));
+    let [refused, other] = two_and_a_refusal(&mut world, false);
+    block_on(
+        world
+            .root
+            .record(other.id, &Event::NotSent(String::new()), world.machine()),
+    )
+    .unwrap();
+    for _ in 0..30 {
+        world.pass(MINUTE);
+        world.look();
+    }
+    assert_eq!(spent(&world), 30);
+    let name = QueryId::new("QRY_named").unwrap();
+    let event = Event::Accepted(name.clone());
+    block_on(world.root.record(refused.id, &event, world.machine())).unwrap_err();
+    let event = Event::Resolved(Resolution::Accepted(name.clone()), String::from("support"));
+    let entry = block_on(world.root.record(refused.id, &event, world.machine())).unwrap();
+    let found = (
+        entry.state,
+        entry.query_id,
+        entry.refusal,
+        entry.resolved_by_hand,
+    );
+    assert_eq!(found, (State::Accepted, Some(name), None, true));
+    assert_eq!(spent(&world), 40, "its charge may still come");
+    block_on(
+        world
+            .root
+            .record(refused.id, &Event::Completed, world.machine()),
+    )
+    .unwrap();
+    world.service.submit(10, false);
+    for _ in 0..30 {
+        world.pass(MINUTE);
+        world.look();
+    }
+    assert_eq!(spent(&world), 40);
+}
+
+/// The service answers 404 to its id, for ever.
+#[test]
+fn a_person_ends_a_job_that_the_service_no_longer_knows() {
+    let spent = |world: &World| world.credits().spending(world.machine()).total;
+    for (resolution, found) in [
+        (Resolution::Charged, Reconciliation::Charged),
+        (Resolution::NotCharged, Reconciliation::NotCharged),
+    ] {
+        for is_done in [false, true] {
+            let mut world = known(Settings::new(Price::Flat(10)));
+            let [_, lost] = two_and_a_refusal(&mut world, false);
+            world.service.submit(10, false);
+            let mut events = vec![Event::Accepted(QueryId::new("QRY_lost").unwrap())];
+            events.extend(is_done.then_some(Event::Completed));
+            let said = Event::Resolved(resolution.clone(), String::from("404 for ever"));
+            events.push(said.clone());
+            for event in &events {
+                block_on(world.root.record(lost.id, event, world.machine())).unwrap();
+            }
+            let entry = block_on(world.root.entry(lost.id)).unwrap().unwrap();
+            let kept = (entry.state, entry.reconciliation, entry.resolved_by_hand);
+            assert_eq!(kept, (State::Failed, Some(found), true));
+            assert!(entry.detail.unwrap().contains("404 for ever"));
+            for _ in 0..30 {
+                world.pass(MINUTE);
+                world.look();
+            }
+            // What the balance shows counts, whatever a person says.
+            assert_eq!(spent(&world), 40);
+            let again = block_on(world.root.record(lost.id, &said, world.machine())).unwrap();
+            assert_eq!(
+                again.updated_at, entry.updated_at,
+                "said twice is said once"
+            );
+        }
+    }
+}
+
+/// Two unclear jobs, of which the balance has shown one: a person's word about that one frees no other.
+#[test]
+fn what_the_balance_has_shown_of_one_is_not_given_back_from_another() {
+    let spent = |world: &World| world.credits().spending(world.machine()).total;
+    let mut world = known(Settings::new(Price::Flat(10)));
+    world.process(vec![vec![unclear(Fate::Taken(0))]]);
+    assert!(world.run(LONG));
+    let shown = job(&world, State::Ambiguous);
+    assert_eq!(shown.reconciliation, Some(Reconciliation::Charged));
+    world.pass(HOUR);
+    world.look();
+    let lost = Purchase {
+        reconciles: false,
+        once: false,
+        ..unclear(Fate::Lost)
+    };
+    world.process(vec![vec![lost]]);
+    assert!(world.run(LONG));
+    assert_eq!(spent(&world), 50);
+    let said = Event::Resolved(Resolution::NotCharged, String::from("I think so"));
+    block_on(world.root.record(shown.id, &said, world.machine())).unwrap();
+    assert_eq!(spent(&world), 50);
 }
