@@ -406,7 +406,11 @@ impl Machine for Wait {
             (State::Pausing(..), Outcome::Slept) | (State::Done(_), _) => {}
             // What no step asked for: it ends, since going on might never end.
             (
-                State::Finding(_) | State::Starting | State::Pausing(..) | State::Keeping(..),
+                State::Finding(_)
+                | State::Starting
+                | State::Pausing(..)
+                | State::Telling(..)
+                | State::Keeping(..),
                 Outcome::Head(_)
                 | Outcome::SendFailed(_)
                 | Outcome::Chunk(_)

@@ -92,8 +92,16 @@ impl Counting {
             let id = id.unwrap_or_default();
             let is_first = service.asked != id;
             service.asked = id.to_owned();
-            let status = if is_first { "Processing" } else { service.status };
-            let body = format!(r#"{{"id":"{id}","status":"{status}"}}"#);
+            let status = if is_first {
+                "Processing"
+            } else {
+                service.status
+            };
+            let link = match status {
+                "Completed" => r#","response":[{"content":{"url":"http://127.0.0.1:1/a.wav"}}]"#,
+                _ => "",
+            };
+            let body = format!(r#"{{"id":"{id}","status":"{status}"{link}}}"#);
             let status = service.retrieve_fails.unwrap_or("200 OK");
             answer_with(&mut stream, status, &date, &body);
         }
