@@ -1,7 +1,7 @@
 use genrex_ledger::{self as ledger, Ledger, LocalId};
 use tracing::Instrument as _;
 
-use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::machine::{Keep, Kept, Machine, Outcome, Outgoing, Step};
 use crate::trace::Attempt;
 use crate::transport::{Body, Transport, TransportError, TransportErrorKind};
 use crate::{Progress, Sink};
@@ -23,40 +23,15 @@ pub(crate) async fn drive<M: Machine>(
     sink: &mut dyn Sink,
 ) -> M::Output {
     let transport = ports.transport;
-    let mut body: Option<Box<dyn Body>> = None;
-    let mut attempt = Attempt::none();
+    let mut exchange = Exchange::new(transport);
     let mut held = Held {
         ports: &ports,
         job: None,
     };
     loop {
         let outcome = match machine.next(transport.now()) {
-            Step::Send(outgoing) => {
-                // What is left of the last answer will not be read: its connection is given up first.
-                body = None;
-                attempt = Attempt::start(&outgoing);
-                let sent = transport.send(outgoing.request, outgoing.options);
-                match sent.instrument(attempt.span()).await {
-                    Ok(response) => {
-                        let (head, rest) = response.into_parts();
-                        attempt.answered(&head);
-                        body = Some(rest);
-                        Outcome::Head(Box::new(head))
-                    }
-                    Err(error) => {
-                        attempt.failed(&error);
-                        Outcome::SendFailed(error)
-                    }
-                }
-            }
-            Step::Read => match read(&mut body).instrument(attempt.span()).await {
-                Ok(Some(chunk)) => Outcome::Chunk(chunk),
-                Ok(None) => Outcome::End,
-                Err(error) => {
-                    attempt.failed(&error);
-                    Outcome::ReadFailed(error)
-                }
-            },
+            Step::Send(outgoing) => exchange.send(*outgoing).await,
+            Step::Read => exchange.read().await,
             Step::Sleep(duration) => match transport.sleep(duration).await {
                 Ok(()) => Outcome::Slept,
                 Err(cancelled) => Outcome::Cancelled(cancelled),
@@ -76,6 +51,54 @@ pub(crate) async fn drive<M: Machine>(
             Step::Done(output) => return output,
         };
         machine.receive(transport.now(), outcome);
+    }
+}
+
+/// The last request that was sent, and what is left of its answer.
+struct Exchange<'a> {
+    transport: &'a dyn Transport,
+    attempt: Attempt,
+    body: Option<Box<dyn Body>>,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(transport: &'a dyn Transport) -> Self {
+        Self {
+            transport,
+            attempt: Attempt::none(),
+            body: None,
+        }
+    }
+
+    async fn send(&mut self, outgoing: Outgoing) -> Outcome {
+        // What is left of the last answer will not be read: its connection is given up first.
+        self.body = None;
+        self.attempt = Attempt::start(&outgoing);
+        let sent = self.transport.send(outgoing.request, outgoing.options);
+        match sent.instrument(self.attempt.span()).await {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                self.attempt.answered(&head);
+                self.body = Some(body);
+                Outcome::Head(Box::new(head))
+            }
+            Err(error) => {
+                self.attempt.failed(&error);
+                Outcome::SendFailed(error)
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Outcome {
+        let span = self.attempt.span();
+        match read(&mut self.body).instrument(span).await {
+            Ok(Some(chunk)) => Outcome::Chunk(chunk),
+            Ok(None) => Outcome::End,
+            Err(error) => {
+                self.attempt.failed(&error);
+                Outcome::ReadFailed(error)
+            }
+        }
     }
 }
 

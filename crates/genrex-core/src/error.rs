@@ -174,6 +174,22 @@ impl Error {
         self.0.waited.as_ref()
     }
 
+    /// It and its causes, in one line.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let mut line = self.to_string();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Many libraries repeat their cause in their own text.
+            if !line.ends_with(&text) {
+                line = format!("{line}: {text}");
+            }
+            next = cause.source();
+        }
+        line
+    }
+
     /// Whether credits may have been spent without a job to show for them.
     #[must_use]
     pub fn may_have_been_charged(&self) -> bool {

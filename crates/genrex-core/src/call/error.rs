@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use genrex_proto::{ErrorBody, Escaped};
 use genrex_sign::UnixMillis;
+use http::StatusCode;
 use http::header::LOCATION;
 
 use super::exchange::Answer;
 use crate::failure::Class;
+use crate::transport::TransportError;
 use crate::{Error, ErrorKind};
 
 /// How a signed call failed, with all that its caller needs to go on.
@@ -50,7 +52,7 @@ impl<V> CallError<V> {
         error.is_some_and(|error| error.kind().is_timeout())
     }
 
-    /// Says it to people.
+    /// Says it to people: what it means here, and what the service or the transport said as its cause.
     pub(crate) fn into_error(self) -> Error {
         let status = self.answer.as_ref().and_then(Answer::status);
         let error = Error::new(self.kind, self.message())
@@ -58,33 +60,34 @@ impl<V> CallError<V> {
             .with_retry_after(self.retry_after);
         match (self.decode_error, self.answer) {
             (Some(cause), _) => error.with_source(cause),
-            (None, Some(Answer::Failed(cause) | Answer::Cut { error: cause, .. })) => {
-                error.with_source(cause)
+            (None, Some(Answer::Failed(cause))) => error.with_source(cause),
+            (None, Some(Answer::Whole { head, body })) => {
+                error.with_source(Answered::whole(head.status, &body))
             }
-            (None, Some(Answer::TooLarge { .. } | Answer::Whole { .. }) | None) => error,
+            (None, Some(Answer::TooLarge { head })) => {
+                error.with_source(Answered::begun(head.status, None))
+            }
+            (
+                None,
+                Some(Answer::Cut {
+                    head, error: cause, ..
+                }),
+            ) => error.with_source(Answered::begun(head.status, Some(cause))),
+            (None, None) => error,
         }
     }
 
     fn message(&self) -> String {
-        let said = || match &self.answer {
-            Some(Answer::Whole { head, body }) => {
-                format!("{} ({})", ErrorBody::parse(body), head.status)
-            }
-            Some(Answer::TooLarge { head } | Answer::Cut { head, .. }) => {
-                format!("status {}", head.status)
-            }
-            Some(Answer::Failed(_)) | None => String::from("no answer"),
-        };
         let tries = match self.attempts {
             0 | 1 => String::new(),
             tries => format!(" after {tries} tries"),
         };
         match self.kind {
-            ErrorKind::Credentials => format!("the service refused the signature: {}", said()),
-            ErrorKind::OutOfCredit => format!("the account has not enough credit: {}", said()),
-            ErrorKind::NotFound => format!("the service does not know the job: {}", said()),
-            ErrorKind::RateLimited => format!("the service asked to slow down{tries}: {}", said()),
-            ErrorKind::Refused => format!("the service refused the request: {}", said()),
+            ErrorKind::Credentials => String::from("the service refused the signature"),
+            ErrorKind::OutOfCredit => String::from("the account has not enough credit"),
+            ErrorKind::NotFound => String::from("the service does not know the job"),
+            ErrorKind::RateLimited => format!("the service asked to slow down{tries}"),
+            ErrorKind::Refused => String::from("the service refused the request"),
             ErrorKind::Certificate => String::from("the service's certificate was refused"),
             ErrorKind::TooLarge => String::from("the answer is larger than 1 MiB"),
             ErrorKind::Cancelled => String::from("cancelled"),
@@ -97,9 +100,7 @@ impl<V> CallError<V> {
             }
             _ if self.class == Class::Redirect => self.unexpected(&tries),
             _ => match self.answer {
-                Some(Answer::Whole { .. }) => {
-                    format!("the service is in trouble{tries}: {}", said())
-                }
+                Some(Answer::Whole { .. }) => format!("the service is in trouble{tries}"),
                 Some(Answer::Failed(_) | Answer::Cut { .. } | Answer::TooLarge { .. }) | None => {
                     format!("no answer came from the service{tries}")
                 }
@@ -125,5 +126,31 @@ impl<V> CallError<V> {
         // A query may hold a secret of the gateway's.
         let bare = text.split('?').next().unwrap_or_default();
         Some(Escaped(bare).to_string())
+    }
+}
+
+/// What the service answered, as the cause of an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Answered {
+    text: String,
+    source: Option<TransportError>,
+}
+
+impl Answered {
+    /// Its own words, and the status.
+    fn whole(status: StatusCode, body: &[u8]) -> Self {
+        Self {
+            text: format!("{} ({status})", ErrorBody::parse(body)),
+            source: None,
+        }
+    }
+
+    /// An answer of which no more is known than how it began.
+    fn begun(status: StatusCode, source: Option<TransportError>) -> Self {
+        Self {
+            text: format!("an answer of status {status}"),
+            source,
+        }
     }
 }

@@ -71,9 +71,9 @@ impl From<&Submission> for Event {
             Submission::Refused(error) => {
                 // One that is not known for what it is is not bought again by itself.
                 let refusal = error.refusal().unwrap_or(Refusal::Rejected);
-                Self::Refused(refusal, error.to_string())
+                Self::Refused(refusal, error.in_full())
             }
-            Submission::NotSent(error) => Self::NotSent(error.to_string()),
+            Submission::NotSent(error) => Self::NotSent(error.in_full()),
             Submission::Ambiguous(error) => Self::Ambiguous(error.to_string()),
         }
     }

@@ -106,6 +106,27 @@ fn paces() -> impl Strategy<Value = Pace> {
     ]
 }
 
+/// Every request that leaves verifies, and `t` increases, but after a correction backwards.
+fn verifies(
+    wire: &ScriptedTransport,
+    refused_at: impl Fn(usize) -> bool,
+) -> Result<(), TestCaseError> {
+    let verifier = Verifier::new(Duration::from_secs(48 * 3600));
+    let mut last = 0;
+    let mut refused_for_its_time = false;
+    for (index, sent) in wire.sent().iter().enumerate() {
+        let header = sent.header(SIGNATURE_HEADER);
+        let now = UnixMillis::new(1_717_574_785_354);
+        let verified = verifier.verify(keys().secret(), header, sent.request.body(), now);
+        prop_assert!(verified.is_ok(), "{verified:?}");
+        let t = header.parse::<SignatureHeader>().unwrap().timestamp().get();
+        prop_assert!(t > last || refused_for_its_time, "{t} after {last}");
+        last = t;
+        refused_for_its_time = refused_at(index);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -151,20 +172,8 @@ proptest! {
             }
         }
 
-        let verifier = Verifier::new(Duration::from_secs(48 * 3600));
-        let mut last = 0;
-        let mut refused_for_its_time = false;
-        for (index, sent) in wire.sent().iter().enumerate() {
-            // Every request that leaves verifies, and t increases, but after a correction backwards.
-            let header = sent.header(SIGNATURE_HEADER);
-            let now = UnixMillis::new(1_717_574_785_354);
-            let verified = verifier.verify(keys().secret(), header, sent.request.body(), now);
-            prop_assert!(verified.is_ok(), "{verified:?}");
-            let t = header.parse::<SignatureHeader>().unwrap().timestamp().get();
-            prop_assert!(t > last || refused_for_its_time, "{t} after {last}");
-            last = t;
-            refused_for_its_time = matches!(script.get(index), Some((Fate::Skewed(_), _)));
-        }
+        let refused_at = |index: usize| matches!(script.get(index), Some((Fate::Skewed(_), _)));
+        verifies(&wire, refused_at)?;
         if let Some(limit) = limit {
             // No sleep of the submit crosses the deadline; the wait has one of its own after it.
             let end = limit + limit + Duration::from_secs(60);

@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use genrex_core::failure::Class;
+use genrex_core::ledger::{Ledger as _, Limits, LocalId};
 use genrex_core::testing::{Reply, ScriptedTransport};
 use genrex_core::{ErrorKind, Progress, Route, Submission, TransportErrorKind as Kind, block_on};
 
-use crate::support::{ACCEPTED, client, is_submit, ready, request, seconds_sent, watched};
+use crate::support::{
+    ACCEPTED, balance, client, is_submit, kept, ready, request, seconds_sent, watched,
+};
 
 const DATE: &str = "Wed, 05 Jun 2024 08:06:25 GMT"; // the virtual clock's beginning
-
-type Answer = Box<dyn Fn() -> Reply + Send>;
 
 /// What the outcome is called, and the kind of its error.
 fn outcome(submission: Submission) -> (&'static str, Option<ErrorKind>) {
@@ -23,278 +24,105 @@ fn outcome(submission: Submission) -> (&'static str, Option<ErrorKind>) {
     }
 }
 
+/// What a submit meets, what it comes to, and how often it is sent.
+fn comes_to(name: &str, reply: impl Fn() -> Reply + Send + 'static, expected: Expected) {
+    let (kind_of_end, kind, tries) = expected;
+    let wire = ScriptedTransport::answering(move |_| reply());
+    let submission = block_on(client(&wire).submit(&request()));
+    assert_eq!(outcome(submission), (kind_of_end, kind), "{name}");
+    let sent = wire.sent();
+    assert_eq!(
+        sent.iter().filter(|sent| is_submit(sent)).count(),
+        tries,
+        "{name}"
+    );
+    assert!(
+        sent.iter().all(|sent| sent.options.route == Route::Paid),
+        "{name}"
+    );
+}
+
+type Expected = (&'static str, Option<ErrorKind>, usize);
+
+const AMBIGUOUS: Expected = ("ambiguous", Some(ErrorKind::Ambiguous), 1);
+const REJECTED: Expected = ("refused", Some(ErrorKind::Refused), 1);
+const LATER: Expected = ("refused", Some(ErrorKind::RateLimited), 5);
+const UNAUTHORIZED: Expected = ("refused", Some(ErrorKind::Credentials), 1);
+const OUT_OF_CREDIT: Expected = ("refused", Some(ErrorKind::OutOfCredit), 1);
+const UNREACHABLE: Expected = ("not sent", Some(ErrorKind::Unreachable), 4);
+
 #[test]
-fn each_row_of_the_table_has_its_outcome_and_its_tries() {
-    let status = |status: u16| move || Reply::json(status, r#"{"message":"no"}"#);
-    let fails = |kind: Kind| move || Reply::fails(kind);
-    let huge = || Reply::json(200, vec![b' '; (1 << 20) + 1]);
-    let cut = || Reply::json(201, r#"{"id":"QRY_1"#).then_breaks(Kind::Closed);
-    let credit = || Reply::json(403, r#"{"message":"Insufficient credits"}"#);
-    let compressed = || Reply::json(201, &b"\x1f\x8b\x08"[..]).header("content-encoding", "gzip");
-    let redirect = || Reply::new(307, "").header("location", "https://elsewhere.example/?k=1");
-    let cases: Vec<(&str, Answer, &str, Option<ErrorKind>, usize)> = vec![
+fn each_status_has_its_outcome_and_its_tries() {
+    for (statuses, expected) in [
         (
-            "accepted",
-            Box::new(|| Reply::json(201, ACCEPTED)),
-            "accepted",
-            None,
-            1,
+            &[400, 404, 405, 406, 407, 410, 411, 412, 413, 414, 415][..],
+            REJECTED,
         ),
+        (&[416, 417, 421, 422, 426, 428, 431, 451], REJECTED),
+        (&[401, 403], UNAUTHORIZED),
+        (&[402], OUT_OF_CREDIT),
+        (&[425, 429], LATER),
+        (&[300, 301, 303, 307, 399], AMBIGUOUS),
         (
-            "resolve",
-            Box::new(fails(Kind::Resolve)),
-            "not sent",
-            Some(ErrorKind::Unreachable),
-            4,
+            &[408, 409, 418, 419, 420, 423, 424, 444, 450, 498, 499],
+            AMBIGUOUS,
         ),
-        (
-            "connect",
-            Box::new(fails(Kind::Connect)),
-            "not sent",
-            Some(ErrorKind::Unreachable),
-            4,
-        ),
-        (
-            "slow",
-            Box::new(fails(Kind::ConnectTimeout)),
-            "not sent",
-            Some(ErrorKind::Unreachable),
-            4,
-        ),
-        (
-            "tls",
-            Box::new(fails(Kind::Tls)),
-            "not sent",
-            Some(ErrorKind::Unreachable),
-            4,
-        ),
-        (
-            "certificate",
-            Box::new(fails(Kind::Certificate)),
-            "not sent",
-            Some(ErrorKind::Certificate),
-            1,
-        ),
-        (
-            "cancelled",
-            Box::new(fails(Kind::Cancelled)),
-            "not sent",
-            Some(ErrorKind::Cancelled),
-            1,
-        ),
-        (
-            "time-out",
-            Box::new(fails(Kind::Timeout)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "closed",
-            Box::new(fails(Kind::Closed)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "malformed",
-            Box::new(fails(Kind::Malformed)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "other",
-            Box::new(fails(Kind::Other)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "cut",
-            Box::new(cut),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "empty",
-            Box::new(|| Reply::json(200, "")),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "html",
-            Box::new(|| Reply::new(200, "<html>")),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "compressed",
-            Box::new(compressed),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "huge",
-            Box::new(huge),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "3xx",
-            Box::new(redirect),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "400",
-            Box::new(status(400)),
-            "refused",
-            Some(ErrorKind::Refused),
-            1,
-        ),
-        (
-            "401",
-            Box::new(status(401)),
-            "refused",
-            Some(ErrorKind::Credentials),
-            1,
-        ),
-        (
-            "402",
-            Box::new(status(402)),
-            "refused",
-            Some(ErrorKind::OutOfCredit),
-            1,
-        ),
-        (
-            "403",
-            Box::new(status(403)),
-            "refused",
-            Some(ErrorKind::Credentials),
-            1,
-        ),
-        (
-            "credit",
-            Box::new(credit),
-            "refused",
-            Some(ErrorKind::OutOfCredit),
-            1,
-        ),
-        (
-            "404",
-            Box::new(status(404)),
-            "refused",
-            Some(ErrorKind::Refused),
-            1,
-        ),
-        (
-            "408",
-            Box::new(status(408)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "409",
-            Box::new(status(409)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "422",
-            Box::new(status(422)),
-            "refused",
-            Some(ErrorKind::Refused),
-            1,
-        ),
-        (
-            "425",
-            Box::new(status(425)),
-            "refused",
-            Some(ErrorKind::RateLimited),
-            5,
-        ),
-        (
-            "429",
-            Box::new(status(429)),
-            "refused",
-            Some(ErrorKind::RateLimited),
-            5,
-        ),
-        (
-            "451",
-            Box::new(status(451)),
-            "refused",
-            Some(ErrorKind::Refused),
-            1,
-        ),
-        (
-            "500",
-            Box::new(status(500)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "502",
-            Box::new(status(502)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "503",
-            Box::new(status(503)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "504",
-            Box::new(status(504)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "599",
-            Box::new(status(599)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-        (
-            "600",
-            Box::new(status(600)),
-            "ambiguous",
-            Some(ErrorKind::Ambiguous),
-            1,
-        ),
-    ];
-    for (name, reply, expected, kind, tries) in cases {
-        let wire = ScriptedTransport::answering(move |_| reply());
-        let submission = block_on(client(&wire).submit(&request()));
-        assert_eq!(outcome(submission), (expected, kind), "{name}");
-        assert_eq!(
-            wire.sent().iter().filter(|sent| is_submit(sent)).count(),
-            tries,
-            "{name}"
-        );
-        assert!(
-            wire.sent()
-                .iter()
-                .all(|sent| sent.options.route == Route::Paid),
-            "{name}"
-        );
+        (&[500, 502, 503, 504, 529, 599, 600, 999], AMBIGUOUS),
+    ] {
+        for status in statuses.iter().copied() {
+            let reply = move || Reply::json(status, r#"{"message":"no"}"#);
+            comes_to(&status.to_string(), reply, expected);
+        }
     }
+    let credit = || Reply::json(403, r#"{"message":"Insufficient credits"}"#);
+    comes_to("credit", credit, OUT_OF_CREDIT);
+}
+
+#[test]
+fn each_failure_of_the_wire_has_its_outcome_and_its_tries() {
+    for (kinds, expected) in [
+        (
+            &[
+                Kind::Resolve,
+                Kind::Connect,
+                Kind::ConnectTimeout,
+                Kind::Tls,
+            ][..],
+            UNREACHABLE,
+        ),
+        (
+            &[Kind::Certificate],
+            ("not sent", Some(ErrorKind::Certificate), 1),
+        ),
+        (
+            &[Kind::Cancelled],
+            ("not sent", Some(ErrorKind::Cancelled), 1),
+        ),
+        (
+            &[Kind::Timeout, Kind::Closed, Kind::Malformed, Kind::Other],
+            AMBIGUOUS,
+        ),
+    ] {
+        for kind in kinds.iter().copied() {
+            comes_to(&format!("{kind:?}"), move || Reply::fails(kind), expected);
+        }
+    }
+}
+
+#[test]
+fn each_answer_that_is_no_job_has_its_outcome_and_its_tries() {
+    let accepted = ("accepted", None, 1);
+    comes_to("accepted", || Reply::json(201, ACCEPTED), accepted);
+    let cut = || Reply::json(201, r#"{"id":"QRY_1"#).then_breaks(Kind::Closed);
+    comes_to("cut", cut, AMBIGUOUS);
+    comes_to("empty", || Reply::json(200, ""), AMBIGUOUS);
+    comes_to("a page", || Reply::new(200, "<html>"), AMBIGUOUS);
+    let compressed = || Reply::json(201, &b"\x1f\x8b\x08"[..]).header("content-encoding", "gzip");
+    comes_to("compressed", compressed, AMBIGUOUS);
+    let large = || Reply::json(200, vec![b' '; (1 << 20) + 1]);
+    comes_to("large", large, AMBIGUOUS);
+    let redirect = || Reply::new(307, "").header("location", "https://elsewhere.example/?k=1");
+    comes_to("redirect", redirect, AMBIGUOUS);
 }
 
 #[test]
@@ -448,6 +276,73 @@ fn a_service_in_trouble_empties_the_retry_budget() {
     // 500 tokens: 25 calls of four retries at 5 each, then none.
     assert!(tries[..25].iter().all(|tries| *tries == 5), "{tries:?}");
     assert!(tries[25..].iter().all(|tries| *tries == 1), "{tries:?}");
+}
+
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
+}
+
+/// Each error says one thing, and what the service said is its cause.
+#[test]
+fn what_the_service_answered_is_the_cause_of_an_error() {
+    for status in [
+        300, 307, 400, 401, 402, 403, 404, 408, 409, 418, 422, 429, 451, 500, 503, 600,
+    ] {
+        let reply = move || Reply::json(status, r#"{"message":"no such luck"}"#);
+        let wire = ScriptedTransport::answering(move |_| reply());
+        let client = client(&wire);
+        let errors = [
+            block_on(client.submit(&request()))
+                .into_result()
+                .unwrap_err(),
+            block_on(client.balance()).unwrap_err(),
+            block_on(client.retrieve(crate::support::job().id())).unwrap_err(),
+        ];
+        for error in errors {
+            let full = error.in_full();
+            assert_eq!(full.matches("no such luck").count(), 1, "{full}");
+            assert!(full.contains(&status.to_string()), "{full}");
+            assert!(!error.to_string().contains("no such luck"), "{error}");
+            assert!(
+                causes(&error)
+                    .iter()
+                    .any(|cause| cause.starts_with("no such luck")),
+                "{full}"
+            );
+        }
+    }
+    for broken in [false, true] {
+        let wire = ScriptedTransport::answering(move |_| match broken {
+            true => Reply::json(503, "no").then_breaks(Kind::Closed),
+            false => Reply::json(200, vec![b' '; (1 << 20) + 1]),
+        });
+        let error = block_on(client(&wire).balance()).unwrap_err();
+        let causes = causes(&error);
+        assert!(causes[0].starts_with("an answer of status"), "{causes:?}");
+    }
+}
+
+/// And it is what the ledger keeps of a refusal.
+#[test]
+fn the_ledger_keeps_the_words_of_a_refusal() {
+    let wire = ScriptedTransport::answering(|sent| match is_submit(sent) {
+        true => Reply::json(400, r#"{"message":"no such luck"}"#),
+        false => balance(0),
+    });
+    let (client, ledger) = kept(&wire, Limits::default());
+    let _ = block_on(client.submit(&request()));
+    let entry = block_on(ledger.entry(LocalId(1))).unwrap().unwrap();
+    let detail = entry.detail.unwrap();
+    assert!(
+        detail.ends_with("no such luck (400 Bad Request)"),
+        "{detail}"
+    );
 }
 
 /// A service whose `Date` runs away draws the clock along for a day, and no call along with it.

@@ -27,7 +27,7 @@ fn clients(service: &Service) -> (Client, Client, MemoryLedger, ScriptedTranspor
     (client, limited, ledger, wire)
 }
 
-fn patient(client: &Client) -> Client {
+fn without_deadline(client: &Client) -> Client {
     let mut settings: Settings = *client.settings();
     settings.deadline = None;
     client.with_settings(settings)
@@ -109,7 +109,7 @@ fn a_job_that_the_service_does_not_know_holds_up_no_other() {
     block_on(wire.sleep(Duration::from_secs(60))).unwrap();
     service.forget(&dead);
     let began = wire.elapsed();
-    let third = buy(&patient(&client));
+    let third = buy(&without_deadline(&client));
     assert_eq!(entry(&ledger, &alive).state, State::Completed);
     assert_eq!(entry(&ledger, &third).state, State::Accepted);
     let asked = asked(&wire);
@@ -145,7 +145,7 @@ fn the_job_that_stands_in_the_way_is_asked_after_first() {
     let alone = buy(&client);
     assert!(entry(&ledger, &alone).alone);
     service.completes_after(1);
-    let last = buy(&patient(&client));
+    let last = buy(&without_deadline(&client));
     assert_eq!(asked(&wire).first(), Some(&alone));
     assert_eq!(entry(&ledger, &alone).state, State::Completed);
     assert_ne!(last, forgotten);
@@ -157,7 +157,7 @@ fn a_purchase_that_is_cancelled_while_it_asks_ends() {
     let (unlimited, client, _, wire) = clients(&service);
     buy(&unlimited);
     service.retrieves_fail(Kind::Cancelled);
-    let Submission::NotSent(error) = block_on(patient(&client).submit(&request())) else {
+    let Submission::NotSent(error) = block_on(without_deadline(&client).submit(&request())) else {
         panic!("it was cancelled");
     };
     assert_eq!(error.kind(), ErrorKind::Cancelled);

@@ -231,7 +231,7 @@ impl Runner {
             }
             _ => {}
         }
-        Ok(Bought::Nothing(error.to_string()))
+        Ok(Bought::Nothing(error.in_full()))
     }
 
     /// The last resort: the ledger cannot take the id.

@@ -9,7 +9,7 @@ use super::Log;
 const TICK: Duration = Duration::from_millis(20);
 /// How many ticks a server waits for the other side in all: 10 s, where every time-out that must pass is
 /// under 1 s.
-const PATIENCE: u32 = 500;
+const MOST_TICKS: u32 = 500;
 
 /// A connection that came to a server.
 pub(in super::super) struct Connection {
@@ -54,7 +54,7 @@ impl Connection {
     pub(super) fn new(stream: TcpStream, number: usize, log: Arc<Log>) -> Self {
         // What cannot be set makes a check slower, and its result no other.
         let _ = stream.set_read_timeout(Some(TICK));
-        let _ = stream.set_write_timeout(Some(TICK * PATIENCE));
+        let _ = stream.set_write_timeout(Some(TICK * MOST_TICKS));
         let _ = stream.set_nodelay(true);
         Self {
             stream,
@@ -85,7 +85,7 @@ impl Connection {
     /// Waits until a whole request has come, and reads none of it: closing is a reset then.
     pub(in super::super) fn leave_unread(&self) {
         let mut buffer = vec![0; 16 * 1024];
-        for _ in 0..PATIENCE {
+        for _ in 0..MOST_TICKS {
             match self.stream.peek(&mut buffer) {
                 Ok(0) => return,
                 Ok(length) if parse(&buffer[..length]).is_some() => return,
@@ -118,7 +118,7 @@ impl Connection {
     /// up. Writes nothing if it is empty.
     pub(in super::super) fn hang(&mut self, piece: &[u8], ticks: u32) {
         let mut waited = 0;
-        while waited < PATIENCE {
+        while waited < MOST_TICKS {
             if !piece.is_empty() && self.stream.write_all(piece).is_err() {
                 return self.log.saw(|seen| seen.given_up += 1);
             }
@@ -157,7 +157,7 @@ impl Connection {
                 Tick::Closed => return None,
                 Tick::Nothing => {
                     silent += 1;
-                    if silent == PATIENCE || self.is_stopping() {
+                    if silent == MOST_TICKS || self.is_stopping() {
                         return None;
                     }
                 }
