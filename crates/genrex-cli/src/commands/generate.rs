@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::{Delivery, Generate, Global};
 use crate::clock;
 use crate::commands::advice::advice;
-use crate::commands::deliver::{Errand, Paid};
+use crate::commands::deliver::{CommandContext, Paid};
 use crate::commands::price::when_price_is_known;
 use crate::connect::{CallOptions, Connection, quoted};
 use crate::failure::{Code, Failure};
@@ -46,17 +46,17 @@ pub(crate) async fn run(
     };
     let connection = Connection::open(global, calls).await?;
     ledger::recover(&connection.client, output).await?;
-    let mut errand = Errand {
+    let mut context = CommandContext {
         display: Display::new(*output),
         interrupts: Interrupts::watch()?,
         connection,
         output: *output,
     };
-    let job = buy(&mut errand, &request, options(&generate), delivery).await?;
+    let job = buy(&mut context, &request, options(&generate), delivery).await?;
     if generate.no_wait {
-        return print_job(&job, &errand.connection, output);
+        return print_job(&job, &context.connection, output);
     }
-    errand
+    context
         .wait_and_download(&job, delivery, Paid::Now, generate.no_download)
         .await
 }
@@ -77,32 +77,32 @@ fn options(generate: &Generate) -> PurchaseOptions {
 
 /// Buys, and does not give up while the paid request is on its way: its answer holds the id.
 async fn buy(
-    errand: &mut Errand,
+    context: &mut CommandContext,
     request: &GenerateRequest,
     options: PurchaseOptions,
     delivery: &Delivery,
 ) -> Result<Job, Failure> {
-    let display = errand.display.clone();
+    let display = context.display.clone();
     let so_far = Arc::new(Mutex::new(PurchaseSoFar::default()));
     let hearing = Arc::clone(&so_far);
-    let client = errand.connection.client.on_progress(move |progress| {
+    let client = context.connection.client.on_progress(move |progress| {
         locked(&hearing).hear(progress);
         display.show(progress);
     });
-    let stop = errand.connection.stop.clone();
-    let output = errand.output;
+    let stop = context.connection.stop.clone();
+    let output = context.output;
     let bought = client.purchase(request, &options);
-    let submission = stop.guard(bought, &mut errand.interrupts, &output).await;
-    errand.display.clear();
+    let submission = stop.guard(bought, &mut context.interrupts, &output).await;
+    context.display.clear();
     let job = match submission {
         None => {
             let so_far = locked(&so_far).clone();
-            return Err(given_up(&so_far, errand, delivery).await);
+            return Err(given_up(&so_far, context, delivery).await);
         }
         Some(Submission::Accepted(job)) => job,
         Some(
             Submission::Refused(error) | Submission::NotSent(error) | Submission::Ambiguous(error),
-        ) => return Err(not_bought(error, &errand.connection).await),
+        ) => return Err(not_bought(error, &context.connection).await),
     };
     if let Some(why) = job.ledger_failure() {
         // The last resort: the id is told, whatever else fails.
@@ -111,10 +111,10 @@ async fn buy(
             job.id()
         );
         return Err(Failure::new(Code::Other, "ledger", message)
-            .resumable(job.id(), errand.connection.resume(job.id())));
+            .resumable(job.id(), context.connection.resume(job.id())));
     }
     if stop.is_asked() {
-        return Err(errand.interrupted(job.id(), delivery));
+        return Err(context.interrupted(job.id(), delivery));
     }
     Ok(job)
 }
@@ -124,8 +124,12 @@ fn locked(so_far: &Mutex<PurchaseSoFar>) -> MutexGuard<'_, PurchaseSoFar> {
 }
 
 /// What stands of a purchase that a second interrupt has ended: the ledger knows, where one keeps it.
-async fn given_up(so_far: &PurchaseSoFar, errand: &Errand, delivery: &Delivery) -> Failure {
-    let kept = match (errand.connection.client.ledger(), so_far.job()) {
+async fn given_up(
+    so_far: &PurchaseSoFar,
+    context: &CommandContext,
+    delivery: &Delivery,
+) -> Failure {
+    let kept = match (context.connection.client.ledger(), so_far.job()) {
         (Some(ledger), Some(job)) => {
             // What cannot be ended now is ended by the next command.
             let _ = recover_offline(&**ledger, clock::now()).await;
@@ -135,7 +139,7 @@ async fn given_up(so_far: &PurchaseSoFar, errand: &Errand, delivery: &Delivery) 
     };
     match so_far.given_up(kept.as_ref()) {
         GivenUp::NotBought => nothing_bought(),
-        GivenUp::Accepted(id) => errand.interrupted(&id, delivery),
+        GivenUp::Accepted(id) => context.interrupted(&id, delivery),
         GivenUp::MayBeCharged(job) => {
             let message = "the submit was given up on its way, and may have been charged";
             let failure = Failure::new(Code::Ambiguous, "ambiguous", message);

@@ -3,7 +3,7 @@ use genrex_async::core::{may_be, without_id};
 use genrex_ledger::{Filter, State};
 
 use crate::args::{Global, Wait};
-use crate::commands::deliver::{Errand, Paid};
+use crate::commands::deliver::{CommandContext, Paid};
 use crate::commands::settled_by::who_says_so;
 use crate::confirm;
 use crate::connect::{CallOptions, Connection};
@@ -21,13 +21,13 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<
     ledger::recover(&connection.client, output).await?;
     offer_to_link(&wait, &connection, output).await?;
     let job = connection.client.job(wait.query_id.clone());
-    let mut errand = Errand {
+    let mut context = CommandContext {
         display: Display::new(*output),
         interrupts: Interrupts::watch()?,
         connection,
         output: *output,
     };
-    errand
+    context
         .wait_and_download(&job, delivery, Paid::Before, false)
         .await
 }

@@ -45,7 +45,7 @@ fn a_row_between_two_tries_is_not_sent_after_an_interrupt() {
     let mut lines = BufReader::new(process.stderr.take().unwrap());
     interrupt(&process);
     read_until(&mut lines, "starting nothing more");
-    answer_with(&mut first, "429 Later", "Retry-After: 300\r\n", "");
+    answer_with(&mut first, "429 Later", "Retry-After: 2\r\n", "");
     let mut text = String::new();
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
