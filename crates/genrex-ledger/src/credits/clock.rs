@@ -192,6 +192,43 @@ mod tests {
         assert!(!credits.is_stale(&Look::new(20).changed("Fri, 05 Jun 2026 10:00:00 GMT"), NOW));
     }
 
+    /// Looks each half a minute whose date stands still; what the ledger takes for the service's time.
+    fn stopped(looks: u64) -> (Credits, u64) {
+        let mut credits = after(&Look::new(0).at(NOW));
+        for number in 1..=looks {
+            credits.observe(&Look::new(0).at(NOW), NOW + number * MINUTE / 2);
+        }
+        let at = credits.look.as_ref().unwrap().at;
+        (credits, at)
+    }
+
+    #[test]
+    fn a_date_that_stops_is_carried_on() {
+        let passed = |looks: u64| stopped(looks).1 - NOW;
+        assert_eq!(
+            [passed(1), passed(2), passed(3), passed(20)],
+            [0, 30_000, 60_000, 570_000]
+        );
+        let (credits, at) = stopped(20);
+        let local = NOW + 10 * MINUTE + 30_000;
+        // It is right again, or goes on from where it stopped.
+        for (date, then) in [(local, local + 10_000), (NOW + 30_000, at + 40_000)] {
+            let mut credits = credits.clone();
+            credits.observe(&Look::new(0).at(date), local);
+            assert_eq!(credits.look.as_ref().unwrap().at, at + 30_000);
+            credits.observe(&Look::new(0).at(date + 10_000), local + 10_000);
+            assert_eq!(credits.look.as_ref().unwrap().at, then);
+        }
+    }
+
+    #[test]
+    fn a_clock_of_this_machine_that_was_set_on_stops_no_date() {
+        let mut credits = after(&Look::new(0).at(NOW));
+        credits.observe(&Look::new(0).at(NOW), NOW + 1_440 * MINUTE);
+        credits.observe(&Look::new(0).at(NOW), NOW + 1_440 * MINUTE + 1);
+        assert_eq!(credits.look.unwrap().at, NOW);
+    }
+
     #[test]
     fn no_time_is_too_great_for_a_storage() {
         let credits = after(&Look::new(0).at(u64::MAX));

@@ -327,6 +327,26 @@ proptest! {
         a_next_one_gets_through(&mut world)?;
     }
 
+    /// The service's date stops, for a while or for ever.
+    #[test]
+    fn dates_that_stop(
+        settings in settings(),
+        fates in fates(),
+        (from, lasts) in (0..2 * HOUR, prop_oneof![MINUTE..30 * HOUR, Just(HORIZON)]),
+        limits in limits(),
+        plan in plans(),
+        seed in any::<u64>(),
+    ) {
+        let date_stops = Some((from, from + lasts));
+        let mut world = World::new(Settings { date_stops, ..settings }).seeded(seed);
+        world.fates = fates;
+        add(&mut world, &plan, limits, None);
+        nothing_is_blocked(&mut world)?;
+        checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
+        checked(oracle::verdicts_are_true(&world))?;
+        a_next_one_gets_through(&mut world)?;
+    }
+
     /// A service that tells no time: this machine's clock is what there is.
     #[test]
     fn no_dates(

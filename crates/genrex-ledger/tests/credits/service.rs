@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) takes: u64,
     /// Whether its answers carry a date, and its balance the time of its last change.
     pub(crate) tells_date: bool,
+    /// From when its date stands still, and until when, in milliseconds after the start.
+    pub(crate) date_stops: Option<(u64, u64)>,
     pub(crate) tells_change: bool,
 }
 
@@ -71,6 +73,7 @@ impl Settings {
             failure: Failure::Free,
             takes: 20 * SECOND,
             tells_date: true,
+            date_stops: None,
             tells_change: true,
         }
     }
@@ -287,9 +290,19 @@ impl Service {
             look = look.changed(timestamp(self.changed_at));
         }
         if self.settings.tells_date {
-            look = look.at(self.now / SECOND * SECOND);
+            look = look.at(self.date() / SECOND * SECOND);
         }
         look
+    }
+
+    /// The time that its answers tell.
+    fn date(&self) -> u64 {
+        match self.settings.date_stops {
+            Some((from, until)) if (START + from..START + until).contains(&self.now) => {
+                START + from
+            }
+            _ => self.now,
+        }
     }
 
     /// What our jobs were really charged between two times.

@@ -305,3 +305,78 @@ fn failures_that_charge_minutes_later_count_until_then() {
     assert!(world.run(LONG));
     assert_eq!(oracle::most_within(&world, None), 60);
 }
+
+/// A service that answers from a machine whose clock stands still.
+#[test]
+fn a_date_that_stops_blocks_nothing_and_passes_no_limit() {
+    // For ever, and for so long that it is right again afterwards.
+    for until in [LONG, 6 * HOUR] {
+        for parts in [(When::Submit, 0), (When::Completion, 5 * MINUTE)] {
+            let settings = Settings {
+                date_stops: Some((10 * SECOND, until)),
+                ..Settings::new(Price::Flat(10)).charged(&[(100, parts.0, parts.1)])
+            };
+            let mut world = World::new(settings);
+            let mut plan = batch(&[10; 6], day(30));
+            plan[4].pause = 12 * HOUR;
+            plan[5].pause = 26 * HOUR;
+            world.process(vec![plan]);
+            assert!(world.run(LONG), "not everyone came to an end");
+            assert_eq!(oracle::most_within(&world, Some(DAY)), 30);
+            let wait = world.longest_wait / MINUTE;
+            assert!(wait <= 30, "one waited for {wait} minutes");
+            // The day after there is room, once somebody has looked often enough for a day to pass.
+            for _ in 0..30 {
+                world.pass(HOUR);
+                world.look();
+                world.pass(MINUTE);
+                world.look();
+            }
+            let bought = world.bought.len();
+            world.process(vec![batch(&[10; 3], day(30))]);
+            assert!(world.run(DAY));
+            assert_eq!(world.bought.len(), bought + 3, "{:?}", world.credits());
+        }
+    }
+}
+
+/// It is over within a second, so that the look after the submit shows what was charged when it was done.
+#[test]
+fn a_job_that_is_over_at_once_says_nothing_of_the_submit() {
+    for (takes, expected) in [(100, false), (20 * SECOND, true)] {
+        let when = if expected {
+            When::Submit
+        } else {
+            When::Completion
+        };
+        let settings = Settings {
+            takes,
+            ..Settings::new(Price::Flat(10)).charged(&[(100, when, 0)])
+        };
+        let mut world = World::new(settings);
+        let mut plan = batch(&[10; 5], Limits::default());
+        for purchase in &mut plan {
+            purchase.pause = 30 * MINUTE;
+        }
+        world.process(vec![plan]);
+        assert!(world.run(LONG));
+        assert_eq!(world.credits().price(10), Some(10));
+        // Now they take longer, and one is lost: the balance has not moved, and says nothing yet.
+        world.service.settings.takes = 40 * MINUTE;
+        world.pass(30 * MINUTE);
+        let unclear = Purchase {
+            fate: Some(Fate::Taken(0)),
+            reconciles: true,
+            ..Purchase::of(10, Limits::default())
+        };
+        let lost = Purchase {
+            fate: Some(Fate::Lost),
+            ..unclear.clone()
+        };
+        world.process(vec![vec![if expected { lost } else { unclear }]]);
+        world.run(15 * MINUTE);
+        let is_found = world.found.contains_key("notCharged");
+        assert_eq!(is_found, expected, "{takes}: {:?}", world.found);
+        oracle::verdicts_are_true(&world).unwrap();
+    }
+}
