@@ -109,6 +109,9 @@ pub(crate) struct Generate {
     /// Spend no more than this; what a piece costs is learned from the account's balance
     #[arg(long, value_name = "CREDITS", conflicts_with = "no_ledger")]
     pub(crate) max_credits: Option<u64>,
+    /// Do not look at the balance first: an ambiguous submit can then not be held against it
+    #[arg(long, conflicts_with = "max_credits")]
+    pub(crate) no_balance_check: bool,
     #[command(flatten)]
     pub(crate) delivery: Delivery,
 }
@@ -127,10 +130,13 @@ pub(crate) struct Batch {
     /// Spend no more than this in this run
     #[arg(long, value_name = "CREDITS")]
     pub(crate) max_credits: Option<u64>,
+    /// Do not look at the balance before each row: an ambiguous submit can then not be held against it
+    #[arg(long, conflicts_with = "max_credits")]
+    pub(crate) no_balance_check: bool,
     /// Buy those again whose generation failed
     #[arg(long)]
     pub(crate) retry_failed: bool,
-    /// Buy rows that another folder's batch has bought already
+    /// Buy rows that another batch, or this one by another ledger, has bought already
     #[arg(long)]
     pub(crate) new: bool,
     /// What to do about a submit that may have been charged
@@ -179,7 +185,7 @@ pub(crate) enum JobsAction {
         /// Its number in the list
         id: String,
     },
-    /// Settle an ambiguous submit by hand, as support or your own records say
+    /// Settle a submit by hand, as support or your own records say
     Resolve(ResolveJob),
     /// Write all that the ledger holds, a JSON line a job
     Export,

@@ -1,13 +1,16 @@
 //! One file a command, or a few that share what they do.
 
 pub(crate) mod account;
+mod advice;
 pub(crate) mod batch;
 mod body;
 pub(crate) mod deliver;
 pub(crate) mod generate;
 pub(crate) mod jobs;
 pub(crate) mod pages;
+mod price;
 pub(crate) mod sandbox;
+mod settled_by;
 pub(crate) mod sign;
 pub(crate) mod verify;
 pub(crate) mod wait;

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Limits, Pace, Qu
 use genrex_ledger::MemoryLedger;
 use genrex_sandbox::{Options, Sandbox};
 
-use crate::args::Global;
+use crate::args::{Delivery, Global};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::ledger;
@@ -16,6 +17,8 @@ use crate::stop::Stop;
 /// A client, and the sandbox in this process if it is to talk to one.
 pub(crate) struct Connection {
     pub(crate) client: Client,
+    /// Where the ledger is that purchases are kept in; `None` if none is, or only for as long as the process lives.
+    pub(crate) ledger_path: Option<PathBuf>,
     /// Ends what the client is doing.
     pub(crate) stop: Stop,
     /// Stopped when this is dropped.
@@ -25,20 +28,40 @@ pub(crate) struct Connection {
 
 /// How a command goes about its calls.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct CallOptions {
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Option<Duration>,
     /// Whether purchases, and what becomes of them, are kept.
     pub(crate) keeps: bool,
+    /// Whether the balance is looked at before each purchase that is kept.
+    pub(crate) balance_check: bool,
 }
 
-impl Manner {
+impl CallOptions {
     /// One question, of which nothing is kept.
     pub(crate) const QUESTION: Self = Self {
         timeout: Duration::from_secs(30),
         poll_interval: None,
         keeps: false,
+        balance_check: true,
     };
+
+    /// Questions about what the ledger keeps.
+    pub(crate) const KEPT_QUESTION: Self = Self {
+        keeps: true,
+        ..Self::QUESTION
+    };
+}
+
+impl From<&Delivery> for CallOptions {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            timeout: delivery.timeout,
+            poll_interval: delivery.poll_interval,
+            keeps: !delivery.no_ledger,
+            balance_check: true,
+        }
+    }
 }
 
 /// What the resume command of a job has to repeat.
@@ -56,24 +79,30 @@ struct Target {
 }
 
 impl Connection {
-    pub(crate) async fn open(global: &Global, manner: Manner) -> Result<Self, Failure> {
+    pub(crate) async fn open(global: &Global, options: CallOptions) -> Result<Self, Failure> {
         let target = Target::of(global).await?;
         let is_loopback = target.base_url.is_loopback();
         let mut builder = Client::builder()
             .key_pair(target.keys)
             .base_url(target.base_url)
-            .deadline(Some(manner.timeout))
-            .pace(manner.poll_interval.map_or(Pace::Growing, Pace::Fixed))
+            .deadline(Some(options.timeout))
+            .balance_check(options.balance_check)
+            .pace(options.poll_interval.map_or(Pace::Growing, Pace::Fixed))
             // A machine without a certificate store can still call; this machine itself needs no proxy.
             .http(move |http| {
                 let http = http.tls_certs_merge(roots());
                 if is_loopback { http.no_proxy() } else { http }
             });
-        if manner.keeps {
+        let mut ledger_path = None;
+        if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.
             builder = match target.sandbox {
                 Some(_) => builder.ledger(MemoryLedger::new()),
-                None => builder.ledger(ledger::open()?),
+                None => {
+                    let ledger = ledger::open()?;
+                    ledger_path = Some(ledger.path().to_owned());
+                    builder.ledger(ledger)
+                }
             };
             builder = builder.limits(target.limits);
         }
@@ -82,6 +111,7 @@ impl Connection {
         let client = client.with_transport(stop.around(Arc::clone(client.transport())));
         Ok(Self {
             client,
+            ledger_path,
             stop,
             command: Command {
                 is_sandbox: target.sandbox.is_some(),
@@ -99,6 +129,15 @@ impl Connection {
         let message =
             "[limits] are set in config.toml, and only the ledger can keep them; nothing was sent";
         Err(Failure::usage(message).hint("leave --no-ledger away, or take the limits out"))
+    }
+
+    /// A limit is kept by looks at the balance.
+    pub(crate) fn refuse_limits_without_looks(global: &Global) -> Result<(), Failure> {
+        if global.sandbox || Config::read(global)?.limits.is_none() {
+            return Ok(());
+        }
+        let message = "[limits] are set in config.toml, and only looks at the balance can keep them; nothing was sent";
+        Err(Failure::usage(message).hint("leave --no-balance-check away, or take the limits out"))
     }
 
     /// The command that takes a job up again; a job of a sandbox in this process ends with it.
@@ -157,6 +196,16 @@ pub(crate) fn quoted(word: &str) -> String {
         return format!("$'{}'", bytes.collect::<String>());
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What was typed, as a shell takes it.
+pub(crate) fn same_command() -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once(String::from("genrex"))
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn flags(global: &Global) -> String {

@@ -4,7 +4,6 @@ use genrex_async::{Error, ErrorKind, Evidence, QueryId};
 use genrex_ledger::LocalId;
 
 use crate::clock;
-use crate::connect::Connection;
 
 /// The program's exit codes: a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,29 +87,6 @@ impl Failure {
             self.hint = None;
         }
         self
-    }
-
-    /// Why a purchase did not come to a job.
-    pub(crate) async fn of_purchase(error: Error, connection: &Connection) -> Self {
-        if error.kind() == ErrorKind::Cancelled {
-            let message = "interrupted; nothing was bought";
-            return Self::new(Code::Interrupted, "interrupted", message);
-        }
-        let is_bought = error.kind() == ErrorKind::AlreadyBought;
-        let job = error.local_id().filter(|_| is_bought);
-        let failure = Self::from(error);
-        let (Some(job), Some(ledger)) = (job, connection.client.ledger()) else {
-            return failure;
-        };
-        match ledger.entry(job).await {
-            Ok(Some(entry)) => match &entry.query_id {
-                Some(id) => failure.resumable(id, connection.resume(id)),
-                None => failure.hint(format!(
-                    "genrex jobs show {job} says what is known; --new buys it again"
-                )),
-            },
-            Ok(None) | Err(_) => failure,
-        }
     }
 
     /// Says how the job is taken up again; `None` where it cannot be.
@@ -237,7 +213,7 @@ const fn service_step(kind: ErrorKind) -> Option<&'static str> {
         }
         ErrorKind::Storage => "free the name or the disk, or choose another place with --output",
         ErrorKind::Ledger => {
-            "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one"
+            "mend what is said above, and run the same command again: the ledger knows what was bought"
         }
         _ => return None,
     })
@@ -245,7 +221,7 @@ const fn service_step(kind: ErrorKind) -> Option<&'static str> {
 
 /// What was seen of a submit that may have been charged, and when by this machine's clock.
 fn seen(evidence: &Evidence) -> String {
-    let sent = clock::local(evidence.signed_at.get());
+    let sent = clock::local_in_full(evidence.signed_at.get());
     let waited = evidence.elapsed.as_secs_f64();
     let mut text = format!("sent at {sent}; after {waited:.1} s, {}", evidence.seen);
     if let Some(status) = evidence.status {

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use etcetera::BaseStrategy as _;
 use genrex_async::Client;
@@ -47,11 +48,15 @@ pub(crate) fn open_to_read() -> Result<SqliteLedger, Failure> {
 
 /// Finds what an ended process left, and says what may have been charged, and what could not be kept.
 pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Failure> {
-    let Some(ledger) = client.ledger() else {
+    // What is unconfirmed is asked after, but nobody waits long for that.
+    const SHORT: Duration = Duration::from_secs(10);
+    if client.ledger().is_none() {
         return Ok(());
-    };
+    }
     warn_of_set_aside(output)?;
-    let found = ledger.recover(crate::clock::now()).await?;
+    let mut settings = *client.settings();
+    settings.deadline = Some(SHORT);
+    let found = client.with_settings(settings).recover().await?;
     let unclear = found.iter().filter(|entry| entry.is_unclear()).count();
     if unclear > 0 {
         output.warning(format_args!(
@@ -103,7 +108,7 @@ impl From<genrex_ledger::Error> for Failure {
             ),
             ErrorKind::Newer | ErrorKind::Unreadable => Self::new(Code::Other, "ledger", message),
             _ => Self::new(Code::Other, "ledger", message).hint(
-                "mend what is said above, or give another path by GENREX_LEDGER; --no-ledger buys without one",
+                "mend what is said above, and run the same command again: the ledger knows what was bought",
             ),
         };
         match std::error::Error::source(&error) {

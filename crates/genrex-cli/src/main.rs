@@ -11,6 +11,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod confirm;
 mod connect;
 mod failure;
 mod files;
@@ -19,6 +20,7 @@ mod ledger;
 mod name;
 mod output;
 mod progress;
+mod random_name;
 mod stop;
 
 use std::process::ExitCode;

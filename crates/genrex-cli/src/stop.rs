@@ -23,8 +23,6 @@ struct State {
     told: Notify,
     /// Paid requests on their way.
     paid: AtomicU32,
-    /// Whether one was, when the work was given up.
-    was_paid: AtomicBool,
 }
 
 impl Stop {
@@ -45,11 +43,6 @@ impl Stop {
         self.0.asked.load(Ordering::SeqCst)
     }
 
-    /// Whether a paid request was on its way when the work was given up.
-    pub(crate) fn was_paid_on_its_way(&self) -> bool {
-        self.0.was_paid.load(Ordering::SeqCst)
-    }
-
     fn is_paid_on_its_way(&self) -> bool {
         self.0.paid.load(Ordering::SeqCst) > 0
     }
@@ -68,8 +61,6 @@ impl Stop {
                 done = &mut work => return Some(done),
                 () = interrupts.next() => {
                     if self.is_asked() {
-                        let is_paid = self.is_paid_on_its_way();
-                        self.0.was_paid.store(is_paid, Ordering::SeqCst);
                         return None;
                     }
                     self.ask();

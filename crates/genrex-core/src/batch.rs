@@ -1,3 +1,8 @@
+pub(crate) mod cost;
+pub(crate) mod elsewhere;
+pub(crate) mod place;
+pub(crate) mod unclear;
+
 use genrex_ledger::{Entry, LocalId, Once, Reconciliation, Refusal, Row, State};
 
 use crate::{Job, PurchaseOptions};

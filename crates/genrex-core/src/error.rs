@@ -29,6 +29,7 @@ struct Inner {
     status: Option<u16>,
     refusal: Option<Refusal>,
     retry_after: Option<Duration>,
+    settled_at: Option<u64>,
     evidence: Option<Evidence>,
     waited: Option<Waited>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -47,6 +48,7 @@ impl Error {
             status: None,
             refusal: None,
             retry_after: None,
+            settled_at: None,
             evidence: None,
             waited: None,
             source: None,
@@ -93,6 +95,11 @@ impl Error {
 
     pub(crate) fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.0.retry_after = delay;
+        self
+    }
+
+    pub(crate) fn with_settled_at(mut self, at: Option<u64>) -> Self {
+        self.0.settled_at = at;
         self
     }
 
@@ -146,6 +153,13 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// For [`ErrorKind::PriceUnknown`]: when what earlier jobs cost is settled at the latest, as far as that is
+    /// known, in milliseconds since 1970 by the service's clock.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<u64> {
+        self.0.settled_at
     }
 
     /// For [`ErrorKind::Ambiguous`]: what is known of the submit.
@@ -205,6 +219,7 @@ impl fmt::Debug for Error {
             .field("status", &inner.status)
             .field("refusal", &inner.refusal)
             .field("retry_after", &inner.retry_after)
+            .field("settled_at", &inner.settled_at)
             .field("evidence", &inner.evidence)
             .field("waited", &inner.waited)
             .field("source", &inner.source)

@@ -17,6 +17,12 @@ use crate::ErrorKind;
 )]
 #[non_exhaustive]
 pub enum Progress {
+    /// The ledger keeps that a submit is about to be made.
+    #[non_exhaustive]
+    Intended {
+        /// Its name in the ledger.
+        job: LocalId,
+    },
     /// A paid request is about to leave: until [`Self::Accepted`], [`Self::Retrying`] or the operation's
     /// end, giving up may leave a charge behind.
     #[non_exhaustive]

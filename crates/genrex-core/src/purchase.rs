@@ -4,10 +4,12 @@
 //! again where that shows when the account is charged. What cannot be kept before a request leaves keeps it from
 //! leaving.
 
+pub(crate) mod given_up;
 mod look;
 mod refused;
 mod turn;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use genrex_ledger::{self as ledger, Account, Entry, Event, Intent, LocalId, Once, Run};
@@ -56,7 +58,7 @@ pub(crate) struct Purchase {
     has_looked_again: bool,
     /// The attempt that was announced, so that each is once.
     announced: u32,
-    report: Option<Progress>,
+    reports: VecDeque<Progress>,
     state: State,
 }
 
@@ -109,7 +111,7 @@ impl Purchase {
             entry: None,
             has_looked_again: false,
             announced: 0,
-            report: None,
+            reports: VecDeque::new(),
             state,
         }
     }
@@ -163,9 +165,10 @@ impl Purchase {
                 State::not_sent(refused(taken, Some(entry.id)))
             }
             Ok(entry) => {
+                self.reports.push_back(Progress::Intended { job: entry.id });
                 if intent.is_bounded() && entry.expected_cost.is_none() {
                     let duration = entry.duration;
-                    self.report = Some(Progress::PriceUnknown { duration });
+                    self.reports.push_back(Progress::PriceUnknown { duration });
                 }
                 self.entry = Some(entry);
                 let session = Arc::clone(&self.session);
@@ -296,7 +299,7 @@ impl Purchase {
     fn done(&mut self, submission: Submission) -> State {
         if let Submission::Accepted(job) = &submission {
             let id = job.id().clone();
-            self.report = Some(Progress::Accepted { id });
+            self.reports.push_back(Progress::Accepted { id });
         }
         State::Done(Some(submission))
     }
@@ -319,7 +322,8 @@ impl Purchase {
 
     fn kept_id(&mut self, mut submit: Submit, now: Now) {
         let salvaged = submit.kept(now);
-        self.report = salvaged.map(|id| Progress::Salvaged { id });
+        self.reports
+            .extend(salvaged.map(|id| Progress::Salvaged { id }));
         self.state = State::Submitting(submit);
     }
 
@@ -329,7 +333,7 @@ impl Purchase {
             (Ok(_), Submission::Accepted(job)) if is_alone => {
                 let look = Look::once(Arc::clone(&self.session), self.terms);
                 let id = job.id().clone();
-                self.report = Some(Progress::Accepted { id });
+                self.reports.push_back(Progress::Accepted { id });
                 State::LookingAfter(Box::new(look), Submission::Accepted(job))
             }
             (Ok(_), submission) => self.done(submission),
@@ -417,7 +421,7 @@ impl Machine for Purchase {
 
     fn next(&mut self, now: Now) -> Step<Submission> {
         loop {
-            if let Some(report) = self.report.take() {
+            if let Some(report) = self.reports.pop_front() {
                 return Step::Report(report);
             }
             let state = std::mem::replace(&mut self.state, State::Done(None));

@@ -1,10 +1,12 @@
 //! What was left unclear: holding it against the balance, settling it by hand, finding it.
 
+pub(crate) mod link;
+pub(crate) mod offline;
 mod recover;
 
 use std::sync::Arc;
 
-use genrex_ledger::{Entry, Event, LocalId, Resolution};
+use genrex_ledger::{self as ledger, Entry, Event, Filter, LocalId, Resolution};
 use genrex_proto::{QueryId, RetrieveRequest};
 
 pub(crate) use self::recover::Recover;
@@ -131,4 +133,30 @@ impl Machine for Resolve {
 
 fn entry_of(outcome: Outcome) -> Result<Entry, Error> {
     Ok(outcome.kept().and_then(Kept::entry)?)
+}
+
+/// The jobs of which some are still open or unclear, oldest first.
+fn open_or_unclear() -> Filter {
+    let mut filter = Filter::default().states([
+        ledger::State::Ambiguous,
+        ledger::State::Accepted,
+        ledger::State::Completed,
+    ]);
+    filter.oldest_first = true;
+    filter
+}
+
+/// What of these is still to be done or to be settled.
+fn left_open(entries: Vec<Entry>) -> Vec<Entry> {
+    let open = |entry: &Entry| is_to_be_settled(entry) || entry.state.is_open();
+    entries.into_iter().filter(open).collect()
+}
+
+/// Whether a submit may have been charged, or was, without a job to show for it, and nobody has settled it: by hand,
+/// or by buying in its place.
+#[must_use]
+pub const fn is_to_be_settled(entry: &Entry) -> bool {
+    matches!(entry.state, ledger::State::Ambiguous)
+        && entry.superseded_by.is_none()
+        && !entry.resolved_by_hand
 }

@@ -12,6 +12,7 @@ pub struct Error {
     message: String,
     job: Option<LocalId>,
     again_after: Option<Duration>,
+    settled_at: Option<u64>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -54,6 +55,7 @@ impl Error {
             message: message.into(),
             job: None,
             again_after: None,
+            settled_at: None,
             source: None,
         }
     }
@@ -79,6 +81,14 @@ impl Error {
         self
     }
 
+    /// The same, saying at which service time what stands in the way is settled at the latest, in milliseconds since
+    /// 1970.
+    #[must_use]
+    pub const fn settled_at_latest(mut self, at: Option<u64>) -> Self {
+        self.settled_at = at;
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
@@ -95,6 +105,13 @@ impl Error {
     #[must_use]
     pub const fn again_after(&self) -> Option<Duration> {
         self.again_after
+    }
+
+    /// At which service time what stands in the way is settled at the latest, in milliseconds since 1970, where that
+    /// is known: while a job is under way it is not.
+    #[must_use]
+    pub const fn settled_at(&self) -> Option<u64> {
+        self.settled_at
     }
 }
 

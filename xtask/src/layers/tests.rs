@@ -141,6 +141,8 @@ fn a_rule_or_a_write_outside_the_core_is_seen() {
             "credits.observe(&look, now);",
             "ledger.reconcile(id, now).await?;",
             "ledger.release(id, now);",
+            "ledger.recover(now).await?;",
+            "Ledger::recover(&ledger, now).await?;",
             "Ledger::intend(&ledger, &intent, now).await?;",
             "tokio::select! { kept = ledger.record(id, &event, now) => kept? }",
         ] {
@@ -151,8 +153,8 @@ fn a_rule_or_a_write_outside_the_core_is_seen() {
         }
         for statements in [
             "ledger.entry(id).await?; ledger.entries(&filter).await?; ledger.history(id).await?;",
-            "ledger.credits(&account).await?; ledger.account(&alias).await?; ledger.recover(now).await?;",
-            "client.reconcile(id).await?; client.resolve(id, resolution).await?;",
+            "ledger.credits(&account).await?; ledger.account(&alias).await?;",
+            "client.reconcile(id).await?; client.resolve(id, resolution).await?; client.recover().await?;",
             "Span::current().record(\"status\", 200);",
         ] {
             assert_eq!(
@@ -213,6 +215,9 @@ fn a_calculation_with_credits_is_seen() {
         "if credits.spending(now).day > limit { stop(); }",
         "if price <= balance.credits_left() { buy(); }",
         "println!(\"{}\", 2 * balance.credits_used);",
+        "let all: Option<u64> = costs.into_iter().sum();",
+        "let all = prices.iter().flatten().sum::<u64>();",
+        "let most = row_costs.iter().max();",
     ] {
         assert!(
             !body("genrex-cli", statements).is_empty(),

@@ -2,14 +2,14 @@ use genrex_async::QueryId;
 use serde_json::json;
 
 use crate::args::Global;
-use crate::connect::{Connection, Manner};
+use crate::connect::{CallOptions, Connection};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Display;
 
 /// `genrex status`: one retrieve.
 pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Result<(), Failure> {
-    let connection = Connection::open(global, Manner::QUESTION).await?;
+    let connection = Connection::open(global, CallOptions::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
     let client = connection
@@ -30,7 +30,7 @@ pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Res
 
 /// `genrex balance`.
 pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), Failure> {
-    let connection = Connection::open(global, Manner::QUESTION).await?;
+    let connection = Connection::open(global, CallOptions::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
     let client = connection

@@ -1,6 +1,9 @@
 //! `genrex batch`: a file of prompts, bought once each, however often it is run.
 
+mod identity;
+mod kept;
 mod marker;
+mod moved;
 mod report;
 mod rows;
 mod runner;
@@ -8,17 +11,20 @@ mod unclear;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use genrex_async::Balance;
-use genrex_ledger::{Filter, Ledger as _, State};
+use genrex_async::core::{RowPlace, cost_of, is_to_be_settled, recover_offline};
 use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global};
+use crate::clock;
+use crate::commands::batch::identity::identify;
+use crate::commands::batch::kept::Kept;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
-use crate::commands::batch::runner::{Runner, Stop};
-use crate::commands::generate::run_name;
-use crate::connect::{Connection, Manner};
+use crate::commands::batch::runner::{Runner, StopReason};
+use crate::connect::{CallOptions, Connection};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::ledger;
@@ -29,25 +35,20 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
     let source = Source::open(&batch.file)?;
     let checked = source.check()?;
     let folder = folder(&batch.out_dir)?;
-    let manner = Manner {
-        timeout: batch.timeout,
-        poll_interval: batch.poll_interval,
-        keeps: true,
-    };
-    let connection = Connection::open(global, manner).await?;
+    if batch.no_balance_check {
+        Connection::refuse_limits_without_looks(global)?;
+    }
+    let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
-    let id = marker::read_or_make(&folder)?;
-    let mut interrupts = Interrupts::watch()?;
-    let runner = Runner::new(&connection, &batch, folder, id, checked.rows, *output).await?;
-    let runner = Arc::new(runner);
-    if !batch.new {
-        refuse_bought_elsewhere(&source, &runner).await?;
-    }
+    let kept = identify(&source, &folder, &connection, batch.new).await?;
     if batch.retry_failed {
-        say_what_failed_ones_cost(&source, &runner, output).await?;
+        say_what_failed_ones_cost(&source, &kept, output).await?;
     }
+    let mut interrupts = Interrupts::watch()?;
+    let runner = Runner::new(&connection, &batch, folder, kept, checked.rows, *output);
+    let runner = Arc::new(runner);
     let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
     if all.is_ok() && runner.stopped().is_none() {
         unclear::settle(&runner, &source, batch.on_ambiguous, &mut interrupts).await?;
@@ -62,6 +63,15 @@ pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Resul
     report?.verdict(runner.stopped())
 }
 
+fn call_options(batch: &Batch) -> CallOptions {
+    CallOptions {
+        timeout: batch.timeout,
+        poll_interval: batch.poll_interval,
+        keeps: true,
+        balance_check: !batch.no_balance_check,
+    }
+}
+
 fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(out_dir).map_err(|error| {
         let message = format!("{} cannot be made; nothing was sent", out_dir.display());
@@ -72,77 +82,41 @@ fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::usage("the folder cannot be found").with_source(&error))
 }
 
+/// It is good to know, and not worth waiting for: the service may have asked for a pause.
 async fn credits_moved(connection: &Connection, before: &Balance) -> Option<u64> {
-    let after = connection.client.balance().await.ok()?;
+    const SHORT: Duration = Duration::from_secs(5);
+    let client = &connection.client;
+    let mut settings = *client.settings();
+    settings.deadline = Some(SHORT);
+    let after = client.with_settings(settings).balance().await.ok()?;
     Some(after.used_since(before))
-}
-
-/// Rows that another folder's batch has bought are not bought again unasked: the folder may have been renamed
-/// without its marker, or be the wrong one.
-async fn refuse_bought_elsewhere(source: &Source, runner: &Runner) -> Result<(), Failure> {
-    let mut elsewhere = None;
-    let mut count = 0_u64;
-    for row in source.rows()? {
-        let row = row?;
-        if runner.newest(&row).await?.is_some() {
-            continue;
-        }
-        let mut filter = Filter::of(runner.account.clone()).states([
-            State::Sent,
-            State::Ambiguous,
-            State::Accepted,
-            State::Completed,
-            State::Downloaded,
-        ]);
-        filter.row_name = Some(row.name.clone());
-        filter.limit = Some(1);
-        let found = runner.ledger.entries(&filter).await?;
-        if let Some(entry) = found.into_iter().next() {
-            count += 1;
-            elsewhere.get_or_insert((row.line, entry));
-        }
-    }
-    let Some((line, entry)) = elsewhere else {
-        return Ok(());
-    };
-    let place = entry.path.as_deref().map(Path::new).and_then(Path::parent);
-    let place = place.map_or_else(
-        || String::from("a folder that its jobs do not name"),
-        |folder| folder.display().to_string(),
-    );
-    let message = format!(
-        "{count} rows were bought by another batch, the first of them line {line}: job {}, in {place}; nothing was sent",
-        entry.id
-    );
-    Err(Failure::usage(message).hint(format!(
-        "give that folder by --out-dir to go on with it; --new buys them again for {}",
-        runner.folder.display()
-    )))
 }
 
 /// Buying again what failed costs again: how much, before it is done.
 async fn say_what_failed_ones_cost(
     source: &Source,
-    runner: &Runner,
+    kept: &Kept,
     output: &Output,
 ) -> Result<(), Failure> {
-    let prices = runner.ledger.credits(&runner.account).await?;
-    let mut costs = Vec::new();
+    let mut failed = Vec::new();
     for row in source.rows()? {
         let row = row?;
-        let entry = runner.newest(&row).await?;
-        if entry.is_some_and(|entry| entry.state == State::Failed) {
-            costs.push(prices.price(row.duration.get()));
+        let newest = kept.newest(&row).await?;
+        let is_settled = !newest.as_ref().is_some_and(is_to_be_settled);
+        match RowPlace::of(newest.as_ref()) {
+            RowPlace::Failed => failed.push(row.duration.get()),
+            RowPlace::Charged if is_settled => failed.push(row.duration.get()),
+            _ => {}
         }
     }
-    let failed = costs.len();
-    let credits: Option<u64> = costs.into_iter().sum();
-    let cost = credits.map_or_else(
+    let count = failed.len();
+    let known = kept.ledger.credits(&kept.account).await?;
+    let cost = cost_of(&known, failed).map_or_else(
         || String::from("credits that are not known yet"),
         |credits| format!("{credits} credits"),
     );
     output.note(format_args!(
-        "buying {failed} failed rows again, for {cost}"
+        "buying {count} failed or lost rows again, for {cost}"
     ));
     Ok(())
 }
@@ -161,7 +135,7 @@ async fn drive(
     loop {
         // What is paid for is still fetched when nothing more may be bought.
         while running.len() < usize::from(batch.concurrency)
-            && runner.stopped() != Some(Stop::Interrupted)
+            && runner.stopped() != Some(StopReason::Interrupted)
         {
             match rows.next() {
                 None => break,
@@ -170,8 +144,8 @@ async fn drive(
                     running.spawn(async move { runner.work(row).await });
                 }
                 Some(Err(failure)) => {
-                    runner.stop(Stop::Ledger(failure.message.clone()));
-                    keep_worst(&mut first_failure, failure);
+                    runner.stop(StopReason::Ledger(failure.message.clone()));
+                    keep_first(&mut first_failure, failure);
                     break;
                 }
             }
@@ -189,16 +163,17 @@ async fn drive(
                     }
                 };
                 // What is in flight is brought to its end; nothing more is started.
-                runner.stop(Stop::Ledger(failure.message.clone()));
-                keep_worst(&mut first_failure, failure);
+                runner.stop(StopReason::Ledger(failure.message.clone()));
+                keep_first(&mut first_failure, failure);
             },
             () = interrupts.next() => {
-                if runner.stopped() == Some(Stop::Interrupted) {
-                    // What is on its way is found again by the next run, as unclear.
-                    running.abort_all();
+                if runner.stopped() == Some(StopReason::Interrupted) {
+                    running.shutdown().await;
+                    // What was on its way is unclear from now on.
+                    let _ = recover_offline(&*runner.kept.ledger, clock::now()).await;
                     return Ok(());
                 }
-                runner.stop(Stop::Interrupted);
+                runner.stop(StopReason::Interrupted);
                 output.warning(
                     "finishing what is in flight, and starting nothing more; run the same command to go on. \
                      Ctrl-C again stops at once",
@@ -209,7 +184,7 @@ async fn drive(
 }
 
 /// The first failure counts, but one that holds an id before all.
-fn keep_worst(kept: &mut Option<Failure>, failure: Failure) {
+fn keep_first(kept: &mut Option<Failure>, failure: Failure) {
     let holds_id = |failure: &Failure| failure.query_id.is_some();
     if kept
         .as_ref()
@@ -217,12 +192,4 @@ fn keep_worst(kept: &mut Option<Failure>, failure: Failure) {
     {
         *kept = Some(failure);
     }
-}
-
-/// A bound on what one run may spend.
-fn bound(credits: Option<u64>) -> Option<genrex_ledger::Run> {
-    credits.map(|credits| genrex_ledger::Run {
-        id: run_name(),
-        credits,
-    })
 }

@@ -15,7 +15,7 @@ use crate::output::{self, Output};
 use crate::progress::Display;
 
 /// What a command that waits for a job does it with.
-pub(crate) struct Errand {
+pub(crate) struct CommandContext {
     pub(crate) connection: Connection,
     pub(crate) display: Display,
     pub(crate) interrupts: Interrupts,
@@ -50,7 +50,7 @@ struct Delivered<'a> {
     waveform: Option<&'a Waveform>,
 }
 
-impl Errand {
+impl CommandContext {
     /// Waits for a job, downloads it and shows it. Whatever stops it, the failure says how the job is taken up
     /// again.
     pub(crate) async fn wait_and_download(

@@ -1,21 +1,26 @@
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use genrex_async::core::PurchaseOptions;
-use genrex_async::{Existing, GenerateRequest, Job, Prompt, Submission};
+use genrex_async::core::{GivenUp, PurchaseOptions, PurchaseSoFar, recover_offline};
+use genrex_async::{Error, ErrorKind, Existing, GenerateRequest, Job, Prompt, Submission};
 use genrex_file::PartFile;
 use genrex_ledger::{Once, Run};
 use serde_json::json;
 
 use crate::args::{Delivery, Generate, Global};
-use crate::commands::deliver::{Errand, Paid};
-use crate::connect::{Connection, Manner, quoted};
+use crate::clock;
+use crate::commands::advice::advice;
+use crate::commands::deliver::{CommandContext, Paid};
+use crate::commands::price::when_price_is_known;
+use crate::connect::{CallOptions, Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
 use crate::ledger;
 use crate::name;
 use crate::output::Output;
 use crate::progress::Display;
+use crate::random_name::random_name;
 
 /// `genrex generate`: buy, wait, download.
 pub(crate) async fn run(
@@ -32,30 +37,28 @@ pub(crate) async fn run(
     if delivery.no_ledger {
         Connection::refuse_limits_without_ledger(global)?;
     }
-    let connection = Connection::open(global, manner(delivery)).await?;
+    if generate.no_balance_check {
+        Connection::refuse_limits_without_looks(global)?;
+    }
+    let calls = CallOptions {
+        balance_check: !generate.no_balance_check,
+        ..CallOptions::from(delivery)
+    };
+    let connection = Connection::open(global, calls).await?;
     ledger::recover(&connection.client, output).await?;
-    let mut errand = Errand {
+    let mut context = CommandContext {
         display: Display::new(*output),
         interrupts: Interrupts::watch()?,
         connection,
         output: *output,
     };
-    let job = buy(&mut errand, &request, options(&generate), delivery).await?;
+    let job = buy(&mut context, &request, options(&generate), delivery).await?;
     if generate.no_wait {
-        return print_job(&job, &errand.connection, output);
+        return print_job(&job, &context.connection, output);
     }
-    errand
+    context
         .wait_and_download(&job, delivery, Paid::Now, generate.no_download)
         .await
-}
-
-/// How a command that delivers goes about its calls.
-pub(crate) const fn manner(delivery: &Delivery) -> Manner {
-    Manner {
-        timeout: delivery.timeout,
-        poll_interval: delivery.poll_interval,
-        keeps: !delivery.no_ledger,
-    }
 }
 
 fn options(generate: &Generate) -> PurchaseOptions {
@@ -65,41 +68,41 @@ fn options(generate: &Generate) -> PurchaseOptions {
             options.once = Once::Prompt;
         }
         options.run = generate.max_credits.map(|credits| Run {
-            id: run_name(),
+            id: random_name(),
             credits,
         });
     }
     options
 }
 
-/// A name that no other run has.
-pub(crate) fn run_name() -> String {
-    format!("{:016x}", fastrand::u64(..))
-}
-
 /// Buys, and does not give up while the paid request is on its way: its answer holds the id.
 async fn buy(
-    errand: &mut Errand,
+    context: &mut CommandContext,
     request: &GenerateRequest,
     options: PurchaseOptions,
     delivery: &Delivery,
 ) -> Result<Job, Failure> {
-    let display = errand.display.clone();
-    let client = errand
-        .connection
-        .client
-        .on_progress(move |progress| display.show(progress));
-    let stop = errand.connection.stop.clone();
-    let output = errand.output;
+    let display = context.display.clone();
+    let so_far = Arc::new(Mutex::new(PurchaseSoFar::default()));
+    let hearing = Arc::clone(&so_far);
+    let client = context.connection.client.on_progress(move |progress| {
+        locked(&hearing).hear(progress);
+        display.show(progress);
+    });
+    let stop = context.connection.stop.clone();
+    let output = context.output;
     let bought = client.purchase(request, &options);
-    let submission = stop.guard(bought, &mut errand.interrupts, &output).await;
-    errand.display.clear();
+    let submission = stop.guard(bought, &mut context.interrupts, &output).await;
+    context.display.clear();
     let job = match submission {
-        None => return Err(abandoned(&errand.connection)),
+        None => {
+            let so_far = locked(&so_far).clone();
+            return Err(given_up(&so_far, context, delivery).await);
+        }
         Some(Submission::Accepted(job)) => job,
         Some(
             Submission::Refused(error) | Submission::NotSent(error) | Submission::Ambiguous(error),
-        ) => return Err(Failure::of_purchase(error, &errand.connection).await),
+        ) => return Err(not_bought(error, &context.connection).await),
     };
     if let Some(why) = job.ledger_failure() {
         // The last resort: the id is told, whatever else fails.
@@ -108,22 +111,84 @@ async fn buy(
             job.id()
         );
         return Err(Failure::new(Code::Other, "ledger", message)
-            .resumable(job.id(), errand.connection.resume(job.id())));
+            .resumable(job.id(), context.connection.resume(job.id())));
     }
     if stop.is_asked() {
-        return Err(errand.interrupted(job.id(), delivery));
+        return Err(context.interrupted(job.id(), delivery));
     }
     Ok(job)
 }
 
-fn abandoned(connection: &Connection) -> Failure {
-    if !connection.stop.was_paid_on_its_way() {
-        let message = "interrupted; nothing was bought";
-        return Failure::new(Code::Interrupted, "interrupted", message);
+fn locked(so_far: &Mutex<PurchaseSoFar>) -> MutexGuard<'_, PurchaseSoFar> {
+    so_far.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What stands of a purchase that a second interrupt has ended: the ledger knows, where one keeps it.
+async fn given_up(
+    so_far: &PurchaseSoFar,
+    context: &CommandContext,
+    delivery: &Delivery,
+) -> Failure {
+    let kept = match (context.connection.client.ledger(), so_far.job()) {
+        (Some(ledger), Some(job)) => {
+            // What cannot be ended now is ended by the next command.
+            let _ = recover_offline(&**ledger, clock::now()).await;
+            ledger.entry(job).await.ok().flatten()
+        }
+        (Some(_) | None, _) => None,
+    };
+    match so_far.given_up(kept.as_ref()) {
+        GivenUp::NotBought => nothing_bought(),
+        GivenUp::Accepted(id) => context.interrupted(&id, delivery),
+        GivenUp::MayBeCharged(job) => {
+            let message = "the submit was given up on its way, and may have been charged";
+            let failure = Failure::new(Code::Ambiguous, "ambiguous", message);
+            failure.hint(match (kept.as_ref().and_then(advice), job) {
+                (Some(advice), _) => advice,
+                (None, Some(job)) => {
+                    format!(
+                        "submitting again buys again. What is known of it: genrex jobs show {job}"
+                    )
+                }
+                (None, None) => String::from(
+                    "compare `genrex balance` with what it was; submitting again buys again",
+                ),
+            })
+        }
     }
-    let message = "the submit was given up on its way, and may have been charged";
-    Failure::new(Code::Ambiguous, "ambiguous", message)
-        .hint("genrex jobs recover shows it, and what to do next; submitting again buys again")
+}
+
+fn nothing_bought() -> Failure {
+    let message = "interrupted; nothing was bought";
+    Failure::new(Code::Interrupted, "interrupted", message)
+}
+
+/// Why a purchase did not come to a job.
+async fn not_bought(error: Error, connection: &Connection) -> Failure {
+    match error.kind() {
+        ErrorKind::Cancelled => return nothing_bought(),
+        ErrorKind::PriceUnknown => {
+            let hint = when_price_is_known(&error);
+            return Failure::from(error).hint(hint);
+        }
+        ErrorKind::AlreadyBought => {}
+        _ => return Failure::from(error),
+    }
+    let job = error.local_id();
+    let failure = Failure::from(error);
+    let (Some(job), Some(ledger)) = (job, connection.client.ledger()) else {
+        return failure;
+    };
+    match ledger.entry(job).await {
+        Ok(Some(entry)) => match &entry.query_id {
+            Some(id) => failure.resumable(id, connection.resume(id)),
+            None => {
+                let known = advice(&entry).unwrap_or_default();
+                failure.hint(format!("job {job}: {known}. --new buys it again"))
+            }
+        },
+        Ok(None) | Err(_) => failure,
+    }
 }
 
 /// The prompt that was typed, or piped for `-`.
@@ -131,7 +196,7 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
     /// What 250 characters can take, and a line end.
     const LARGEST: u64 = 4 * 250 + 2;
     if text != "-" {
-        return Ok(Prompt::new(text).map_err(genrex_async::Error::from)?);
+        return Ok(Prompt::new(text).map_err(Error::from)?);
     }
     let mut piped = String::new();
     io::stdin()
@@ -143,7 +208,7 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
         })?;
     let line = piped.strip_suffix('\n').unwrap_or(&piped);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    Ok(Prompt::new(line).map_err(genrex_async::Error::from)?)
+    Ok(Prompt::new(line).map_err(Error::from)?)
 }
 
 /// What cannot be stored is found out before anything is paid for: a name that is taken, a folder that is

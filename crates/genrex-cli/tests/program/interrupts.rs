@@ -5,18 +5,23 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::{Played, Sandbox};
+use crate::service::Counting;
+use crate::support::{Played, Sandbox, answer};
 
-fn interrupt(process: &Child) {
+pub(crate) fn interrupt(process: &Child) {
+    signal(process, "-INT");
+}
+
+fn signal(process: &Child, name: &str) {
     let kill = Command::new("kill")
-        .args(["-INT", &process.id().to_string()])
+        .args([name, &process.id().to_string()])
         .status()
         .unwrap();
     assert!(kill.success());
 }
 
 /// Standard error, line by line, up to one that holds `word`.
-fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> String {
+pub(crate) fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> String {
     let mut text = String::new();
     while !text.contains(word) {
         let length = stderr.read_line(&mut text).unwrap();
@@ -267,4 +272,109 @@ fn an_interrupt_after_a_retry_still_waits_for_what_is_on_its_way() {
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
     assert!(text.contains("genrex wait QRY_late"), "{text}");
+}
+
+/// Whatever asks the program to end: a paid request that is on its way is waited for.
+#[test]
+fn every_signal_waits_for_a_submit_that_is_on_its_way() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    for name in ["-INT", "-TERM", "-HUP", "-QUIT"] {
+        let service = Played::start();
+        let mut process = sandbox
+            .genrex(
+                folder.path(),
+                &["generate", "music", "--base-url", &service.url],
+            )
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stream = service.next();
+        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        signal(&process, name);
+        read_until(&mut lines, "Ctrl-C again");
+        let body = r#"{"id":"QRY_late","status":"Processing"}"#;
+        answer(&mut stream, "201 Created", body);
+        let mut text = String::new();
+        lines.read_to_string(&mut text).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(130), "{name}: {text}");
+        assert!(text.contains("genrex wait QRY_late"), "{name}: {text}");
+    }
+}
+
+/// Who has a program outlive the terminal, as `nohup` does, means it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_that_is_ignored_stays_ignored() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Played::start();
+    let genrex = sandbox.genrex(folder.path(), &[]);
+    let program = genrex.get_program().to_str().unwrap().to_owned();
+    let mut process = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", &program])
+        .args(["generate", "music", "--no-wait", "--base-url", &service.url])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("HOME", folder.path())
+        .envs(
+            genrex
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stream = service.next();
+    signal(&process, "-HUP");
+    let body = r#"{"id":"QRY_late","status":"Processing"}"#;
+    answer(&mut stream, "201 Created", body);
+    let mut text = String::new();
+    let mut stdout = process.stdout.take().unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+}
+
+/// A program that is killed, or stopped at once, while the id in a broken answer is asked after: the ledger has the id,
+/// and what it says leads to the job.
+#[test]
+fn an_unconfirmed_id_leads_out_whatever_ended_the_program() {
+    for is_killed in [true, false] {
+        let folder = tempdir().unwrap();
+        let sandbox = Sandbox::start(folder.path(), &[]);
+        let service = Counting::start();
+        let at = ["--base-url", &service.url];
+        let run = |args: &[&str]| sandbox.run(folder.path(), &[args, &at].concat());
+        {
+            let mut state = service.state();
+            state.retrieve_fails = Some("503 Busy");
+            let cut = "HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{\"id\":\"QRY_cut\",";
+            state.raw = Some(cut.to_owned());
+        }
+        let mut process = sandbox
+            .genrex(folder.path(), &[&["generate", "music"][..], &at].concat())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        read_until(&mut lines, "held QRY_cut");
+        signal(&process, if is_killed { "-KILL" } else { "-INT" });
+        let ended = process.wait().unwrap().code();
+        assert_eq!(ended, (!is_killed).then_some(130));
+
+        if is_killed {
+            // Without a key, and with a service that does not answer, it is told how to go on.
+            let offline = crate::support::run(folder.path(), &["jobs", "recover"]);
+            let command = "genrex jobs resolve 1 --query-id QRY_cut";
+            for recovered in [offline, run(&["jobs", "recover"])] {
+                let said = String::from_utf8(recovered.stdout).unwrap();
+                assert!(said.contains(command), "{said}");
+            }
+        }
+        service.state().retrieve_fails = None;
+        let recovered = run(&["jobs", "recover"]);
+        let said = String::from_utf8(recovered.stdout).unwrap();
+        assert!(said.contains("genrex wait QRY_cut"), "{said}");
+        assert_eq!(service.state().submits, 1);
+    }
 }

@@ -9,12 +9,18 @@ mod configuration;
 #[cfg(unix)]
 mod environment;
 mod failures;
+mod batches_identity;
+mod batches_settled;
 #[cfg(unix)]
 mod interrupts;
+#[cfg(unix)]
+mod interrupts_batch;
 mod jobs;
+mod jobs_limits;
 mod offline;
 #[cfg(target_os = "linux")]
 mod privacy;
+mod service;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

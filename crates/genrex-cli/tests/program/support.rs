@@ -159,9 +159,15 @@ fn unless_balance(stream: &mut TcpStream) -> bool {
 
 /// Answers with a status and a body.
 pub(crate) fn answer(stream: &mut TcpStream, status: &str, body: &str) {
+    answer_with(stream, status, "", body);
+}
+
+/// The same with more lines in its head.
+pub(crate) fn answer_with(stream: &mut TcpStream, status: &str, lines: &str, body: &str) {
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{lines}Connection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
     // Whoever has gone away need not hear it.
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
 }

@@ -34,7 +34,10 @@ pub(crate) fn refused(error: ledger::Error, local: Option<LocalId>) -> Error {
         ),
     };
     let about = local.or(error.job());
-    let failure = Error::new(kind, message).with_source(error);
+    let settled_at = error.settled_at();
+    let failure = Error::new(kind, message)
+        .with_settled_at(settled_at)
+        .with_source(error);
     match about {
         Some(local) => failure.with_local_id(local),
         None => failure,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use genrex_ledger::{self as ledger, Account, Entry, Event, Filter, LocalId};
 use genrex_proto::{QueryId, RetrieveRequest};
 
+use super::{left_open, open_or_unclear};
 use crate::call::{SignedCall, Terms};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::session::Session;
@@ -142,18 +143,11 @@ impl Machine for Recover {
 
 /// The account's jobs that may be left open.
 fn open_of(account: Account) -> Filter {
-    let mut filter = Filter::of(account);
-    filter.states = vec![
-        ledger::State::Ambiguous,
-        ledger::State::Accepted,
-        ledger::State::Completed,
-    ];
-    filter.oldest_first = true;
+    let mut filter = open_or_unclear();
+    filter.account = Some(account);
     filter
 }
 
-/// What of these is still to be done or to be settled.
 fn done(entries: Vec<Entry>) -> State {
-    let open = |entry: &Entry| entry.is_unclear() || entry.state.is_open();
-    State::Done(Some(Ok(entries.into_iter().filter(open).collect())))
+    State::Done(Some(Ok(left_open(entries))))
 }

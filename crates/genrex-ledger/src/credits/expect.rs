@@ -111,8 +111,9 @@ impl Credits {
 
     fn wait_for(&self, job: LocalId, at: u64) -> Error {
         const LONGEST: u64 = 60_000;
+        let settled_at = self.late_until().max(self.unclear_until);
         let delay = if self.running.is_empty() {
-            let left = self.late_until().max(self.unclear_until).saturating_sub(at);
+            let left = settled_at.saturating_sub(at);
             let is_late = self.unsettled.as_ref().is_none_or(|unsettled| {
                 let first_look = unsettled.first_look.as_ref();
                 first_look.is_some_and(|(first_at, _)| at >= first_at.saturating_add(self.apart()))
@@ -131,6 +132,7 @@ impl Credits {
         )
         .about(job)
         .again_in(Duration::from_millis(delay))
+        .settled_at_latest((self.running.is_empty() && settled_at > at).then_some(settled_at))
     }
 }
 

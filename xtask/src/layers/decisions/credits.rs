@@ -72,7 +72,9 @@ fn operator(level: &[TokenTree], at: usize) -> Option<char> {
 fn is_of_credits(stream: TokenStream) -> bool {
     tokens::all_words(stream).iter().any(|word| {
         word.contains("credit")
-            || word.ends_with("cost")
-            || ["price", "reserved", "spending", "spent"].contains(&word.as_str())
+            || ["cost", "costs", "price", "prices"]
+                .iter()
+                .any(|of_credits| word.ends_with(of_credits))
+            || ["reserved", "spending", "spent"].contains(&word.as_str())
     })
 }

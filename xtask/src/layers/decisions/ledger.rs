@@ -5,11 +5,13 @@ use proc_macro2::TokenTree;
 use super::Found;
 use crate::tokens::{self, Named};
 
-/// The methods that write, and with how many arguments: `Span::record` has two, `Client::reconcile` one.
-const WRITES: [(&str, usize); 5] = [
+/// The methods that write, and with how many arguments: `Span::record` has two, `Client::reconcile` one,
+/// `Client::recover` none.
+const WRITES: [(&str, usize); 6] = [
     ("intend", 2),
     ("record", 3),
     ("observe", 4),
+    ("recover", 1),
     ("reconcile", 2),
     ("release", 2),
 ];

@@ -1,5 +1,3 @@
-#[cfg(test)]
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -7,87 +5,159 @@ use genrex_async::Existing;
 use genrex_file::PartFile;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::generate::run_name;
 use crate::failure::Failure;
 use crate::files;
+use crate::random_name::random_name;
 
 /// The file in a batch's folder that says which batch it is: it goes with the folder when that is moved.
 const NAME: &str = ".genrex-batch";
 
 /// In bytes.
-const LARGEST: usize = 4 * 1024;
+const LARGEST: usize = 16 * 1024;
 
-#[derive(Serialize, Deserialize)]
-struct Marker {
-    batch: String,
+/// What it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    pub(crate) batch: String,
+    /// The ledger that keeps it; an older genrex did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger: Option<KeptIn>,
 }
 
-/// The batch that a folder holds; a new one gets a name.
-pub(crate) fn read_or_make(folder: &Path) -> Result<String, Failure> {
-    let path = folder.join(NAME);
-    if let Some(batch) = read(&path)? {
-        return Ok(batch);
-    }
-    let marker = Marker {
-        batch: format!("{}{}", run_name(), run_name()),
-    };
-    let json = serde_json::to_vec(&marker)
-        .map_err(|error| Failure::other("the batch cannot be named").with_source(&error))?;
-    let made = PartFile::create(&path, Existing::Keep)
-        .and_then(|mut part| part.write(&json).and_then(|()| part.commit()));
-    match made {
-        Ok(()) => Ok(marker.batch),
-        // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let named = read(&path)?;
-            named.ok_or_else(|| Failure::usage("the batch's marker went away; run it again"))
+/// A ledger, by its own name and by where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptIn {
+    pub(crate) name: String,
+    pub(crate) path: String,
+}
+
+impl Marker {
+    /// The marker of a folder, if it has one.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Failure> {
+        let path = folder.join(NAME);
+        let unreadable = |cause: &(dyn std::error::Error + 'static)| {
+            let message = format!("{} cannot be read; nothing was sent", path.display());
+            Failure::usage(message)
+                .with_source(cause)
+                .hint("it says which batch the folder holds: restore it, or use another folder")
+        };
+        match files::read(&path, LARGEST) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| unreadable(&error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&error)),
         }
-        Err(error) => {
-            let message = format!("{} cannot be written; nothing was sent", path.display());
-            Err(Failure::usage(message).with_source(&error))
+    }
+
+    /// Puts it into a folder in place of the one that was found there; returns the one that is there then: another
+    /// process may have been faster.
+    pub(crate) fn write(self, folder: &Path, found: Option<&Self>) -> Result<Self, Failure> {
+        if found == Some(&self) {
+            return Ok(self);
+        }
+        let path = folder.join(NAME);
+        let json = serde_json::to_vec(&self)
+            .map_err(|error| Failure::other("the batch cannot be named").with_source(&error))?;
+        let existing = match found {
+            Some(_) => Existing::Replace,
+            None => Existing::Keep,
+        };
+        let made = PartFile::create(&path, existing)
+            .and_then(|mut part| part.write(&json).and_then(|()| part.commit()));
+        match made {
+            Ok(()) => Ok(self),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let there = Self::read(folder)?;
+                there.ok_or_else(|| Failure::usage("the batch's marker went away; run it again"))
+            }
+            Err(error) => {
+                let message = format!("{} cannot be written; nothing was sent", path.display());
+                Err(Failure::usage(message).with_source(&error))
+            }
         }
     }
 }
 
-fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let unreadable = |cause: &(dyn std::error::Error + 'static)| {
-        let message = format!("{} cannot be read; nothing was sent", path.display());
-        Failure::usage(message)
-            .with_source(cause)
-            .hint("it says which batch the folder holds: restore it, or use another folder")
-    };
-    match files::read(path, LARGEST) {
-        Ok(json) => {
-            let marker: Marker =
-                serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
-            Ok(Some(marker.batch))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
+/// A name for a new batch: its folder, so that it is known where it was, and something that no other has.
+pub(crate) fn new_batch(folder: &Path) -> String {
+    format!("{}#{}{}", words(folder), random_name(), random_name())
+}
+
+/// The folder that a batch was begun in, if its name says so.
+pub(crate) fn folder_of(batch: &str) -> Option<&str> {
+    batch.rsplit_once('#').map(|(folder, _)| folder)
+}
+
+/// A folder in words, by its end if it is long: a ledger takes names of a kibibyte.
+pub(crate) fn words(folder: &Path) -> String {
+    const LONGEST: usize = 800;
+    let words = folder.to_string_lossy();
+    let from = words.len().saturating_sub(LONGEST);
+    let from = (from..=words.len()).find(|at| words.is_char_boundary(*at));
+    words[from.unwrap_or_default()..].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn marker(batch: &str) -> Marker {
+        Marker {
+            batch: batch.to_owned(),
+            ledger: Some(KeptIn {
+                name: String::from("n"),
+                path: String::from("/l.db"),
+            }),
+        }
+    }
 
     #[test]
     fn a_folder_keeps_its_batch_when_it_is_moved() {
         let parent = tempfile::tempdir().unwrap();
         let (first, second) = (parent.path().join("a"), parent.path().join("b"));
         fs::create_dir(&first).unwrap();
-        let batch = read_or_make(&first).unwrap();
-        assert_eq!(read_or_make(&first).unwrap(), batch);
+        assert_eq!(Marker::read(&first).unwrap(), None);
+        marker("1").write(&first, None).unwrap();
         fs::rename(&first, &second).unwrap();
-        assert_eq!(read_or_make(&second).unwrap(), batch);
-        fs::create_dir(&first).unwrap();
-        assert_ne!(read_or_make(&first).unwrap(), batch);
+        assert_eq!(Marker::read(&second).unwrap(), Some(marker("1")));
+    }
+
+    #[test]
+    fn the_faster_of_two_processes_names_the_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        marker("1").write(folder.path(), None).unwrap();
+        let there = marker("2").write(folder.path(), None).unwrap();
+        assert_eq!(there, marker("1"));
+        let found = Some(&there);
+        marker("2").write(folder.path(), found).unwrap();
+        assert_eq!(Marker::read(folder.path()).unwrap(), Some(marker("2")));
+    }
+
+    #[test]
+    fn a_marker_of_the_old_form_says_no_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(NAME), r#"{"batch":"1"}"#).unwrap();
+        let found = Marker::read(folder.path()).unwrap().unwrap();
+        assert_eq!((found.batch.as_str(), found.ledger), ("1", None));
     }
 
     #[test]
     fn a_marker_that_cannot_be_read_is_no_new_batch() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(NAME), "{").unwrap();
-        read_or_make(folder.path()).unwrap_err();
+        Marker::read(folder.path()).unwrap_err();
+    }
+
+    #[test]
+    fn a_batch_says_where_it_was_begun_however_long_that_is() {
+        let long = format!("/é{}", "ü".repeat(900));
+        for folder in ["/home/a/music #1", &long] {
+            let folder = Path::new(folder);
+            let batch = new_batch(folder);
+            assert_eq!(folder_of(&batch), Some(words(folder).as_str()));
+            assert!(batch.len() < 1024, "{}", batch.len());
+        }
+        assert_eq!(folder_of("00112233"), None);
     }
 }

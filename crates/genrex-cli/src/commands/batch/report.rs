@@ -1,8 +1,8 @@
-use genrex_ledger::{Reconciliation, State};
+use genrex_async::core::{RowPlace, is_to_be_settled};
 use serde::Serialize;
 
 use crate::commands::batch::rows::Source;
-use crate::commands::batch::runner::{Runner, Stop};
+use crate::commands::batch::runner::{Runner, StopReason};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
@@ -20,6 +20,9 @@ pub(crate) struct Report {
     ambiguous: Ambiguous,
     /// Never tried so far.
     not_started: u64,
+    /// Those of the ambiguous that nobody has settled.
+    #[serde(skip)]
+    unsettled: u64,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -35,28 +38,28 @@ impl Report {
         let mut report = Self::default();
         for row in source.rows()? {
             report.planned += 1;
-            let entry = runner.newest(&row?).await?;
-            let count = match entry.map(|entry| (entry.state, entry.reconciliation)) {
-                None => &mut report.not_started,
-                Some((State::Downloaded, _)) => &mut report.downloaded,
-                Some((State::Accepted | State::Completed, _)) => &mut report.open,
-                Some((State::Failed, _)) => &mut report.failed,
-                Some((State::Refused, _)) => &mut report.refused,
-                Some((State::NotSent, _)) => &mut report.not_sent,
-                Some((State::Ambiguous, Some(Reconciliation::Charged))) => {
-                    &mut report.ambiguous.charged
-                }
-                Some((State::Ambiguous, Some(Reconciliation::NotCharged))) => {
-                    &mut report.ambiguous.not_charged
-                }
-                // In flight too: what another process is sending, or what was given up.
-                Some((State::Ambiguous | State::Intended | State::Sent, _)) => {
-                    &mut report.ambiguous.unclear
-                }
-            };
-            *count += 1;
+            let newest = runner.kept.newest(&row?).await?;
+            let newest = newest.as_ref();
+            let place = RowPlace::of(newest);
+            *report.count(place) += 1;
+            let is_unsettled = newest.is_some_and(is_to_be_settled);
+            report.unsettled += u64::from(is_unsettled || place == RowPlace::Unclear);
         }
         Ok(report)
+    }
+
+    const fn count(&mut self, place: RowPlace) -> &mut u64 {
+        match place {
+            RowPlace::NotStarted => &mut self.not_started,
+            RowPlace::Downloaded => &mut self.downloaded,
+            RowPlace::Open => &mut self.open,
+            RowPlace::Failed => &mut self.failed,
+            RowPlace::Refused => &mut self.refused,
+            RowPlace::NotSent => &mut self.not_sent,
+            RowPlace::Charged => &mut self.ambiguous.charged,
+            RowPlace::NotCharged => &mut self.ambiguous.not_charged,
+            RowPlace::Unclear => &mut self.ambiguous.unclear,
+        }
     }
 
     /// Shows it on standard error: standard output has a line a job.
@@ -74,6 +77,7 @@ impl Report {
             not_sent,
             ambiguous,
             not_started,
+            unsettled: _,
         } = self;
         let Ambiguous {
             charged,
@@ -96,35 +100,39 @@ impl Report {
     }
 
     /// How the command ends.
-    pub(crate) fn verdict(&self, stopped: Option<Stop>) -> Result<(), Failure> {
+    pub(crate) fn verdict(&self, stopped: Option<StopReason>) -> Result<(), Failure> {
         let again = "run the same command again to go on";
-        let ambiguous =
-            self.ambiguous.charged + self.ambiguous.unclear + self.ambiguous.not_charged;
         let end = |code, kind, message: String| Err(Failure::new(code, kind, message).hint(again));
         match stopped {
-            Some(Stop::Interrupted) => end(
+            Some(StopReason::Interrupted) => end(
                 Code::Interrupted,
                 "interrupted",
                 String::from("interrupted"),
             ),
-            Some(Stop::Credentials) => end(
+            Some(StopReason::Credentials) => end(
                 Code::Credentials,
                 "credentials",
                 String::from("the service refused the signature; nothing more was sent"),
             ),
-            Some(Stop::OutOfCredit) => end(
+            Some(StopReason::OutOfCredit) => end(
                 Code::OutOfCredit,
                 "outOfCredit",
                 String::from(
                     "the account has not enough credit for the next row; nothing more was sent",
                 ),
             ),
-            Some(Stop::OverLimit(message)) => end(Code::OutOfCredit, "overLimit", message),
-            Some(Stop::Ledger(message)) => end(Code::Other, "ledger", message),
-            _ if ambiguous > 0 => Err(Failure::new(
+            Some(StopReason::OverLimit(message)) => end(Code::OutOfCredit, "overLimit", message),
+            Some(StopReason::PriceUnknown(message, when)) => {
+                Err(Failure::new(Code::OutOfCredit, "priceUnknown", message).hint(when))
+            }
+            Some(StopReason::Ledger(message)) => end(Code::Other, "ledger", message),
+            _ if self.unsettled > 0 => Err(Failure::new(
                 Code::Ambiguous,
                 "ambiguous",
-                format!("{ambiguous} submits may have been charged; none is sent again on its own"),
+                format!(
+                    "{} submits may have been charged; none is sent again on its own",
+                    self.unsettled
+                ),
             )
             .hint("genrex jobs recover says what to do about each")),
             _ if self.failed > 0 => Err(Failure::new(
@@ -138,7 +146,14 @@ impl Report {
             .hint("--retry-failed buys them again")),
             _ if self.downloaded < self.planned => {
                 let message = format!("{} of {} are here", self.downloaded, self.planned);
-                end(Code::Other, "incomplete", message)
+                let lost = self.ambiguous.charged;
+                let hint = match lost {
+                    0 => String::from(again),
+                    _ => format!(
+                        "{lost} were charged and are lost, as somebody has settled: --retry-failed buys them again"
+                    ),
+                };
+                Err(Failure::new(Code::Other, "incomplete", message).hint(hint))
             }
             _ => Ok(()),
         }

@@ -4,46 +4,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use genrex_async::core::proto::Escaped;
 use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
 use genrex_async::{Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track};
-use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger, LocalId, Run, State};
+use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
 use crate::args::{Batch, OnAmbiguous};
-use crate::commands::batch::bound;
+use crate::commands::batch::kept::Kept;
+use crate::commands::batch::moved;
 use crate::commands::batch::rows::Row;
+use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
 use crate::failure::{Code, Failure, in_a_line};
 use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{Bars, RowBar};
+use crate::random_name::random_name;
+use crate::stop::Stop;
 
 /// Why no further row is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     Interrupted,
     Credentials,
     OutOfCredit,
     OverLimit(String),
+    /// What earlier jobs cost was not known in time: why, and when to try again.
+    PriceUnknown(String, String),
     Ledger(String),
     Ambiguous,
 }
 
 /// Works on rows: buys what has not been bought, waits, downloads, and says so.
 pub(crate) struct Runner {
-    pub(crate) client: Client,
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) account: Account,
+    client: Client,
+    /// The same, but ended by [`stop`](Self::stop), as far as no paid request is on its way.
+    pub(crate) buyer: Client,
+    buying: Stop,
+    pub(crate) kept: Kept,
     pub(crate) folder: PathBuf,
     pub(crate) output: Output,
-    /// The batch's name in the ledger.
-    batch: String,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
     run: Option<Run>,
     bars: Option<Bars>,
     /// One purchase at a time: each sees what the last has shown.
     turn: tokio::sync::Mutex<()>,
-    stop: Mutex<Option<Stop>>,
+    stop: Mutex<Option<StopReason>>,
 }
 
 /// What came of trying to buy a row.
@@ -56,96 +62,101 @@ enum Bought {
 }
 
 impl Runner {
-    pub(crate) async fn new(
+    pub(crate) fn new(
         connection: &Connection,
         batch: &Batch,
         folder: PathBuf,
-        id: String,
+        kept: Kept,
         rows: u64,
         output: Output,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let client = connection.client.clone();
-        let account = client.account().await?;
-        let ledger = client.ledger().cloned();
-        let ledger = ledger.ok_or_else(|| Failure::other("a batch needs a ledger"))?;
+        let buying = Stop::default();
+        let buyer = client.with_transport(buying.around(Arc::clone(client.transport())));
         let mut policy = RowPolicy::default();
         policy.retry_failed = batch.retry_failed;
-        policy.resubmit_uncharged = matches!(
-            batch.on_ambiguous,
-            OnAmbiguous::Ask | OnAmbiguous::ResubmitIfUncharged
-        );
-        Ok(Self {
+        policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
+        let run = batch.max_credits.map(|credits| Run {
+            id: random_name(),
+            credits,
+        });
+        Self {
             client,
-            ledger,
-            account,
+            buyer,
+            buying,
+            kept,
             folder,
-            batch: id,
             policy,
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
-            run: bound(batch.max_credits),
+            run,
             bars: output.draws().then(|| Bars::new(rows)),
             output,
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
-        })
-    }
-
-    /// Lets no further row begin; the first reason counts, but an interrupt before all.
-    pub(crate) fn stop(&self, why: Stop) {
-        let mut stop = self.locked_stop();
-        if stop.is_none() || why == Stop::Interrupted {
-            *stop = Some(why);
         }
     }
 
-    pub(crate) fn stopped(&self) -> Option<Stop> {
+    /// Lets no further row begin, and no purchase that waits go on; the first reason counts, but an interrupt before
+    /// all.
+    pub(crate) fn stop(&self, why: StopReason) {
+        let mut stop = self.locked_stop();
+        if stop.is_none() || why == StopReason::Interrupted {
+            *stop = Some(why);
+        }
+        drop(stop);
+        self.buying.ask();
+    }
+
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
         self.locked_stop().clone()
     }
 
-    /// The newest job of a row, if it has one.
-    pub(crate) async fn newest(&self, row: &Row) -> Result<Option<Entry>, Failure> {
-        let mut filter = Filter::of(self.account.clone());
-        filter.row = Some(self.name_of(row));
-        filter.limit = Some(1);
-        Ok(self.ledger.entries(&filter).await?.into_iter().next())
+    /// What follows for a row whose newest job is this one, by what the command line says.
+    pub(crate) fn step(&self, newest: Option<&Entry>) -> RowStep {
+        self.step_by(self.policy, newest)
     }
 
-    /// What follows for a row whose newest job is this one.
-    pub(crate) fn step(&self, newest: Option<&Entry>) -> RowStep {
+    fn step_by(&self, policy: RowPolicy, newest: Option<&Entry>) -> RowStep {
         let path = newest.and_then(|entry| entry.path.as_deref());
         let is_here = path.is_some_and(|path| Path::new(path).exists());
-        RowStep::of(newest, self.policy, is_here)
+        RowStep::of(newest, policy, is_here)
     }
 
     /// One row, from wherever the ledger says that it stands.
-    pub(crate) async fn work(self: Arc<Self>, row: Row) -> Result<(), Failure> {
-        let newest = self.newest(&row).await?;
-        match self.step(newest.as_ref()) {
+    pub(crate) async fn work(&self, row: Row) -> Result<(), Failure> {
+        self.work_by(self.policy, row).await
+    }
+
+    /// The same for one that a person, or the balance, says may be bought again.
+    pub(crate) async fn work_uncharged(&self, row: Row) -> Result<(), Failure> {
+        let mut policy = self.policy;
+        policy.resubmit_uncharged = true;
+        self.work_by(policy, row).await
+    }
+
+    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<(), Failure> {
+        let newest = self.kept.newest(&row).await?;
+        let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
+        let newest = newest.as_ref();
+        match self.step_by(policy, newest) {
             RowStep::Fetch(job) => self.fetch(&row, &job, true).await,
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
-                self.say(&row, None).await
+                self.say(&row, newest, None)
             }
             RowStep::Buy { .. } if self.is_output_taken(&row) => {
                 let why = "its output is there already; it was not sent";
-                self.say(&row, Some(why)).await
+                self.say(&row, newest, Some(why))
             }
-            RowStep::Buy { .. } => {
+            RowStep::Buy { last } => {
                 let line = self.line_of(&row, "to be submitted");
-                let bought = self.buy(&row).await?;
+                let bought = self.buy(&row, last).await?;
                 drop(line);
                 match bought {
                     Bought::NotStarted => Ok(()),
-                    Bought::Nothing(why) => self.say(&row, Some(&why)).await,
+                    Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
                     Bought::Job(job) => self.fetch(&row, &job, false).await,
                 }
             }
-        }
-    }
-
-    fn name_of(&self, row: &Row) -> ledger::Row {
-        ledger::Row {
-            batch: self.batch.clone(),
-            name: row.name.clone(),
         }
     }
 
@@ -155,20 +166,15 @@ impl Runner {
         path.is_some_and(|path| path.symlink_metadata().is_ok())
     }
 
-    /// Buys a row, in turn.
-    async fn buy(&self, row: &Row) -> Result<Bought, Failure> {
+    /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
+    async fn buy(&self, row: &Row, last: Option<LocalId>) -> Result<Bought, Failure> {
         let _turn = self.turn.lock().await;
         if self.stopped().is_some() {
             return Ok(Bought::NotStarted);
         }
-        // Another may have had its turn since: what stands now decides.
-        let newest = self.newest(row).await?;
-        let RowStep::Buy { last } = self.step(newest.as_ref()) else {
-            return Ok(Bought::Nothing(String::from("another genrex has it")));
-        };
         let request = GenerateRequest::new(row.text.clone(), row.duration);
         let submission = self
-            .client
+            .buyer
             .purchase(&request, &self.options(row, last))
             .await;
         match submission {
@@ -181,7 +187,7 @@ impl Runner {
                 self.output
                     .warning(format_args!("line {line}: {}", in_a_line(&error)));
                 if self.stops_at_ambiguous {
-                    self.stop(Stop::Ambiguous);
+                    self.stop(StopReason::Ambiguous);
                 }
                 self.refused(&error)
             }
@@ -190,29 +196,35 @@ impl Runner {
     }
 
     fn options(&self, row: &Row, last: Option<LocalId>) -> PurchaseOptions {
-        let mut options = RowStep::options(self.name_of(row), last);
+        let mut options = RowStep::options(self.kept.row(row), last);
         options.run.clone_from(&self.run);
         options
     }
 
     fn refused(&self, error: &Error) -> Result<Bought, Failure> {
-        let because = || {
+        let reason = || {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             cause.unwrap_or_else(|| error.to_string())
         };
         if let Some(why) = error.ledger_failure() {
-            self.stop(Stop::Ledger(why.to_owned()));
+            self.stop(StopReason::Ledger(why.to_owned()));
         }
         match error.kind() {
-            ErrorKind::OutOfCredit => self.stop(Stop::OutOfCredit),
-            ErrorKind::Credentials => self.stop(Stop::Credentials),
-            ErrorKind::OverLimit | ErrorKind::PriceUnknown => {
-                self.stop(Stop::OverLimit(because()));
+            ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit),
+            ErrorKind::Credentials => self.stop(StopReason::Credentials),
+            ErrorKind::OverLimit | ErrorKind::BalanceUnknown => {
+                self.stop(StopReason::OverLimit(reason()));
                 return Ok(Bought::NotStarted);
             }
+            ErrorKind::PriceUnknown => {
+                let when = when_price_is_known(error);
+                self.stop(StopReason::PriceUnknown(reason(), when));
+                return Ok(Bought::NotStarted);
+            }
+            ErrorKind::Cancelled => return Ok(Bought::NotStarted),
             ErrorKind::Ledger => {
-                let failure = Failure::new(Code::Other, "ledger", because());
-                self.stop(Stop::Ledger(failure.message.clone()));
+                let failure = Failure::new(Code::Other, "ledger", reason());
+                self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
             }
             ErrorKind::AlreadyBought => {
@@ -225,7 +237,7 @@ impl Runner {
 
     /// The last resort: the ledger cannot take the id.
     fn not_kept(&self, job: &Job, why: &str) -> Failure {
-        self.stop(Stop::Ledger(why.to_owned()));
+        self.stop(StopReason::Ledger(why.to_owned()));
         self.output.warning(format_args!(
             "accepted {}: keep this id, the ledger could not",
             job.id()
@@ -244,7 +256,7 @@ impl Runner {
             self.download(&client, row, &track, resumed).await
         };
         let why = fetched.await.err().map(|error| error.to_string());
-        self.say(row, why.as_deref()).await
+        self.say_newest(row, why.as_deref()).await
     }
 
     async fn download(
@@ -289,25 +301,25 @@ impl Runner {
         Some(line)
     }
 
+    async fn say_newest(&self, row: &Row, why: Option<&str>) -> Result<(), Failure> {
+        let newest = self.kept.newest(row).await?;
+        self.say(row, newest.as_ref(), why)
+    }
+
     /// A line for a row that is as far as it comes in this run.
-    async fn say(&self, row: &Row, why: Option<&str>) -> Result<(), Failure> {
-        let entry = self.newest(row).await?;
-        let state = entry
-            .as_ref()
-            .map_or("notStarted", |entry| entry.state.as_str());
+    fn say(&self, row: &Row, entry: Option<&Entry>, why: Option<&str>) -> Result<(), Failure> {
+        let state = entry.map_or("notStarted", |entry| entry.state.as_str());
         if self.output.is_json() {
-            return unless_gone(self.output.document(&json!({
+            return ignore_broken_pipe(self.output.document(&json!({
                 "line": row.line,
-                "localId": entry.as_ref().map(|entry| entry.id.0),
-                "queryId": entry.as_ref().and_then(|entry| entry.query_id.clone()),
+                "localId": entry.map(|entry| entry.id.0),
+                "queryId": entry.and_then(|entry| entry.query_id.clone()),
                 "state": state,
-                "path": entry.as_ref().and_then(|entry| entry.path.clone()),
+                "path": entry.and_then(|entry| entry.path.clone()),
                 "error": why,
             })));
         }
-        let here = entry
-            .as_ref()
-            .filter(|entry| entry.state == State::Downloaded);
+        let here = entry.filter(|entry| entry.state == State::Downloaded);
         let line = match (here.and_then(|entry| entry.path.clone()), why) {
             (Some(path), None) => path,
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
@@ -317,10 +329,10 @@ impl Runner {
             Some(bars) => bars.done(|| self.output.line(&line)),
             None => self.output.line(&line),
         };
-        unless_gone(said)
+        ignore_broken_pipe(said)
     }
 
-    fn locked_stop(&self) -> MutexGuard<'_, Option<Stop>> {
+    fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -334,7 +346,7 @@ impl Drop for Runner {
 }
 
 /// A reader that has gone away does not end a batch.
-fn unless_gone(said: Result<(), Failure>) -> Result<(), Failure> {
+fn ignore_broken_pipe(said: Result<(), Failure>) -> Result<(), Failure> {
     match said {
         Err(failure) if failure.kind == BROKEN_PIPE => Ok(()),
         said => said,

@@ -1,21 +1,21 @@
-use std::io::{self, IsTerminal as _};
-use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_async::{Reconciliation, core::RowStep};
-use genrex_ledger::{Doubt, LocalId};
+use genrex_async::core::{RowStep, Transport as _, UnclearStep};
+use genrex_ledger::LocalId;
 
 use crate::args::OnAmbiguous;
 use crate::clock;
 use crate::commands::batch::rows::{Row, Source};
-use crate::commands::batch::runner::{Runner, Stop};
+use crate::commands::batch::runner::{Runner, StopReason};
+use crate::confirm;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::output::Output;
 
 /// What the policy says of the rows that may have been charged: now, when nothing else is in flight.
+///
+/// The first interrupt ends it when no paid request is on its way, the second at once.
 pub(crate) async fn settle(
-    runner: &Arc<Runner>,
+    runner: &Runner,
     source: &Source,
     policy: OnAmbiguous,
     interrupts: &mut Interrupts,
@@ -24,32 +24,45 @@ pub(crate) async fn settle(
         OnAmbiguous::Skip | OnAmbiguous::Stop => return Ok(()),
         OnAmbiguous::Ask | OnAmbiguous::ResubmitIfUncharged => {}
     }
+    let mut settling = std::pin::pin!(settle_all(runner, source, policy));
+    loop {
+        tokio::select! {
+            settled = &mut settling => return settled,
+            () = interrupts.next() => {
+                if runner.stopped() == Some(StopReason::Interrupted) {
+                    return Ok(());
+                }
+                runner.stop(StopReason::Interrupted);
+            }
+        }
+    }
+}
+
+async fn settle_all(runner: &Runner, source: &Source, policy: OnAmbiguous) -> Result<(), Failure> {
     for row in source.rows()? {
         let row = row?;
-        let newest = runner.newest(&row).await?;
-        let RowStep::Unclear(id) = runner.step(newest.as_ref()) else {
-            continue;
-        };
-        tokio::select! {
-            settled = settle_one(runner, row, id, policy) => settled?,
-            () = interrupts.next() => {
-                runner.stop(Stop::Interrupted);
-                return Ok(());
-            }
+        let newest = runner.kept.newest(&row).await?;
+        if runner.stopped().is_some() {
+            return Ok(());
+        }
+        if let RowStep::Unclear(id) = runner.step(newest.as_ref()) {
+            settle_one(runner, row, id, policy).await?;
         }
     }
     Ok(())
 }
 
 async fn settle_one(
-    runner: &Arc<Runner>,
+    runner: &Runner,
     row: Row,
     id: LocalId,
     policy: OnAmbiguous,
 ) -> Result<(), Failure> {
     let line = row.line;
+    let mut looks = 0;
     loop {
-        let found = match runner.client.reconcile(id).await {
+        looks += 1;
+        let found = match runner.buyer.reconcile(id).await {
             Ok(found) => found,
             Err(error) => {
                 runner.output.warning(format_args!("line {line}: {error}"));
@@ -57,41 +70,28 @@ async fn settle_one(
             }
         };
         runner.output.note(format_args!("line {line}: {found}"));
-        match found {
-            Reconciliation::NotCharged
-                if policy == OnAmbiguous::ResubmitIfUncharged
-                    || confirmed(&row, &runner.output) =>
+        match UnclearStep::of(found, looks, clock::now()) {
+            UnclearStep::MayBuy
+                if policy == OnAmbiguous::ResubmitIfUncharged || confirmed(runner, &row).await =>
             {
-                return Arc::clone(runner).work(row).await;
+                return runner.work_uncharged(row).await;
             }
-            Reconciliation::Inconclusive(Doubt::NotSettled { until }) => wait(until).await,
-            Reconciliation::Charged
-            | Reconciliation::NotCharged
-            | Reconciliation::Inconclusive(_) => return Ok(()),
+            UnclearStep::LookAgain(delay) => {
+                if runner.buyer.transport().sleep(delay).await.is_err() {
+                    return Ok(());
+                }
+            }
+            UnclearStep::MayBuy | UnclearStep::Leave => return Ok(()),
         }
     }
 }
 
-/// Until a look may tell more: at most a minute, since the service's clock need not be this machine's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program waits between two looks at a balance"
-)]
-async fn wait(until: u64) {
-    const MOST: u64 = 60_000;
-    const LEAST: u64 = 1_000;
-    let left = until.saturating_sub(clock::now()).clamp(LEAST, MOST);
-    tokio::time::sleep(Duration::from_millis(left)).await;
-}
-
-/// Whether a person says yes; nobody asks a pipe.
-fn confirmed(row: &Row, output: &Output) -> bool {
-    if !io::stdin().is_terminal() {
-        return false;
+/// Whether a person says yes, before an interrupt; nobody asks a pipe.
+async fn confirmed(runner: &Runner, row: &Row) -> bool {
+    let question = format!("line {} was not charged; buy it again?", row.line);
+    let forever = runner.buyer.transport().sleep(Duration::MAX);
+    tokio::select! {
+        answer = confirm::asked(runner.output, question) => answer,
+        _ = forever => false,
     }
-    let question = format!("line {} was not charged; buy it again? [y/N]", row.line);
-    let mut answer = String::new();
-    output.ask(question).is_ok()
-        && io::stdin().read_line(&mut answer).is_ok()
-        && answer.trim().eq_ignore_ascii_case("y")
 }

@@ -1,9 +1,10 @@
 use genrex_async::Reconciliation;
 use genrex_async::core::proto::Escaped;
-use genrex_ledger::{Entry, State};
+use genrex_ledger::Entry;
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::commands::advice::advice;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -51,49 +52,6 @@ pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether something is still to be done about a job.
-pub(super) fn is_open(entry: &Entry) -> bool {
-    entry.superseded_by.is_none() && (entry.state == State::Ambiguous || entry.state.is_open())
-}
-
-/// What a user may do about a job.
-pub(super) fn advice(entry: &Entry) -> Option<String> {
-    let id = entry.id;
-    if let Some(other) = entry.superseded_by {
-        return Some(format!(
-            "it was not charged, and job {other} was bought in its place"
-        ));
-    }
-    match entry.state {
-        State::Accepted | State::Completed => {
-            let query_id = entry.query_id.as_ref();
-            query_id.map(|query_id| format!("go on with: genrex wait {query_id}"))
-        }
-        State::Ambiguous => Some(match entry.reconciliation {
-            None => format!(
-                "it may have been charged, and is never sent again on its own; find out by: genrex jobs reconcile {id}"
-            ),
-            Some(Reconciliation::Charged) => format!(
-                "it was charged and its id is lost: give the service's support the account's user id, the time of its \
-                 submit ({}) and the prompt; they can name the job, and then: genrex jobs resolve {id} --query-id ID",
-                clock::iso8601(entry.updated_at)
-            ),
-            Some(Reconciliation::NotCharged) => {
-                String::from("it was not charged: the same can be submitted again")
-            }
-            Some(Reconciliation::Inconclusive(doubt)) => format!(
-                "the balance does not tell ({doubt}); ask the service's support about the submit of {}, and settle it \
-                 by: genrex jobs resolve {id} (--query-id ID | --charged | --not-charged)",
-                clock::iso8601(entry.updated_at)
-            ),
-        }),
-        State::Intended | State::Sent => Some(format!(
-            "a genrex is sending it, or was when it ended; genrex jobs recover tells. job {id}"
-        )),
-        State::NotSent | State::Refused | State::Failed | State::Downloaded => None,
-    }
-}
-
 /// What scripts rely on.
 pub(super) fn document(entry: &Entry) -> Value {
     json!({
@@ -116,6 +74,7 @@ pub(super) fn whole_document(entry: &Entry) -> Value {
     document["expectedCost"] = entry.expected_cost.into();
     document["creditsUsedBefore"] = entry.look_before.as_ref().map(|look| look.used).into();
     document["unconfirmedId"] = json!(entry.unconfirmed_id);
+    document["refusal"] = json!(entry.refusal);
     document["detail"] = entry.detail.clone().into();
     document["verdict"] = entry.reconciliation.map(Reconciliation::as_str).into();
     document["resolvedByHand"] = entry.resolved_by_hand.into();

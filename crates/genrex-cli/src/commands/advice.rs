@@ -1,0 +1,139 @@
+use genrex_async::Reconciliation;
+use genrex_ledger::{Doubt, Entry, State};
+
+use crate::clock;
+
+/// What a user may do about a job.
+pub(crate) fn advice(entry: &Entry) -> Option<String> {
+    match entry.state {
+        State::Accepted | State::Completed => {
+            let query_id = entry.query_id.as_ref()?;
+            Some(match entry.superseded_by {
+                None => format!("go on with: genrex wait {query_id}"),
+                Some(other) => format!(
+                    "job {other} was bought in its place, before its id was known; it is paid for all the same: genrex \
+                     wait {query_id}"
+                ),
+            })
+        }
+        State::Ambiguous => Some(match (entry.superseded_by, entry.resolved_by_hand) {
+            (Some(other), _) => {
+                format!(
+                    "it is settled: job {other} was bought in its place, and nothing is to be done"
+                )
+            }
+            (None, true) => settled_by_hand(entry),
+            (None, false) => to_be_settled(entry),
+        }),
+        State::Intended | State::Sent => Some(format!(
+            "a genrex is sending it, or was when it ended: genrex jobs recover tells, and then: genrex jobs show {}",
+            entry.id
+        )),
+        State::NotSent | State::Refused | State::Failed | State::Downloaded => None,
+    }
+}
+
+fn settled_by_hand(entry: &Entry) -> String {
+    let again = match entry.reconciliation {
+        Some(Reconciliation::NotCharged) => {
+            "it was not charged; the command that bought it buys it again"
+        }
+        _ => "it was charged and is lost; in a batch, --retry-failed buys it again",
+    };
+    let id = entry.id;
+    format!(
+        "somebody has settled it: {again}. If its id is found after all: genrex jobs resolve {id} --query-id ID"
+    )
+}
+
+/// An ambiguous job that nobody has settled.
+fn to_be_settled(entry: &Entry) -> String {
+    let id = entry.id;
+    if let Some(query_id) = &entry.unconfirmed_id {
+        return format!(
+            "{query_id} stood in the broken answer to its submit, and is not confirmed; this asks the service after it: \
+             genrex jobs resolve {id} --query-id {query_id}"
+        );
+    }
+    let submitted = clock::iso8601(entry.updated_at);
+    match entry.reconciliation {
+        None => format!(
+            "it may have been charged, and is never sent again on its own; find out by: genrex jobs reconcile {id}"
+        ),
+        Some(Reconciliation::Charged) => format!(
+            "it was charged and its id is lost: give the service's support the account's user id, the time of its \
+             submit ({submitted}) and the prompt; they can name the job, and then: genrex jobs resolve {id} \
+             --query-id ID"
+        ),
+        Some(Reconciliation::NotCharged) => String::from(
+            "it was not charged: the same `genrex generate` buys it again; in a batch, --on-ambiguous \
+             resubmit-if-uncharged does",
+        ),
+        Some(Reconciliation::Inconclusive(Doubt::NotSettled { until })) => format!(
+            "the service may still charge it until {}; after that: genrex jobs reconcile {id}",
+            clock::local(until)
+        ),
+        Some(Reconciliation::Inconclusive(Doubt::NoLookSince)) => {
+            format!(
+                "the balance was not seen since its submit; look again: genrex jobs reconcile {id}"
+            )
+        }
+        Some(Reconciliation::Inconclusive(doubt)) => format!(
+            "the balance does not tell ({doubt}); ask the service's support about the submit of {submitted}, and settle \
+             it by: genrex jobs resolve {id} (--query-id ID | --charged | --not-charged)"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genrex_ledger::{Account, Event, Intent, Ledger as _, LocalId, MemoryLedger, Resolution};
+
+    use super::*;
+
+    async fn entry(events: &[Event]) -> Entry {
+        let ledger = MemoryLedger::new();
+        let account = Account::new("https://a.example", "u");
+        let intent = Intent::new(1, account, "music", 10, b"{}");
+        let id = ledger.intend(&intent, 0).await.unwrap().id;
+        for event in events {
+            ledger.record(id, event, 0).await.unwrap();
+        }
+        ledger.entry(id).await.unwrap().unwrap()
+    }
+
+    /// A job that another was bought in place of is not to be bought again, whatever was found since.
+    #[tokio::test]
+    async fn what_was_superseded_is_not_to_be_bought_again() {
+        let id = || "QRY_1".parse().unwrap();
+        let lost = [Event::Sent, Event::Ambiguous(String::new())];
+        let free = Event::Reconciled(Reconciliation::NotCharged);
+        let by_hand = Event::Resolved(Resolution::NotCharged, String::new());
+        let linked = Event::Resolved(Resolution::Accepted(id()), String::new());
+        for (event, said) in [
+            (free, "nothing is to be done"),
+            (by_hand, "nothing is to be done"),
+            (linked, "genrex wait QRY_1"),
+        ] {
+            let mut entry = entry(&[&lost[..], &[event]].concat()).await;
+            entry.superseded_by = Some(LocalId(2));
+            let advice = advice(&entry).unwrap();
+            assert!(
+                advice.contains(said) && advice.contains("job 2"),
+                "{advice}"
+            );
+            assert!(!advice.contains("again"), "{advice}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unconfirmed_id_is_what_leads_out() {
+        let cut = Event::Unconfirmed("QRY_cut".parse().unwrap());
+        let lost = entry(&[Event::Sent, cut, Event::Ambiguous(String::new())]).await;
+        let advice = advice(&lost).unwrap();
+        assert!(
+            advice.contains("genrex jobs resolve 1 --query-id QRY_cut"),
+            "{advice}"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+use std::path::Path;
+
+use genrex_async::core::bought_elsewhere;
+use genrex_async::core::proto::Escaped;
+use genrex_ledger::Entry;
+
+use crate::commands::batch::kept::Kept;
+use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
+use crate::commands::batch::rows::{Row, Source};
+use crate::connect::{Connection, quoted, same_command};
+use crate::failure::Failure;
+
+/// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
+/// Only then the folder is marked.
+pub(crate) async fn identify(
+    source: &Source,
+    folder: &Path,
+    connection: &Connection,
+    is_new: bool,
+) -> Result<Kept, Failure> {
+    let mut kept = Kept::of(&connection.client, new_batch(folder)).await?;
+    // What a sandbox in this process holds ends with it: no folder is known by it.
+    let Some(path) = &connection.ledger_path else {
+        return Ok(kept);
+    };
+    let kept_in = KeptIn {
+        name: kept.ledger.name().await?,
+        path: path.display().to_string(),
+    };
+    let found = Marker::read(folder)?;
+    match &found {
+        Some(marker) => kept.batch.clone_from(&marker.batch),
+        None => {
+            if let Some(batch) = batch_that_lies_in(folder, source, &kept).await? {
+                kept.batch = batch;
+            }
+        }
+    }
+    if !is_new {
+        if let Some(other) = found.as_ref().and_then(|marker| marker.ledger.as_ref()) {
+            refuse_other_ledger(other, &kept_in, folder)?;
+        }
+        refuse_bought_elsewhere(source, folder, &kept).await?;
+    }
+    let marker = Marker {
+        batch: kept.batch.clone(),
+        ledger: Some(kept_in),
+    };
+    kept.batch = marker.write(folder, found.as_ref())?.batch;
+    Ok(kept)
+}
+
+/// By another ledger nothing of the batch would be known, and everything bought again.
+fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<(), Failure> {
+    if kept.name == opened.name {
+        return Ok(());
+    }
+    let place = Escaped(&kept.path).to_string();
+    if kept.path == opened.path {
+        let message = format!(
+            "the ledger {place} is not the one that knows what was bought for {}: that one was moved, removed or \
+             replaced; nothing was sent",
+            folder.display()
+        );
+        return Err(Failure::usage(message).hint(
+            "put it back, or name it by GENREX_LEDGER; --new buys everything in this folder again",
+        ));
+    }
+    let message = format!(
+        "what was bought for {} is in another ledger: {place}; nothing was sent",
+        folder.display()
+    );
+    let again = same_command();
+    Err(Failure::usage(message).hint(format!(
+        "GENREX_LEDGER={} {} goes on with it; --new buys everything in this folder again",
+        quoted(&place),
+        Escaped(&again)
+    )))
+}
+
+/// The batch whose jobs lie in a folder that has lost its marker.
+async fn batch_that_lies_in(
+    folder: &Path,
+    source: &Source,
+    kept: &Kept,
+) -> Result<Option<String>, Failure> {
+    for row in source.rows()? {
+        let row = row?;
+        let jobs = bought_elsewhere(kept.account.clone(), &row.name);
+        let jobs = kept.ledger.entries(&jobs).await?;
+        let here = jobs.into_iter().find(|job| lies_in(folder, &row, job));
+        if let Some(batch) = here.and_then(|job| job.batch) {
+            return Ok(Some(batch));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a job's audio was put into this folder, or is to be.
+fn lies_in(folder: &Path, row: &Row, job: &Entry) -> bool {
+    let path = job.path.as_deref().map(Path::new);
+    match (path, job.batch.as_deref().and_then(folder_of)) {
+        (Some(path), _) => {
+            let output = row.output.as_ref().map(|output| folder.join(output));
+            path.parent() == Some(folder) || output.as_deref() == Some(path)
+        }
+        (None, Some(begun)) => begun == words(folder),
+        (None, None) => false,
+    }
+}
+
+/// Rows that another batch has bought are not bought again unasked: the folder may be the wrong one.
+async fn refuse_bought_elsewhere(
+    source: &Source,
+    folder: &Path,
+    kept: &Kept,
+) -> Result<(), Failure> {
+    let mut elsewhere = None;
+    let mut count = 0_u64;
+    for row in source.rows()? {
+        let row = row?;
+        if kept.newest(&row).await?.is_some() {
+            continue;
+        }
+        let mut jobs = bought_elsewhere(kept.account.clone(), &row.name);
+        jobs.limit = Some(1);
+        if let Some(job) = kept.ledger.entries(&jobs).await?.into_iter().next() {
+            count += 1;
+            elsewhere.get_or_insert((row, job));
+        }
+    }
+    let Some((row, job)) = elsewhere else {
+        return Ok(());
+    };
+    let id = job.id;
+    let place = place_of(&row, &job);
+    let message = format!(
+        "{count} rows were bought by another batch, the first of them line {}: job {id}, in {}; nothing was sent",
+        row.line,
+        place.as_deref().map_or_else(
+            || String::from("a folder that its jobs do not name"),
+            |place| Escaped(place).to_string()
+        )
+    );
+    let go_on = match place.filter(|place| *place != words(folder)) {
+        Some(place) => {
+            let place = Escaped(&place).to_string();
+            format!("--out-dir {} goes on with it", quoted(&place))
+        }
+        None => format!("genrex jobs show {id} says how to go on with it"),
+    };
+    Err(Failure::usage(message).hint(format!(
+        "{go_on}; --new buys them again for {}",
+        folder.display()
+    )))
+}
+
+/// The folder of the batch that a job is of.
+fn place_of(row: &Row, job: &Entry) -> Option<String> {
+    let path = job.path.as_deref().map(Path::new);
+    let named = row.output.as_deref().unwrap_or_else(|| Path::new("x"));
+    let depth = named.components().count();
+    let folder = path.and_then(|path| path.ancestors().nth(depth));
+    let begun = || job.batch.as_deref().and_then(folder_of).map(str::to_owned);
+    folder.map(words).or_else(begun)
+}

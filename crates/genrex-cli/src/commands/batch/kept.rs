@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use genrex_async::Client;
+use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger};
+
+use crate::commands::batch::rows::Row;
+use crate::failure::Failure;
+
+/// What the ledger holds of a batch.
+pub(crate) struct Kept {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) account: Account,
+    /// The batch's name there.
+    pub(crate) batch: String,
+}
+
+impl Kept {
+    /// Asks the service whose account it is, since rows are bought of one account.
+    pub(crate) async fn of(client: &Client, batch: String) -> Result<Self, Failure> {
+        let ledger = client.ledger().cloned();
+        Ok(Self {
+            ledger: ledger.ok_or_else(|| Failure::other("a batch needs a ledger"))?,
+            account: client.account().await?,
+            batch,
+        })
+    }
+
+    pub(crate) fn row(&self, row: &Row) -> ledger::Row {
+        ledger::Row {
+            batch: self.batch.clone(),
+            name: row.name.clone(),
+        }
+    }
+
+    /// The newest job of a row, if it has one.
+    pub(crate) async fn newest(&self, row: &Row) -> Result<Option<Entry>, Failure> {
+        let mut filter = Filter::of(self.account.clone());
+        filter.row = Some(self.row(row));
+        filter.limit = Some(1);
+        Ok(self.ledger.entries(&filter).await?.into_iter().next())
+    }
+}
