@@ -54,7 +54,13 @@ impl State {
         if let (Some(what), Some(bar)) = (doing_of(progress), self.bar()) {
             doing(bar, &what);
         }
-        if let (Progress::Downloading { received, total, .. }, Some(bar)) = (progress, self.bar()) {
+        if let (
+            Progress::Downloading {
+                received, total, ..
+            },
+            Some(bar),
+        ) = (progress, self.bar())
+        {
             if let (None, Some(total)) = (bar.length(), *total) {
                 bar.set_length(total);
                 bar.set_style(download_style());

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+mod batches_identity;
+mod batches_settled;
 mod bounds;
 #[cfg(unix)]
 mod configuration;
 #[cfg(unix)]
 mod environment;
 mod failures;
-mod batches_identity;
-mod batches_settled;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
