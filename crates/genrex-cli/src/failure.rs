@@ -163,7 +163,7 @@ fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
         ErrorKind::RateLimited => (
             Code::Unreachable,
             "rateLimited",
-            Some("nothing was charged; try again later"),
+            Some("try again later; `genrex balance` shows whether the refusal was charged"),
         ),
         ErrorKind::GenerationFailed => (
             Code::GenerationFailed,
