@@ -3,7 +3,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{Account, Limits, LocalId, Look};
 
 /// A submit that is about to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Intent {
     /// What makes this call to [`Ledger::intend`](crate::Ledger::intend) this one: the same key again

@@ -134,7 +134,7 @@ pub struct Past {
 }
 
 /// Which jobs are asked for; what is not set lets all through.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Filter {
     /// Of this account.

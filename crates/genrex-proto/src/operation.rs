@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::Error;
 
 /// One call of the API: a request, its place, its price, and its answer.
@@ -53,4 +55,13 @@ pub enum Charge {
     Paid,
     /// It only reads: sending it twice does what sending it once does.
     Free,
+}
+
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Paid => "paid",
+            Self::Free => "free",
+        })
+    }
 }
