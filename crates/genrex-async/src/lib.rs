@@ -53,7 +53,6 @@ mod transport;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
-pub use genrex_core::failure::Class;
 pub use genrex_core::ledger::{
     Account, Doubt, Entry, Event, Ledger, Limits, LocalId, Look, MemoryLedger, Once,
     Reconciliation, Refusal, Resolution, Row, Run, State,

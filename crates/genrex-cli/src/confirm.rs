@@ -1,10 +1,10 @@
-use std::io::{self, IsTerminal as _};
+use std::io;
 
-use crate::output::Output;
+use crate::output::{Output, can_ask};
 
 /// Whether a person at a terminal says yes; nobody asks a pipe. If it is dropped, nothing more is read.
 pub(crate) async fn asked(output: Output, question: String) -> bool {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !can_ask() {
         return false;
     }
     // An interrupt is seen while the answer is awaited.

@@ -218,6 +218,11 @@ impl io::Write for Log {
     }
 }
 
+/// Whether a person can be asked: who asks reads standard input, and the question is seen on standard error.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Whether standard output is a terminal.
 pub(crate) fn is_on_terminal() -> bool {
     io::stdout().is_terminal()

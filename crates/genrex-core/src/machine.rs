@@ -196,10 +196,6 @@ impl Outcome {
     }
 }
 
-fn unasked() -> ledger::Error {
-    let message = "the ledger answered something else than was asked";
-    ledger::Error::new(ledger::ErrorKind::Unreadable, message)
-}
 impl fmt::Debug for Outcome {
     /// Without headers and bytes: a `Location` and a body may hold links.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,4 +212,9 @@ impl fmt::Debug for Outcome {
             Self::Kept(answer) => f.debug_tuple("Kept").field(answer).finish(),
         }
     }
+}
+
+fn unasked() -> ledger::Error {
+    let message = "the ledger answered something else than was asked";
+    ledger::Error::new(ledger::ErrorKind::Unreadable, message)
 }
