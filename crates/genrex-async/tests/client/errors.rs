@@ -1,13 +1,13 @@
 //! What an error says: one thing a level, down to what the operating system or the TLS library said.
 
 use std::error::Error as StdError;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use genrex_async::{Backoff, ErrorKind, ReqwestTransport, Transport as _, reqwest};
+use genrex_async::{Backoff, ErrorKind};
 
-use crate::server::{local, serve};
+use crate::server::local;
 
 /// A port that refuses connections. One of those that are given to nobody by chance.
 fn closed_port() -> Option<u16> {
@@ -54,17 +54,18 @@ async fn a_refused_connection_is_told_to_the_last_level() {
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn what_tls_says_is_told_to_the_last_level() {
-    let port = serve(|mut stream: TcpStream| {
+    use std::io::Write as _;
+
+    use genrex_async::core::{AddressPolicy, Route, SendOptions};
+    use genrex_async::{ReqwestTransport, Transport as _, reqwest};
+
+    let port = crate::server::serve(|mut stream: TcpStream| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
         crate::server::hang(stream);
     });
     let request = http::Request::get(format!("https://127.0.0.1:{port}/"));
     let request = request.body(bytes::Bytes::new()).unwrap();
-    let options = genrex_async::core::SendOptions::new(
-        genrex_async::core::Route::Paid,
-        Duration::from_secs(60),
-        genrex_async::core::AddressPolicy::Any,
-    );
+    let options = SendOptions::new(Route::Paid, Duration::from_secs(60), AddressPolicy::Any);
     let transport = ReqwestTransport::new(reqwest::ClientBuilder::no_proxy).unwrap();
     let error = transport.send(request, options).await.err().unwrap();
     assert!(!error.kind().may_have_left());

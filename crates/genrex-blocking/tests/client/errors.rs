@@ -1,13 +1,13 @@
 //! What an error says: one thing a level, down to what the operating system or the TLS library said.
 
 use std::error::Error as StdError;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use genrex_blocking::{Backoff, ErrorKind, Transport as _, UreqTransport};
+use genrex_blocking::{Backoff, ErrorKind};
 
-use crate::server::{local, serve};
+use crate::server::local;
 
 /// A port that refuses connections. One of those that are given to nobody by chance.
 fn closed_port() -> Option<u16> {
@@ -54,17 +54,18 @@ fn a_refused_connection_is_told_to_the_last_level() {
 #[cfg(feature = "rustls")]
 #[test]
 fn what_tls_says_is_told_to_the_last_level() {
-    let port = serve(|mut stream: TcpStream| {
+    use std::io::Write as _;
+
+    use genrex_blocking::core::{AddressPolicy, Route, SendOptions};
+    use genrex_blocking::{Transport as _, UreqTransport};
+
+    let port = crate::server::serve(|mut stream: TcpStream| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
         crate::server::hang(stream);
     });
     let request = http::Request::get(format!("https://127.0.0.1:{port}/"));
     let request = request.body(bytes::Bytes::new()).unwrap();
-    let options = genrex_blocking::core::SendOptions::new(
-        genrex_blocking::core::Route::Paid,
-        Duration::from_secs(60),
-        genrex_blocking::core::AddressPolicy::Any,
-    );
+    let options = SendOptions::new(Route::Paid, Duration::from_secs(60), AddressPolicy::Any);
     let transport = UreqTransport::new(|http| http.proxy(None)).unwrap();
     let error = genrex_blocking::core::block_on(transport.send(request, options))
         .err()
