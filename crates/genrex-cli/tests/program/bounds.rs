@@ -84,7 +84,7 @@ fn a_file_without_rows_is_an_error() {
 
 #[test]
 fn a_marker_that_is_too_long_is_refused() {
-    let marker = format!(r#"{{"batch":"one"{}}}"#, " ".repeat(4096));
+    let marker = format!(r#"{{"batch":"one"{}}}"#, " ".repeat(16 * 1024));
     let (refused, used) = bought(b"text,duration\nok,5\n", Some(&marker));
     assert_eq!((code(&refused), used), (2, 0), "{}", stderr(&refused));
     assert!(
