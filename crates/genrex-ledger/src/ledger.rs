@@ -21,6 +21,10 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it,
 /// and nobody else does. Until then it stays as it is. Whoever drops its ledger has ended.
 ///
+/// **Dropped.** A future may be dropped at any time, and what it was to do is done or not. Of an
+/// [`intend`](Self::intend) whose future was dropped nobody knows the job, so the storage ends it as one that was not
+/// sent, or releases it, soon and by itself.
+///
 /// **Without rules.** What may be bought, what counts and what follows is decided by [`rules`](crate::rules),
 /// which a storage calls inside its transactions.
 ///
