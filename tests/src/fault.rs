@@ -18,8 +18,8 @@ pub struct FaultServer {
 struct State {
     received: Vec<Received>,
     connections: usize,
-    /// The connections that stay open, to be closed when the server ends.
-    kept: Vec<TcpStream>,
+    /// The connections that have threads of their own, to be closed when the server ends.
+    open: Vec<(usize, TcpStream)>,
     is_over: bool,
 }
 
@@ -32,6 +32,8 @@ pub enum Act {
     /// Read requests and write what is made of each, until the other side closes. Other connections are
     /// served meanwhile.
     KeepAlive(fn(&Received) -> Vec<u8>),
+    /// Read a request, and go on as is chosen for it. Other connections are served meanwhile.
+    Route(Choose),
     /// Write these bytes unasked, close.
     Greet(Vec<u8>),
     /// Close at once, reading nothing.
@@ -47,6 +49,9 @@ pub enum Act {
     /// Read a request, write these bytes, and go on writing the rest until the other side gives up.
     Endless(Vec<u8>, &'static [u8]),
 }
+
+/// Chooses what is done with a request.
+pub(crate) type Choose = Arc<dyn Fn(&Received) -> Act + Send + Sync>;
 
 /// Makes an answer of a request.
 type Make = Box<dyn FnOnce(&Received) -> Vec<u8> + Send>;
@@ -131,7 +136,7 @@ impl Drop for FaultServer {
     fn drop(&mut self) {
         let mut state = locked(&self.state);
         state.is_over = true;
-        for stream in &state.kept {
+        for (_, stream) in &state.open {
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(state);
@@ -163,9 +168,10 @@ fn serve<'s>(
             state,
         };
         match acts.pop_front().unwrap_or(Act::Close) {
-            Act::KeepAlive(make) => {
-                now.kept.extend(connection.stream.try_clone());
-                scope.spawn(move || connection.keep_alive(make));
+            act @ (Act::KeepAlive(_) | Act::Route(_)) => {
+                let handle = connection.stream.try_clone().expect("a handle");
+                now.open.push((connection.number, handle));
+                scope.spawn(move || connection.act(act));
             }
             act => {
                 drop(now);
@@ -185,52 +191,57 @@ struct Connection<'s> {
 impl Connection<'_> {
     fn act(mut self, act: Act) {
         // Nobody waits for ever on a test that failed.
-        let _ = self.stream.set_read_timeout(Some(Duration::from_secs(30)));
+        let limit = Some(Duration::from_secs(30));
+        let _ = self.stream.set_read_timeout(limit);
+        let _ = self.stream.set_write_timeout(limit);
         match act {
-            // It is `serve` that keeps a connection.
-            Act::Close | Act::KeepAlive(_) => {}
-            Act::Greet(bytes) => {
-                let _ = self.stream.write_all(&bytes);
-                finish(&mut self.stream);
-            }
+            Act::Close => {}
+            Act::Greet(bytes) => self.write_and_finish(&bytes),
             Act::ResetUnread => {
                 // Closing with unread bytes is a reset.
                 let _ = self.stream.peek(&mut [0]);
                 reset(&self.stream);
             }
-            Act::Write(bytes) => {
-                self.read_request();
-                let _ = self.stream.write_all(&bytes);
-                finish(&mut self.stream);
-            }
-            Act::Make(make) => {
+            act => {
                 if let Some(request) = self.read_request() {
-                    let _ = self.stream.write_all(&make(&request));
-                    finish(&mut self.stream);
+                    self.respond(act, &request);
                 }
             }
-            Act::ResetRead => {
-                self.read_request();
-                reset(&self.stream);
+        }
+    }
+
+    /// Does the rest of an act, once a request was read.
+    fn respond(mut self, act: Act, request: &Received) {
+        match act {
+            Act::Close | Act::ResetUnread => {}
+            Act::Write(bytes) | Act::Greet(bytes) => self.write_and_finish(&bytes),
+            Act::Make(make) => self.write_and_finish(&make(request)),
+            Act::Route(choose) => self.respond(choose(request), request),
+            Act::KeepAlive(make) => {
+                let first = self.stream.write_all(&make(request));
+                if first.is_ok() {
+                    self.keep_alive(make);
+                }
             }
+            Act::ResetRead => reset(&self.stream),
             Act::WriteThenReset(bytes) => {
-                self.read_request();
                 let _ = self.stream.write_all(&bytes);
                 // The bytes are to arrive before the reset does.
                 wait_until_taken(&self.stream);
                 reset(&self.stream);
             }
-            Act::Hang => {
-                self.read_request();
-                // Ends when the other side does.
-                let _ = self.stream.read(&mut [0]);
-            }
+            // Ends when the other side does.
+            Act::Hang => drop(self.stream.read(&mut [0])),
             Act::Endless(head, rest) => {
-                self.read_request();
                 let _ = self.stream.write_all(&head);
                 while self.stream.write_all(rest).is_ok() {}
             }
         }
+    }
+
+    fn write_and_finish(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+        finish(&mut self.stream);
     }
 
     fn keep_alive(mut self, make: fn(&Received) -> Vec<u8>) {
@@ -239,8 +250,6 @@ impl Connection<'_> {
                 break;
             }
         }
-        // The server holds another handle to it, which would keep it open.
-        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     fn read_request(&mut self) -> Option<Received> {
@@ -256,6 +265,14 @@ impl Connection<'_> {
                 Ok(length) => bytes.extend_from_slice(&buffer[..length]),
             }
         }
+    }
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        // The server's own handle would keep it open.
+        let own = self.number;
+        locked(self.state).open.retain(|(number, _)| *number != own);
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! Every test starts what it needs; nothing sleeps and nothing asserts a time.
 
+mod audio;
+pub mod canary;
 mod closed_port;
 mod fault;
+pub mod hostile;
 mod recorder;
 mod stack;
 
+pub use audio::wav;
 pub use closed_port::ClosedPort;
 pub use fault::{Act, FaultServer, Received, answer, json};
 pub use recorder::{Recorder, Seen, Trace};

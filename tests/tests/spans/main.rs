@@ -12,11 +12,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use genrex_core::testing::keys;
-use genrex_tests::{Act, FaultServer, Stack, answer, json};
+use genrex_tests::{Act, FaultServer, Stack, answer, json, wav};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::support::{client, fetch, job, ready_at, wav};
+use crate::support::{client, fetch, job, ready_at};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,10 +1,10 @@
 //! Downloads: going on after a cut, redirects, links that have expired.
 
 use genrex_core::ErrorKind;
-use genrex_tests::{Act, FaultServer, Received, Stack, answer};
+use genrex_tests::{Act, FaultServer, Received, Stack, answer, wav};
 
 use crate::support::{
-    check_no_credentials, check_signatures, client, client_unanswered, fetch, job, ready_at, wav,
+    check_no_credentials, check_signatures, client, client_unanswered, fetch, job, ready_at,
 };
 
 /// Storage that answers as it should, for one request.

@@ -11,7 +11,7 @@ use genrex_core::{
     Transport,
 };
 use genrex_sign::{SIGNATURE_HEADER, SignatureHeader, UnixMillis, Verifier};
-use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, Trace, json};
+use genrex_tests::{Act, FaultServer, Received, Recorder, Stack, Trace, json, wav};
 
 pub(crate) const ACCEPTED: &str = r#"{"id":"QRY_1","status":"Processing"}"#;
 
@@ -167,16 +167,6 @@ pub(crate) fn ready_at(url: &str) -> Act {
             r#"{{"id":"QRY_1","status":"Completed","response":[{{"content":{{"url":"{url}"}}}}]}}"#
         ),
     ))
-}
-
-/// A WAVE file of 100,044 bytes, each place different from its neighbours.
-pub(crate) fn wav() -> Vec<u8> {
-    let mut bytes = b"RIFF".to_vec();
-    bytes.extend(100_036_u32.to_le_bytes());
-    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\0\x7d\0\0\0\xfa\0\0\x02\0\x10\0data");
-    bytes.extend(100_000_u32.to_le_bytes());
-    bytes.extend((0..100_000_u32).map(|at| u8::try_from(at % 251).unwrap()));
-    bytes
 }
 
 /// A sink in memory.

@@ -11,6 +11,7 @@ mod configuration;
 #[cfg(unix)]
 mod environment;
 mod failures;
+mod hostile;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
