@@ -221,8 +221,5 @@ fn keep_worst(kept: &mut Option<Failure>, failure: Failure) {
 
 /// A bound on what one run may spend.
 fn bound(credits: Option<u64>) -> Option<genrex_ledger::Run> {
-    credits.map(|credits| genrex_ledger::Run {
-        id: run_name(),
-        credits,
-    })
+    credits.map(|credits| genrex_ledger::Run::new(run_name(), credits))
 }

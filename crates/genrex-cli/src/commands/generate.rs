@@ -64,10 +64,8 @@ fn options(generate: &Generate) -> PurchaseOptions {
         if !generate.new {
             options.once = Once::Prompt;
         }
-        options.run = generate.max_credits.map(|credits| Run {
-            id: run_name(),
-            credits,
-        });
+        let bound = |credits| Run::new(run_name(), credits);
+        options.run = generate.max_credits.map(bound);
     }
     options
 }

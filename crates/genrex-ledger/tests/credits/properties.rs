@@ -216,7 +216,7 @@ proptest! {
     ) {
         let mut world = World::new(settings).seeded(seed);
         world.fates = fates;
-        let run = Run { id: String::from("run"), credits };
+        let run = Run::new("run", credits);
         add(&mut world, &plan, Limits::default(), Some(&run));
         let beside = &beside[..beside.len() - 1];
         add(&mut world, beside, Limits::default(), None);

@@ -141,10 +141,7 @@ impl Runner {
     }
 
     fn name_of(&self, row: &Row) -> ledger::Row {
-        ledger::Row {
-            batch: self.batch.clone(),
-            name: row.name.clone(),
-        }
+        ledger::Row::new(self.batch.clone(), row.name.clone())
     }
 
     /// What could not be stored is not bought.
