@@ -139,6 +139,7 @@ pub trait Ledger: Send + Sync {
 /// One thing that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Past {
     /// When, in milliseconds since 1970.
     pub at: u64,
@@ -146,6 +147,14 @@ pub struct Past {
     pub state: State,
     /// What was known of it in words.
     pub detail: Option<String>,
+}
+
+impl Past {
+    /// That a job stood so at a time, in milliseconds since 1970, and what was known of it.
+    #[must_use]
+    pub const fn new(at: u64, state: State, detail: Option<String>) -> Self {
+        Self { at, state, detail }
+    }
 }
 
 /// Which jobs are asked for; what is not set lets all through.

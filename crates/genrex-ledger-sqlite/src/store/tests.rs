@@ -61,21 +61,17 @@ fn instructions(jobs: u64) -> Vec<[u64; 3]> {
     let mut all = Vec::new();
     for key in 0..9 {
         let name = format!("row of {key}");
-        let batch = String::from("batch");
         let mut limits = Limits::default();
         (limits.total, limits.day, limits.per_job) = (Some(1_000), Some(900), Some(10));
         let intent = Intent::new(key, account.clone(), "music", 10, name.as_bytes())
             .after(look.clone())
             .within(limits)
-            .of_run(Run {
-                id: String::from("run"),
-                credits: 500,
-            })
+            .of_run(Run::new("run", 500))
             .once(match key % 3 {
                 0 => Once::No,
                 1 => Once::Prompt,
                 _ => Once::Row {
-                    row: Row { batch, name },
+                    row: Row::new("batch", name),
                     last: None,
                 },
             });

@@ -113,13 +113,10 @@ impl Flawed {
 
     fn write(&self, stored: &mut Stored, mut entry: Entry, now: u64) -> Entry {
         if !self.has(Flaw::LosesThePast) || entry.state != State::Completed {
-            stored.history.entry(entry.id).or_default().push(Past {
-                at: now,
-                state: entry.state,
-                detail: (!self.has(Flaw::LosesDetails))
-                    .then(|| entry.detail.clone())
-                    .flatten(),
-            });
+            let detail = entry.detail.clone();
+            let detail = detail.filter(|_| !self.has(Flaw::LosesDetails));
+            let past = Past::new(now, entry.state, detail);
+            stored.history.entry(entry.id).or_default().push(past);
         }
         self.cut(&mut entry.text);
         if let Some(detail) = &mut entry.detail {

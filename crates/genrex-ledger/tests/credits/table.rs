@@ -67,8 +67,7 @@ fn eight_and_one_per_five_seconds_with_limit_100() {
             );
             if by_run {
                 for purchase in &mut plan {
-                    let id = String::from("run");
-                    purchase.run = Some(Run { id, credits: 100 });
+                    purchase.run = Some(Run::new("run", 100));
                 }
             }
             let world = used_by(&settings, &plan, places);
@@ -172,10 +171,7 @@ fn what_a_job_of_a_run_cost_that_nobody_heard_of_counts_hours_later() {
             ..Settings::new(Price::Flat(9)).charged(&parts)
         };
         let mut world = World::new(settings);
-        let run = Run {
-            id: String::from("run"),
-            credits: 19,
-        };
+        let run = Run::new("run", 19);
         let plan = (0..6).map(|number| Purchase {
             run: Some(run.clone()),
             pause: if number == 0 { 0 } else { 130 * MINUTE },

@@ -76,10 +76,9 @@ impl Runner {
         let mut policy = RowPolicy::default();
         policy.retry_failed = batch.retry_failed;
         policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
-        let run = batch.max_credits.map(|credits| Run {
-            id: random_name(),
-            credits,
-        });
+        let run = batch
+            .max_credits
+            .map(|credits| Run::new(random_name(), credits));
         Self {
             client,
             buyer,
