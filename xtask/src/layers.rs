@@ -3,6 +3,7 @@
 
 mod arrows;
 mod decisions;
+mod printing;
 mod purity;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ enum Kind {
     Pure,
     /// One transport, and the client that users meet: no decision.
     Client,
-    /// Parses, schedules and renders: no decision about credits or the wire.
+    /// Parses, schedules and renders: no decision about credits or the wire, and one module that prints.
     FrontEnd,
     /// A storage, a place for files, a service to test with.
     Other,
@@ -136,7 +137,12 @@ pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
 fn violations_of(layer: &Layer, module: &Module) -> Vec<Violation> {
     let mut found = match layer.kind {
         Kind::Pure => purity::violations(layer.name, module),
-        Kind::Client | Kind::FrontEnd => decisions::violations(layer.kind, module),
+        Kind::Client => decisions::violations(layer.kind, module),
+        Kind::FrontEnd => {
+            let mut found = decisions::violations(layer.kind, module);
+            found.extend(printing::violations(module));
+            found
+        }
         Kind::Other => Vec::new(),
     };
     found.sort();

@@ -35,16 +35,15 @@ impl Module {
     }
 }
 
-/// All modules that a crate's root reaches.
+/// All modules that a package's library and its program reach.
 pub(crate) fn modules(root: &Path, package: &str) -> anyhow::Result<Vec<Module>> {
     let folder = root.join("crates").join(package).join("src");
-    let entry = ["lib.rs", "main.rs"].map(|name| folder.join(name));
-    let entry = entry
-        .into_iter()
-        .find(|path| path.exists())
-        .with_context(|| format!("{package} has no root"))?;
+    let roots = ["lib.rs", "main.rs"].map(|name| folder.join(name));
     let mut found = Vec::new();
-    collect(root, &entry, &folder, "", &mut found)?;
+    for entry in roots.iter().filter(|path| path.exists()) {
+        collect(root, entry, &folder, "", &mut found)?;
+    }
+    ensure!(!found.is_empty(), "{package} has no root");
     Ok(found)
 }
 

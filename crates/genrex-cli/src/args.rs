@@ -9,6 +9,7 @@ use genrex_ledger::State;
 use genrex_sandbox::{Charge, Dialect};
 
 use crate::failure::Failure;
+use crate::output::{self, Output};
 
 /// Music from a prompt, by the GenreX API.
 ///
@@ -261,13 +262,17 @@ impl Delivery {
         self.output.as_deref() == Some(Path::new("-"))
     }
 
-    /// Refuses what would put both the audio and the document into one stream.
-    pub(crate) fn check(&self, is_json: bool) -> Result<(), Failure> {
-        if self.to_stdout() && is_json {
-            let message = "--json and --output - both want standard output";
-            return Err(Failure::usage(message).hint("give --output a file"));
-        }
-        Ok(())
+    /// Refuses what would put both the audio and the document into one stream, or audio on a terminal.
+    pub(crate) fn check(&self, output: &Output) -> Result<(), Failure> {
+        let message = match self.to_stdout() {
+            true if output.is_json() => "--json and --output - both want standard output",
+            true if output::is_on_terminal() => {
+                "standard output is a terminal, which audio would garble"
+            }
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(message)
+            .hint("give --output a file, or send standard output into a pipe or a file"))
     }
 }
 

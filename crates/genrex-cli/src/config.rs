@@ -1,16 +1,15 @@
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl};
+use genrex_cli::profiles::{self, BadLine, Wiped};
 use genrex_ledger::Limits;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+
+use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
+use crate::files::{self, Rights};
 
 pub(crate) const KEY: &str = "GENREX_API_KEY";
 pub(crate) const SECRET: &str = "GENREX_API_SECRET";
@@ -49,13 +48,13 @@ impl Config {
                 of_profile
             }
         };
-        let of_environment = variable(BASE_URL);
-        let base_url = match (&global.base_url, profile.base_url, of_environment) {
-            (Some(url), _, _) => url.clone(),
-            (None, Some(url), _) if by_flag => url,
-            (None, _, Some(url)) => BaseUrl::new(&url)?,
-            (None, Some(url), None) => url,
-            (None, None, None) => BaseUrl::default(),
+        let base_url = match (&global.base_url, profile.base_url) {
+            (Some(url), _) => url.clone(),
+            (None, Some(url)) if by_flag => url,
+            (None, of_profile) => match variable(BASE_URL)? {
+                Some(url) => BaseUrl::new(&url)?,
+                None => of_profile.unwrap_or_default(),
+            },
         };
         Ok(Self {
             base_url,
@@ -95,158 +94,100 @@ struct Profile {
     limits: Limits,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File<T> {
-    #[serde(default = "BTreeMap::new")]
-    profile: BTreeMap<String, T>,
-    /// In `config.toml` alone: in credits, over all that the ledger holds for the account.
-    #[serde(default)]
-    limits: LimitsTable,
-}
-
-#[derive(Default, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitsTable {
-    day: Option<u64>,
-    month: Option<u64>,
-    total: Option<u64>,
-    per_job: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    base_url: Option<String>,
-    api_key: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Credentials {
-    api_secret: Option<String>,
-}
-
 impl Profile {
     const DEFAULT: &str = "default";
 
     fn read(folder: &Path, global: &Global) -> Result<Self, Failure> {
-        let asked = global.profile.clone().or_else(|| variable(PROFILE));
+        const CONFIG: &str = "config.toml";
+        const CREDENTIALS: &str = "credentials.toml";
+        let asked = match &global.profile {
+            Some(name) => Some(name.clone()),
+            None => variable(PROFILE)?,
+        };
         let name = asked.as_deref().unwrap_or(Self::DEFAULT);
-        let config = folder.join("config.toml");
-        let credentials = folder.join("credentials.toml");
-        let (settings, limits) = profile_of::<Settings>(&config, name)?;
+        let (config, credentials) = (folder.join(CONFIG), folder.join(CREDENTIALS));
+        let (settings, limits) = match files::read_own(folder, CONFIG, Rights::Read)? {
+            Some(text) => {
+                profiles::settings(&text, name).map_err(|bad| unreadable(&config, bad))?
+            }
+            None => (None, Limits::default()),
+        };
         if let (Some(name), None) = (&asked, &settings) {
             let message = format!("there is no profile {name:?} in {}", config.display());
             return Err(Failure::usage(message).hint(format!("add [profile.{name}] to it")));
         }
-        let Settings { base_url, api_key } = settings.unwrap_or(Settings {
-            base_url: None,
-            api_key: None,
-        });
-        let secret = match read_private(&credentials)? {
-            true => {
-                let (found, _) = profile_of::<Credentials>(&credentials, name)?;
-                found.and_then(|found| found.api_secret)
-            }
-            false => None,
+        let settings = settings.unwrap_or_default();
+        let found = match files::read_own(folder, CREDENTIALS, Rights::None)? {
+            Some(text) => profiles::credentials(&text, name)
+                .map_err(|bad| unreadable(&credentials, bad))?
+                .unwrap_or_default(),
+            None => profiles::Credentials::default(),
         };
+        let (key, secret) = (settings.api_key, found.api_secret);
         Ok(Self {
-            base_url: base_url.as_deref().map(BaseUrl::new).transpose()?,
-            key: api_key
-                .map(|key| checked(ApiKey::new(key), "api_key", &config))
-                .transpose()?,
-            secret: secret
-                .map(|secret| checked(ApiSecret::new(secret), "api_secret", &credentials))
-                .transpose()?,
+            base_url: settings.base_url.as_deref().map(BaseUrl::new).transpose()?,
+            key: checked(key, ApiKey::new, "api_key", &config)?,
+            secret: checked(secret, ApiSecret::new, "api_secret", &credentials)?,
             limits,
         })
     }
 }
 
-fn profile_of<T: DeserializeOwned>(
-    path: &Path,
-    name: &str,
-) -> Result<(Option<T>, Limits), Failure> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, Limits::default()));
-        }
-        Err(error) => {
-            let message = format!("{} cannot be read", path.display());
-            return Err(Failure::other(message).because(&error));
-        }
-    };
-    // The parser's own message repeats values, and with them a secret.
-    let mut file: File<T> = toml::from_str(&text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start);
-        let line = 1 + text.get(..start).unwrap_or_default().matches('\n').count();
-        let message = format!("{}, line {line}, cannot be read", path.display());
-        Failure::new(Code::Usage, "configuration", message).hint(
-            "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
-             credentials.toml, each as NAME = \"VALUE\"",
-        )
-    })?;
-    let mut limits = Limits::default();
-    (limits.day, limits.month) = (file.limits.day, file.limits.month);
-    (limits.total, limits.per_job) = (file.limits.total, file.limits.per_job);
-    Ok((file.profile.remove(name), limits))
-}
-
-/// Whether the file is there; an error when others than its owner may read it, or it is a link.
-fn read_private(path: &Path) -> Result<bool, Failure> {
-    let Ok(metadata) = path.symlink_metadata() else {
-        return Ok(false);
-    };
-    if metadata.is_symlink() {
-        let message = format!(
-            "{} is a symbolic link, which is not followed",
-            path.display()
-        );
-        return Err(Failure::credentials(message).hint("put the file itself there"));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            let message = format!("{} can be read by others", path.display());
-            return Err(Failure::credentials(message).hint(format!("chmod 600 {}", path.display())));
-        }
-    }
-    Ok(true)
+fn unreadable(path: &Path, BadLine(line): BadLine) -> Failure {
+    let message = format!("{}, line {line}, cannot be read", path.display());
+    Failure::new(Code::Usage, "configuration", message).hint(
+        "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
+         credentials.toml, each as NAME = \"VALUE\"",
+    )
 }
 
 fn checked<T>(
-    credential: Result<T, genrex_sign::Error>,
+    text: Option<Wiped>,
+    check: impl FnOnce(String) -> Result<T, genrex_sign::Error>,
     name: &str,
     path: &Path,
-) -> Result<T, Failure> {
-    credential.map_err(|error| {
-        Failure::credentials(format!("{name} in {} is refused", path.display())).because(&error)
+) -> Result<Option<T>, Failure> {
+    let checked = text.map(|text| check(text.take())).transpose();
+    checked.map_err(|error| {
+        Failure::credentials(format!("{name} in {} is refused", path.display())).with_source(&error)
     })
 }
 
 fn key_variable() -> Result<Option<ApiKey>, Failure> {
-    let refused = |error| Failure::credentials(format!("{KEY} is refused")).because(&error);
-    variable(KEY).map(ApiKey::new).transpose().map_err(refused)
+    of_variable(KEY, ApiKey::new)
 }
 
 fn secret_variable() -> Result<Option<ApiSecret>, Failure> {
-    let refused = |error| Failure::credentials(format!("{SECRET} is refused")).because(&error);
-    variable(SECRET)
-        .map(ApiSecret::new)
-        .transpose()
-        .map_err(refused)
+    of_variable(SECRET, ApiSecret::new)
 }
 
-/// A variable of the environment; an empty one counts as none.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+fn of_variable<T>(
+    name: &str,
+    check: impl FnOnce(String) -> Result<T, genrex_sign::Error>,
+) -> Result<Option<T>, Failure> {
+    let text = variable(name).map_err(|failure| Failure::credentials(failure.message))?;
+    text.map(check)
+        .transpose()
+        .map_err(|error| Failure::credentials(format!("{name} is refused")).with_source(&error))
+}
+
+/// A variable of the environment; an empty one counts as none. What is not text cannot be used, and is no reason to
+/// do as if it were not there.
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    value.into_string().map(Some).map_err(|value| {
+        // It may be a secret, whatever else it is.
+        drop(Zeroizing::new(value.into_encoded_bytes()));
+        let message = format!("{name} is not UTF-8; nothing was sent");
+        Failure::new(Code::Usage, "configuration", message)
+            .hint(format!("set {name} anew, or unset it"))
+    })
 }
 
 fn folder() -> Result<PathBuf, Failure> {
     let strategy = etcetera::base_strategy::choose_base_strategy()
-        .map_err(|error| Failure::other("there is no home folder").because(&error))?;
+        .map_err(|error| Failure::other("there is no home folder").with_source(&error))?;
     Ok(strategy.config_dir().join("genrex"))
 }

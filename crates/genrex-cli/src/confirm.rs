@@ -1,17 +1,16 @@
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
+
+use crate::output::Output;
 
 /// Whether a person at a terminal says yes; nobody asks a pipe. If it is dropped, nothing more is read.
-pub(crate) async fn asked(question: String) -> bool {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+pub(crate) async fn asked(question: String, output: &Output) -> bool {
+    if !io::stdin().is_terminal() || output.ask(format_args!("{question} [y/N]")).is_err() {
         return false;
     }
     // An interrupt is seen while the answer is awaited.
-    let answered = tokio::task::spawn_blocking(move || {
+    let answered = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
-        let asked = io::stderr().write_all(format!("{question} [y/N] ").as_bytes());
-        asked.is_ok()
-            && io::stdin().read_line(&mut answer).is_ok()
-            && answer.trim().eq_ignore_ascii_case("y")
+        io::stdin().read_line(&mut answer).is_ok() && answer.trim().eq_ignore_ascii_case("y")
     });
     answered.await.unwrap_or(false)
 }

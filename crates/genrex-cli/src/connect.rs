@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genrex_async::core::proto::Escaped;
 use genrex_async::reqwest::Certificate;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Limits, Pace, QueryId};
 use genrex_ledger::MemoryLedger;
@@ -159,9 +160,9 @@ impl Target {
         }
         let sandbox = Sandbox::start(Options::default())
             .await
-            .map_err(|error| Failure::other("the sandbox cannot be started").because(&error))?;
+            .map_err(|error| Failure::other("the sandbox cannot be started").with_source(&error))?;
         let refused =
-            |error| Failure::credentials("the sandbox's keys are refused").because(&error);
+            |error| Failure::credentials("the sandbox's keys are refused").with_source(&error);
         let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
         let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
         Ok(Self {
@@ -186,6 +187,14 @@ pub(crate) fn quoted(word: &str) -> String {
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
     }
+    // What is not shown as it is would be another word when it is typed.
+    if word.chars().any(Escaped::escapes) {
+        let bytes = word.bytes().map(|byte| match byte {
+            _ if plain(byte) => char::from(byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        });
+        return format!("$'{}'", bytes.collect::<String>());
+    }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -209,4 +218,29 @@ fn flags(global: &Global) -> String {
         .as_ref()
         .map(|url| format!(" --base-url {}", quoted(url.as_str())));
     [profile, base_url].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_takes_a_quoted_word_whole() {
+        for word in [
+            "plain",
+            "two words",
+            "it's",
+            "",
+            "$HOME",
+            "a\u{1b}]0;b\u{7}",
+            "é\u{202e}'\n",
+        ] {
+            let quoted = quoted(word);
+            assert!(!quoted.chars().any(Escaped::escapes), "{quoted}");
+            let mut shell = std::process::Command::new("bash");
+            let shown = shell.arg("-c").arg(format!("printf %s {quoted}")).output();
+            assert_eq!(shown.unwrap().stdout, word.as_bytes(), "{quoted}");
+        }
+    }
 }

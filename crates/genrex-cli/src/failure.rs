@@ -1,6 +1,9 @@
 use std::error::Error as StdError;
 
-use genrex_async::{Error, ErrorKind, QueryId};
+use genrex_async::{Error, ErrorKind, Evidence, QueryId};
+use genrex_ledger::LocalId;
+
+use crate::clock;
 
 /// The program's exit codes: a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Failure {
         Self::new(Code::Credentials, "credentials", message)
     }
 
-    pub(crate) fn because(mut self, cause: &(dyn StdError + 'static)) -> Self {
+    pub(crate) fn with_source(mut self, cause: &(dyn StdError + 'static)) -> Self {
         self.causes = chain(Some(cause));
         self
     }
@@ -96,108 +99,146 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let (code, kind, hint) = describe(&error);
+        let (code, kind) = name(error.kind());
         let mut failure = Self::new(code, kind, error.to_string());
         failure.causes = chain(error.source());
-        failure.hint = hint.map(str::to_owned);
-        failure.query_id = error.query_id().cloned();
-        if let (ErrorKind::Ambiguous, Some(job)) = (error.kind(), error.local_id()) {
-            failure.hint = Some(format!(
-                "job {job} may have been charged. Run: genrex jobs reconcile {job}"
-            ));
+        if let Some(evidence) = error.evidence() {
+            AMBIGUOUS.clone_into(&mut failure.message);
+            failure.causes.insert(0, seen(evidence));
         }
+        failure.hint = next_step(error.kind(), error.local_id());
+        failure.query_id = error.query_id().cloned();
         failure
     }
 }
 
-/// An error's exit code, its stable name, and what to do next.
-fn describe(error: &Error) -> (Code, &'static str, Option<&'static str>) {
-    match error.kind() {
-        ErrorKind::InvalidInput => (Code::Usage, "invalidInput", None),
-        ErrorKind::Configuration => (Code::Usage, "configuration", None),
-        ErrorKind::Credentials => (
-            Code::Credentials,
-            "credentials",
-            Some("check GENREX_API_KEY and GENREX_API_SECRET; to try without keys, add --sandbox"),
-        ),
-        ErrorKind::OutOfCredit => (
-            Code::OutOfCredit,
-            "outOfCredit",
-            Some("nothing was charged; `genrex balance` shows what is left"),
-        ),
-        ErrorKind::Refused => (
-            Code::Other,
-            "refused",
-            Some("nothing was charged; change the request"),
-        ),
-        ErrorKind::NotFound => (
-            Code::Other,
-            "notFound",
-            Some("check the id, and that the key is of the account that submitted it"),
-        ),
-        ErrorKind::RateLimited => (
-            Code::Unreachable,
-            "rateLimited",
-            Some("nothing was charged; try again later"),
-        ),
-        ErrorKind::GenerationFailed => (
-            Code::GenerationFailed,
-            "generationFailed",
-            Some(
-                "the service gives no reason; another prompt, or the same again, costs credits again",
-            ),
-        ),
-        ErrorKind::Deadline => (Code::Deadline, "deadline", None),
-        ErrorKind::Ambiguous => (
-            Code::Ambiguous,
-            "ambiguous",
-            Some("compare `genrex balance` with what it was; submitting again buys again"),
-        ),
-        ErrorKind::Unreachable => (
-            Code::Unreachable,
-            "unreachable",
-            Some("nothing was charged by this; check the network and try again"),
-        ),
-        ErrorKind::Certificate => (
-            Code::Unreachable,
-            "certificate",
-            Some("nothing was sent; something on the way is not the service"),
-        ),
-        ErrorKind::UnexpectedAnswer => (
-            Code::Unreachable,
-            "unexpectedAnswer",
-            Some("is the base URL right? --verbose --verbose shows each request"),
-        ),
-        ErrorKind::TooLarge => (Code::Unreachable, "tooLarge", None),
-        ErrorKind::LinkExpired => (Code::Other, "linkExpired", None),
-        ErrorKind::InvalidAudio => (Code::Other, "invalidAudio", None),
-        ErrorKind::ForbiddenAddress => (Code::Other, "forbiddenAddress", None),
-        ErrorKind::Storage => (
-            Code::Other,
-            "storage",
-            Some("free the name or the disk, or choose another place with --output"),
-        ),
-        ErrorKind::Cancelled => (Code::Interrupted, "interrupted", None),
-        ErrorKind::Ledger => (
-            Code::Other,
-            "ledger",
-            Some(
-                "mend what is said above, and run the same command again: the ledger knows what was bought",
-            ),
-        ),
-        ErrorKind::OverLimit => (
-            Code::OutOfCredit,
-            "overLimit",
-            Some("raise [limits] or --max-credits, or wait until the window has passed"),
-        ),
-        ErrorKind::PriceUnknown => (
-            Code::OutOfCredit,
-            "priceUnknown",
-            Some("wait until the earlier job is done: its charge shows the price"),
-        ),
-        ErrorKind::AlreadyBought => (Code::Usage, "alreadyOpen", Some("--new buys it again")),
-        _ => (Code::Other, "other", None),
+/// An error in one line, for where there is no room for more.
+pub(crate) fn in_a_line(error: &Error) -> String {
+    match error.evidence() {
+        Some(evidence) => format!("{AMBIGUOUS}: {}", seen(evidence)),
+        None => error.to_string(),
     }
+}
+
+const AMBIGUOUS: &str = "the submit may have been charged, and was not sent again";
+
+/// An error's exit code and its stable name.
+const fn name(kind: ErrorKind) -> (Code, &'static str) {
+    match kind {
+        ErrorKind::InvalidInput => (Code::Usage, "invalidInput"),
+        ErrorKind::Configuration => (Code::Usage, "configuration"),
+        ErrorKind::AlreadyBought => (Code::Usage, "alreadyOpen"),
+        ErrorKind::Credentials => (Code::Credentials, "credentials"),
+        ErrorKind::GenerationFailed => (Code::GenerationFailed, "generationFailed"),
+        ErrorKind::Deadline => (Code::Deadline, "deadline"),
+        ErrorKind::OutOfCredit => (Code::OutOfCredit, "outOfCredit"),
+        ErrorKind::OverLimit => (Code::OutOfCredit, "overLimit"),
+        ErrorKind::PriceUnknown => (Code::OutOfCredit, "priceUnknown"),
+        ErrorKind::Ambiguous => (Code::Ambiguous, "ambiguous"),
+        ErrorKind::RateLimited => (Code::Unreachable, "rateLimited"),
+        ErrorKind::Unreachable => (Code::Unreachable, "unreachable"),
+        ErrorKind::Certificate => (Code::Unreachable, "certificate"),
+        ErrorKind::UnexpectedAnswer => (Code::Unreachable, "unexpectedAnswer"),
+        ErrorKind::TooLarge => (Code::Unreachable, "tooLarge"),
+        ErrorKind::Cancelled => (Code::Interrupted, "interrupted"),
+        ErrorKind::Refused => (Code::Other, "refused"),
+        ErrorKind::NotFound => (Code::Other, "notFound"),
+        ErrorKind::LinkExpired => (Code::Other, "linkExpired"),
+        ErrorKind::InvalidAudio => (Code::Other, "invalidAudio"),
+        ErrorKind::ForbiddenAddress => (Code::Other, "forbiddenAddress"),
+        ErrorKind::Storage => (Code::Other, "storage"),
+        ErrorKind::Ledger => (Code::Other, "ledger"),
+        _ => (Code::Other, "other"),
+    }
+}
+
+/// What an error means for the credits, and what to type next. What the service refused it need not have charged;
+/// only the balance tells.
+fn next_step(kind: ErrorKind, job: Option<LocalId>) -> Option<String> {
+    let step = credits_step(kind).or_else(|| service_step(kind));
+    let Some(job) = job else {
+        return step.map(str::to_owned);
+    };
+    match kind {
+        ErrorKind::Ambiguous => Some(format!(
+            "Job {job} may have been charged. Run: genrex jobs reconcile {job}"
+        )),
+        ErrorKind::AlreadyBought => Some(format!(
+            "Job {job} is the one. Run: genrex jobs show {job}; --new buys it again"
+        )),
+        _ => step.map(|step| format!("{step}. What is known of it: genrex jobs show {job}")),
+    }
+}
+
+/// For what may have cost credits, or may not cost them.
+const fn credits_step(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::OutOfCredit => {
+            "a refused submit is not charged, unless the balance shows otherwise. What is left: genrex balance"
+        }
+        ErrorKind::Refused => {
+            "change the request; a refused submit is not charged, unless the balance shows otherwise: genrex balance"
+        }
+        ErrorKind::RateLimited => {
+            "run the same command again later; a refused submit is not charged, unless the balance shows otherwise: \
+             genrex balance"
+        }
+        ErrorKind::GenerationFailed => {
+            "the service gives no reason; another prompt, or the same again, costs credits again"
+        }
+        ErrorKind::Ambiguous => {
+            "compare with what the balance was before: genrex balance; submitting again buys again"
+        }
+        ErrorKind::OverLimit => {
+            "raise [limits] or --max-credits, or wait until the window has passed. What counts: genrex jobs list"
+        }
+        ErrorKind::PriceUnknown => {
+            "an earlier job shows the price when it is done. Which: genrex jobs recover; then run the same command again"
+        }
+        ErrorKind::AlreadyBought => "genrex jobs list shows it; --new buys it again",
+        _ => return None,
+    })
+}
+
+const fn service_step(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Credentials => {
+            "check GENREX_API_KEY and GENREX_API_SECRET; to try without keys, add --sandbox"
+        }
+        ErrorKind::NotFound => "check the id, and that the key is of the account that submitted it",
+        ErrorKind::Unreachable => "nothing was charged by this; check the network and try again",
+        ErrorKind::Certificate => "nothing was sent; something on the way is not the service",
+        ErrorKind::UnexpectedAnswer => {
+            "is the base URL right? --verbose --verbose shows each request"
+        }
+        ErrorKind::Storage => "free the name or the disk, or choose another place with --output",
+        ErrorKind::Ledger => {
+            "mend what is said above, and run the same command again: the ledger knows what was bought"
+        }
+        _ => return None,
+    })
+}
+
+/// What was seen of a submit that may have been charged, and when by this machine's clock.
+fn seen(evidence: &Evidence) -> String {
+    let sent = clock::local(evidence.signed_at.get());
+    let waited = evidence.elapsed.as_secs_f64();
+    let mut text = format!("sent at {sent}; after {waited:.1} s, {}", evidence.seen);
+    if let Some(status) = evidence.status {
+        text.push_str(&format!(", status {status}"));
+    }
+    if let Some(detail) = &evidence.detail {
+        text.push_str(&format!(": {detail}"));
+    }
+    if let Some(excerpt) = &evidence.excerpt {
+        text.push_str(&format!("; it said: {excerpt}"));
+    }
+    if let Some(id) = &evidence.unconfirmed_id {
+        text.push_str(&format!(
+            "; its id may be {id}, which the service did not know when asked"
+        ));
+    }
+    text
 }
 
 fn chain(first: Option<&(dyn StdError + 'static)>) -> Vec<String> {

@@ -15,7 +15,7 @@ impl Interrupts {
     /// Takes them over, from this moment on: they no longer end the program by themselves.
     pub(crate) fn watch() -> Result<Self, Failure> {
         Self::take_over()
-            .map_err(|error| Failure::other("signals cannot be watched").because(&error))
+            .map_err(|error| Failure::other("signals cannot be watched").with_source(&error))
     }
 
     #[cfg(unix)]

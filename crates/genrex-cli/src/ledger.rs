@@ -15,7 +15,7 @@ const VARIABLE: &str = "GENREX_LEDGER";
 pub(crate) fn place() -> Result<PathBuf, Failure> {
     let Some(named) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
         let strategy = etcetera::base_strategy::choose_base_strategy()
-            .map_err(|error| Failure::other("there is no home folder").because(&error))?;
+            .map_err(|error| Failure::other("there is no home folder").with_source(&error))?;
         return Ok(genrex_ledger_sqlite::default_path(&strategy.data_dir()));
     };
     let scheme = named.to_str().and_then(|name| name.split_once("://"));
@@ -112,7 +112,7 @@ impl From<genrex_ledger::Error> for Failure {
             ),
         };
         match std::error::Error::source(&error) {
-            Some(cause) => failure.because(cause),
+            Some(cause) => failure.with_source(cause),
             None => failure,
         }
     }

@@ -14,6 +14,7 @@ mod config;
 mod confirm;
 mod connect;
 mod failure;
+mod files;
 mod interrupt;
 mod ledger;
 mod name;
@@ -31,9 +32,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    hide();
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(error),
     };
     let output = Output::new(&args.global);
     match run(args, &output) {
@@ -45,6 +47,18 @@ fn main() -> ExitCode {
         Err(failure) => output.failure(&failure),
     }
 }
+
+/// Keeps the secrets in this process from other processes of the same user, and from a dump of its memory: its
+/// memory and environment are root's to read, and root's alone.
+#[cfg(target_os = "linux")]
+fn hide() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // Where the kernel does not know it, the program is as private as any other.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn hide() {}
 
 fn run(args: Args, output: &Output) -> Result<(), Failure> {
     let global = &args.global;
@@ -75,7 +89,7 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::other("the program cannot start").because(&error))?;
+        .map_err(|error| Failure::other("the program cannot start").with_source(&error))?;
     let result = runtime.block_on(work);
     // What still runs, such as a sandbox rendering, is not worth waiting for.
     runtime.shutdown_background();

@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use genrex_async::QueryId;
+use genrex_async::core::proto::Escaped;
 
 /// Where the audio of a job goes: `--output`, a folder in it, or a name of the job's own.
 ///
@@ -39,7 +40,7 @@ fn file_name(text: Option<&str>, id: &QueryId) -> String {
         if name.len() + character.len_utf8() > LONGEST {
             break;
         }
-        if character.is_alphanumeric() {
+        if character.is_alphanumeric() && !Escaped::escapes(character) {
             name.extend(character.to_lowercase());
         } else if !name.is_empty() && !name.ends_with('-') {
             name.push('-');
@@ -72,6 +73,12 @@ mod tests {
             (Some("-rf *"), "rf-QRY_1.wav"),
             (Some("\u{1b}[31m…"), "31m-QRY_1.wav"),
             (Some("🎵"), "QRY_1.wav"),
+            // Letters by their category, which nobody sees.
+            (
+                Some("a\u{3164}b\u{115f}\u{1160}\u{ffa0}c"),
+                "a-b-c-QRY_1.wav",
+            ),
+            (Some("\u{3164}"), "QRY_1.wav"),
             (None, "QRY_1.wav"),
         ] {
             assert_eq!(file_name(text, &id), name);

@@ -1,8 +1,15 @@
+//! The two streams: results on standard output, everything else on standard error.
+//!
+//! Invariant: nothing else in the program prints, but for the bars in [`progress`](crate::progress). Whatever is
+//! shown goes through [`shown`], whoever wrote it: a service, a file of rows, a path, an argument. The line ends are
+//! this module's own.
+
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use clap::error::{ContextValue, ErrorKind as ClapErrorKind};
 use genrex_async::core::proto::Escaped;
 use serde::Serialize;
 use serde_json::json;
@@ -14,7 +21,7 @@ use crate::failure::{Code, Failure};
 /// The kind of the failure that the reader of the result has gone away, as `head` does.
 pub(crate) const BROKEN_PIPE: &str = "brokenPipe";
 
-/// The two streams: results on one, everything else on the other.
+/// How much a command says, and in what form.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
@@ -48,29 +55,29 @@ impl Output {
 
     /// A line of the result; not with `--json`.
     pub(crate) fn line(&self, text: impl fmt::Display) -> Result<(), Failure> {
-        written(writeln!(anstream::stdout(), "{text}"))
+        written(writeln!(anstream::stdout(), "{}", shown(text)))
     }
 
     /// The one JSON document.
     pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
         let text = to_safe_json(document).map_err(|error| {
-            Failure::other("the result cannot be written as JSON").because(&error)
+            Failure::other("the result cannot be written as JSON").with_source(&error)
         })?;
-        written(writeln!(anstream::stdout(), "{text}"))
+        self.line(text)
     }
 
     /// A JSON document beside the result, with `--json`.
     pub(crate) fn aside(&self, document: &impl Serialize) -> Result<(), Failure> {
         if self.json {
             let text = to_safe_json(document).map_err(|error| {
-                Failure::other("the report cannot be written as JSON").because(&error)
+                Failure::other("the report cannot be written as JSON").with_source(&error)
             })?;
-            say(format_args!("{text}"));
+            say(None, text);
         }
         Ok(())
     }
 
-    /// Bytes of the result as they are.
+    /// Bytes that the program itself has made, as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
@@ -79,58 +86,50 @@ impl Output {
     /// Something to know beside the result; not with `--quiet`.
     pub(crate) fn note(&self, text: impl fmt::Display) {
         if !self.quiet && !self.json {
-            say(format_args!("{text}"));
+            say(None, text);
         }
     }
 
     /// Something that only who asks for it wants to know.
     pub(crate) fn detail(&self, text: impl fmt::Display) {
         if self.verbose && !self.json {
-            say(format_args!("{text}"));
+            say(None, text);
         }
     }
 
     /// Something that must be known, whatever was asked for.
     pub(crate) fn warning(&self, text: impl fmt::Display) {
-        let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
         if !self.json {
-            say(format_args!("{yellow}warning{yellow:#}: {text}"));
+            say(Some(Label::Warning), text);
         }
+    }
+
+    /// A question to a person; what is typed stands behind it.
+    pub(crate) fn ask(&self, question: impl fmt::Display) -> io::Result<()> {
+        write!(anstream::stderr(), "{} ", shown(question))
     }
 
     /// Says why the command failed, and with what code it ends.
     pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
         if self.json {
-            let error = json!({"error": {
-                "kind": failure.kind,
-                "message": failure.message,
-                "causes": failure.causes,
-                "hint": failure.hint,
-                "queryId": failure.query_id,
-                "resume": failure.resume,
-            }});
-            say(format_args!("{}", to_safe_json(&error).unwrap_or_default()));
+            say_as_json(failure);
         } else {
-            let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-            let dim = Style::new().dimmed();
-            let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into())).bold();
-            say(format_args!(
-                "{red}error{red:#}: {}",
-                Escaped(&failure.message)
-            ));
+            say(Some(Label::Error), &failure.message);
             for cause in &failure.causes {
-                say(format_args!("{dim}cause{dim:#}: {}", Escaped(cause)));
+                say(Some(Label::Cause), cause);
             }
             if let Some(hint) = &failure.hint {
-                say(format_args!(" {cyan}hint{cyan:#}: {hint}"));
+                say(Some(Label::Hint), hint);
             }
             if let (Some(id), None) = (&failure.query_id, &failure.resume) {
-                say(format_args!("  {dim}job{dim:#}: {id}"));
+                say(Some(Label::Job), id);
             }
             if let Some(resume) = &failure.resume {
-                say(format_args!(
-                    " {cyan}hint{cyan:#}: the job is kept by the service; go on with\n\n    {resume}\n"
-                ));
+                let hint = "the job is kept by the service; go on with";
+                say(Some(Label::Hint), hint);
+                for line in ["", &format!("    {resume}"), ""] {
+                    say(None, line);
+                }
             }
         }
         ExitCode::from(failure.code as u8)
@@ -138,22 +137,53 @@ impl Output {
 }
 
 /// Says what was wrong with the command line, or the help that was asked for.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
+    let is_help = matches!(
+        error.kind(),
+        ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
     let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
-    if error.use_stderr() && asked_for_json {
-        let message = error.render().to_string();
-        let (first, _) = message.split_once("\n\n").unwrap_or((&message, ""));
-        let message = first.trim().trim_start_matches("error: ");
-        let error = json!({"error": {"kind": "usage", "message": message}});
-        say(format_args!("{}", to_safe_json(&error).unwrap_or_default()));
-        return ExitCode::from(Code::Usage as u8);
+    if !error.use_stderr() || is_help && !asked_for_json {
+        // Help repeats nothing that was typed. Its reader may have gone away, which is its right.
+        let _ = error.print();
+        return if error.use_stderr() {
+            ExitCode::from(Code::Usage as u8)
+        } else {
+            ExitCode::SUCCESS
+        };
     }
-    // The reader may have gone away, which is its right.
-    let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(Code::Usage as u8)
+    escape_context(&mut error);
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ").trim_end();
+    let (message, more) = text.split_once("\n\n").unwrap_or((text, ""));
+    if asked_for_json {
+        say_as_json(&Failure::new(Code::Usage, "usage", message.trim()));
     } else {
-        ExitCode::SUCCESS
+        let mut label = Some(Label::Error);
+        for line in message.lines() {
+            say(label.take(), line);
+        }
+        for line in more.lines() {
+            say(None, line);
+        }
+    }
+    ExitCode::from(Code::Usage as u8)
+}
+
+/// What was typed is escaped before it is put between the line ends of the message.
+fn escape_context(error: &mut clap::Error) {
+    let escaped = error.context().filter_map(|(kind, value)| {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(shown(text)),
+            ContextValue::Strings(texts) => {
+                ContextValue::Strings(texts.iter().map(shown).collect())
+            }
+            _ => return None,
+        };
+        Some((kind, value))
+    });
+    for (kind, value) in escaped.collect::<Vec<_>>() {
+        error.insert(kind, value);
     }
 }
 
@@ -167,9 +197,93 @@ pub(crate) fn trace(global: &Global) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_writer(io::stderr)
+        .with_writer(|| Log)
         .with_ansi(false)
         .init();
+}
+
+/// Where traces go: they are written a line at a time.
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for line in String::from_utf8_lossy(bytes).trim_end().lines() {
+            say(None, line);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether standard output is a terminal.
+pub(crate) fn is_on_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Where audio goes that is wanted on standard output. It is never a terminal: see [`is_on_terminal`].
+pub(crate) fn audio() -> tokio::io::Stdout {
+    tokio::io::stdout()
+}
+
+/// How wide a drawing may be.
+pub(crate) fn width() -> usize {
+    const WIDEST: usize = 72;
+    let terminal = terminal_size::terminal_size_of(io::stderr());
+    terminal.map_or(WIDEST, |(width, _)| usize::from(width.0).min(WIDEST))
+}
+
+/// Text as it may be shown: in one line, and without anything that acts on a terminal or cannot be seen.
+pub(crate) fn shown(text: impl fmt::Display) -> String {
+    Escaped(&text.to_string()).to_string()
+}
+
+/// What stands before a line on standard error.
+#[derive(Debug, Clone, Copy)]
+enum Label {
+    Error,
+    Cause,
+    Hint,
+    Job,
+    Warning,
+}
+
+impl Label {
+    /// The name as it is set under one another, and its style.
+    fn parts(self) -> (&'static str, Style) {
+        let bold = |color: AnsiColor| Style::new().fg_color(Some(color.into())).bold();
+        match self {
+            Self::Error => ("error", bold(AnsiColor::Red)),
+            Self::Cause => ("cause", Style::new().dimmed()),
+            Self::Hint => (" hint", bold(AnsiColor::Cyan)),
+            Self::Job => ("  job", Style::new().dimmed()),
+            Self::Warning => ("warning", bold(AnsiColor::Yellow)),
+        }
+    }
+}
+
+/// Writes a line on standard error. That may be closed; there is nowhere left to say so.
+fn say(label: Option<Label>, text: impl fmt::Display) {
+    let text = shown(text);
+    let mut stderr = anstream::stderr();
+    let _ = match label.map(Label::parts) {
+        Some((name, style)) => writeln!(stderr, "{style}{name}{style:#}: {text}"),
+        None => writeln!(stderr, "{text}"),
+    };
+}
+
+fn say_as_json(failure: &Failure) {
+    let error = json!({"error": {
+        "kind": failure.kind,
+        "message": failure.message,
+        "causes": failure.causes,
+        "hint": failure.hint,
+        "queryId": failure.query_id,
+        "resume": failure.resume,
+    }});
+    say(None, to_safe_json(&error).unwrap_or_default());
 }
 
 /// JSON whose strings cannot act on a terminal: what [`Escaped`] escapes is written as `\u` and four digits, which
@@ -201,17 +315,12 @@ fn to_safe_json(document: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn say(text: fmt::Arguments<'_>) {
-    // Standard error may be closed; there is nowhere left to say so.
-    let _ = writeln!(anstream::stderr(), "{text}");
-}
-
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| {
         let kind = match error.kind() {
             io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             _ => "other",
         };
-        Failure::new(Code::Other, kind, "standard output cannot be written to").because(&error)
+        Failure::new(Code::Other, kind, "standard output cannot be written to").with_source(&error)
     })
 }

@@ -1,11 +1,14 @@
+//! What an operation comes to while it goes on: bars on a terminal, plain lines elsewhere.
+//!
+//! Invariant: a bar's text goes through [`shown`], as all that the program prints.
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use genrex_async::Progress;
-use genrex_async::core::proto::Escaped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::output::Output;
+use crate::output::{Output, shown};
 
 /// Shows what an operation comes to: a bar on a terminal, plain lines elsewhere.
 #[derive(Clone)]
@@ -13,22 +16,20 @@ pub(crate) struct Display(Arc<Mutex<State>>);
 
 struct State {
     output: Output,
+    /// Drawn while something goes on.
     bar: Option<ProgressBar>,
 }
 
 impl Display {
     pub(crate) fn new(output: Output) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            output,
-            bar: output.draws().then(spinner),
-        })))
+        Self(Arc::new(Mutex::new(State { output, bar: None })))
     }
 
     pub(crate) fn show(&self, progress: &Progress) {
         self.with(|state| state.show(progress));
     }
 
-    /// Takes the bar away, so that what is said next stands alone.
+    /// Takes the bar away, so that what is said next stands alone. What goes on after that has one again.
     pub(crate) fn clear(&self) {
         self.with(|state| {
             if let Some(bar) = state.bar.take() {
@@ -44,108 +45,35 @@ impl Display {
 
 impl State {
     fn show(&mut self, progress: &Progress) {
-        match progress {
-            Progress::Submitting { .. } => self.doing("submitting"),
-            Progress::Accepted { id, .. } => {
-                self.note(&format!("accepted {id}"));
-                self.doing("waiting for the service");
-            }
-            Progress::Salvaged { id, .. } => {
-                self.note(&format!(
-                    "the answer broke off, but held {id}; asking after it"
-                ));
-            }
-            Progress::Polled {
-                status,
-                polls,
-                elapsed,
-                ..
-            } => {
-                let text = format!(
-                    "{status}, asked {polls} times in {:.0} s",
-                    elapsed.as_secs_f64()
-                );
-                self.detail(&text);
-                self.doing(status.as_ref());
-            }
-            Progress::UnknownStatus { status, .. } => {
-                self.warning(&format!(
-                    "the service says {status}, which this version does not know; waiting on"
-                ));
-            }
-            Progress::Retrying {
-                kind,
-                delay,
-                attempts,
-                ..
-            } => {
-                let text = format!(
-                    "{kind:?} (try {attempts}); trying again in {:.1} s",
-                    delay.as_secs_f64()
-                );
-                self.detail(&text);
-                self.doing(&text);
-            }
-            Progress::ClockCorrected { offset_millis, .. } => {
-                let seconds = Duration::from_millis(offset_millis.unsigned_abs()).as_secs();
-                let how = if *offset_millis < 0 { "fast" } else { "slow" };
-                self.warning(&format!(
-                    "this machine's clock is {seconds} s {how}; signing by the service's clock"
-                ));
-            }
-            Progress::FreshLink { .. } => {
-                self.detail("the link does not work; asking for a fresh one");
-            }
-            Progress::WaitingForPrice { job, .. } => {
-                let job = job.map_or_else(String::new, |job| format!(" (job {job})"));
-                self.note(&format!(
-                    "a limit is set, and what an earlier piece cost{job} has to show first; waiting for it"
-                ));
-                self.doing("waiting until the price is known");
-            }
-            Progress::PriceUnknown { duration } => {
-                self.warning(&format!(
-                    "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit"
-                ));
-            }
-            Progress::NotKept { message, .. } => {
-                self.warning(&format!("{message}; the job itself is not harmed"));
-            }
-            Progress::StartedOver => self.detail("the audio has changed; starting again from zero"),
+        match line_of(progress) {
+            Some((Loudness::Detail, text)) => self.above(|output| output.detail(text)),
+            Some((Loudness::Note, text)) => self.above(|output| output.note(text)),
+            Some((Loudness::Warning, text)) => self.above(|output| output.warning(text)),
+            None => {}
+        }
+        if let (Some(what), Some(bar)) = (doing_of(progress), self.bar()) {
+            doing(bar, &what);
+        }
+        if let (
             Progress::Downloading {
                 received, total, ..
-            } => self.downloading(*received, *total),
-            _ => {}
-        }
-    }
-
-    fn doing(&self, what: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
-        }
-    }
-
-    fn downloading(&self, received: u64, total: Option<u64>) {
-        if let Some(bar) = &self.bar {
-            if let (None, Some(total)) = (bar.length(), total) {
+            },
+            Some(bar),
+        ) = (progress, self.bar())
+        {
+            if let (None, Some(total)) = (bar.length(), *total) {
                 bar.set_length(total);
                 bar.set_style(download_style());
             }
-            bar.set_message("downloading");
-            bar.set_position(received);
+            bar.set_position(*received);
         }
     }
 
-    fn note(&self, text: &str) {
-        self.above(|output| output.note(text));
-    }
-
-    fn detail(&self, text: &str) {
-        self.above(|output| output.detail(text));
-    }
-
-    fn warning(&self, text: &str) {
-        self.above(|output| output.warning(text));
+    fn bar(&mut self) -> Option<&ProgressBar> {
+        if self.bar.is_none() && self.output.draws() {
+            self.bar = Some(spinner());
+        }
+        self.bar.as_ref()
     }
 
     /// Says a line above the bar, if there is one.
@@ -155,6 +83,91 @@ impl State {
             None => say(&self.output),
         }
     }
+}
+
+/// Who is to see a line.
+enum Loudness {
+    Detail,
+    Note,
+    Warning,
+}
+
+/// The line that stays when something has come about.
+fn line_of(progress: &Progress) -> Option<(Loudness, String)> {
+    let detail = |text| Some((Loudness::Detail, text));
+    let note = |text| Some((Loudness::Note, text));
+    let warning = |text| Some((Loudness::Warning, text));
+    match progress {
+        Progress::Accepted { id, .. } => note(format!("accepted {id}")),
+        Progress::Salvaged { id, .. } => note(format!(
+            "the answer broke off, but held {id}; asking after it"
+        )),
+        Progress::Polled {
+            status,
+            polls,
+            elapsed,
+            ..
+        } => {
+            let seconds = elapsed.as_secs_f64();
+            detail(format!("{status}, asked {polls} times in {seconds:.0} s"))
+        }
+        Progress::UnknownStatus { status, .. } => warning(format!(
+            "the service says {status}, which this version does not know; waiting on"
+        )),
+        Progress::Retrying { .. } => detail(doing_of(progress)?),
+        Progress::ClockCorrected { offset_millis, .. } => {
+            let seconds = Duration::from_millis(offset_millis.unsigned_abs()).as_secs();
+            let how = if *offset_millis < 0 { "fast" } else { "slow" };
+            warning(format!(
+                "this machine's clock is {seconds} s {how}; signing by the service's clock"
+            ))
+        }
+        Progress::FreshLink { .. } => detail(String::from(
+            "the link does not work; asking for a fresh one",
+        )),
+        Progress::WaitingForPrice { job, .. } => {
+            let job = job.map_or_else(String::new, |job| format!(" (job {job})"));
+            note(format!(
+                "a limit is set, and what an earlier piece cost{job} has to show first; waiting for it"
+            ))
+        }
+        Progress::PriceUnknown { duration, .. } => warning(format!(
+            "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit"
+        )),
+        Progress::NotKept { message, .. } => {
+            warning(format!("{message}; the job itself is not harmed"))
+        }
+        Progress::StartedOver => detail(String::from(
+            "the audio has changed; starting again from zero",
+        )),
+        _ => None,
+    }
+}
+
+/// What goes on from now on.
+fn doing_of(progress: &Progress) -> Option<String> {
+    Some(match progress {
+        Progress::Submitting { .. } => String::from("submitting"),
+        Progress::Accepted { .. } => String::from("waiting for the service"),
+        Progress::Polled { status, .. } => status.to_string(),
+        Progress::Retrying {
+            kind,
+            delay,
+            attempts,
+            ..
+        } => {
+            let seconds = delay.as_secs_f64();
+            format!("{kind} (try {attempts}); trying again in {seconds:.1} s")
+        }
+        Progress::WaitingForPrice { .. } => String::from("waiting until the price is known"),
+        Progress::Downloading { .. } => String::from("downloading"),
+        _ => return None,
+    })
+}
+
+/// Sets the text of a bar: there is no other way to.
+fn doing(bar: &ProgressBar, what: &str) {
+    bar.set_message(shown(what));
 }
 
 fn spinner() -> ProgressBar {
@@ -191,14 +204,14 @@ impl Bars {
     /// A line for a row, above the bar; gone when it is dropped.
     pub(crate) fn row(&self, text: &str) -> RowBar {
         const LONGEST: usize = 40;
-        let shown: String = Escaped(text).to_string().chars().take(LONGEST).collect();
+        let start: String = text.chars().take(LONGEST).collect();
         let bar = self
             .all
             .insert_before(&self.rows, ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("  {prefix} {msg:.dim}") {
             bar.set_style(style);
         }
-        bar.set_prefix(shown);
+        bar.set_prefix(shown(start));
         RowBar(bar)
     }
 
@@ -219,16 +232,13 @@ pub(crate) struct RowBar(ProgressBar);
 
 impl RowBar {
     pub(crate) fn show(&self, progress: &Progress) {
-        match progress {
-            Progress::Polled { status, .. } => self.doing(status.to_string()),
-            Progress::Retrying { kind, .. } => self.doing(format!("{kind:?}, trying again")),
-            Progress::Downloading { .. } => self.doing("downloading"),
-            _ => {}
+        if let Some(what) = doing_of(progress) {
+            self.doing(&what);
         }
     }
 
-    pub(crate) fn doing(&self, what: impl Into<std::borrow::Cow<'static, str>>) {
-        self.0.set_message(what);
+    pub(crate) fn doing(&self, what: &str) {
+        doing(&self.0, what);
     }
 }
 

@@ -39,6 +39,10 @@
 //! - `testing`: the module `testing`, a scripted transport with a virtual clock, for tests of code
 //!   that uses a client.
 
+#![deny(
+    clippy::as_conversions,
+    reason = "it cuts in silence what does not fit, and what fits differs between machines"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base_url;

@@ -24,6 +24,8 @@
 //! [`transport`] holds a transport of your own to the contract of [`Transport`](crate::Transport), over real
 //! sockets: it is the one module of this crate that has any.
 
+#[doc(hidden)]
+pub mod parsers;
 mod script;
 pub mod transport;
 

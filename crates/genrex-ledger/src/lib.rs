@@ -22,6 +22,10 @@
 //!
 //! - `testing`: the module `testing`, the suite that every storage must pass.
 
+#![deny(
+    clippy::as_conversions,
+    reason = "it cuts in silence what does not fit, and what fits differs between machines"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod account;

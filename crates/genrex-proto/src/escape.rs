@@ -6,8 +6,8 @@ use crate::redact::redact_start;
 
 /// Shows text that came from elsewhere so that it cannot act on a terminal or mislead a reader.
 ///
-/// C0 and C1 controls, DEL, bidirectional controls, zero-width and other invisible characters, and the
-/// line and paragraph separators are shown as `\u{…}`; line feeds and tabs as `\n` and `\t`. All else
+/// C0 and C1 controls, DEL, bidirectional controls, zero-width and other invisible characters (all of Unicode's
+/// `Default_Ignorable_Code_Point`), and the line and paragraph separators are shown as `\u{…}`; line feeds and tabs as `\n` and `\t`. All else
 /// is shown as it is.
 ///
 /// ```
@@ -109,6 +109,7 @@ impl<'de> Deserialize<'de> for Excerpt {
     }
 }
 
+/// Controls, what Unicode calls `Default_Ignorable_Code_Point` (17.0), and what separates or annotates lines.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -117,13 +118,16 @@ fn is_deceptive(character: char) -> bool {
             | '\u{034f}' // combining grapheme joiner
             | '\u{061c}' // Arabic letter mark
             | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}' // Khmer inherent vowels
             | '\u{180b}'..='\u{180f}' // Mongolian separators
             | '\u{200b}'..='\u{200f}' // zero width, direction marks
             | '\u{2028}'..='\u{202e}' // separators, embeddings and overrides
             | '\u{2060}'..='\u{206f}' // joiners, invisible operators, isolates
             | '\u{fe00}'..='\u{fe0f}' // variation selectors
             | '\u{feff}' // byte order mark
-            | '\u{fff9}'..='\u{fffb}' // interlinear annotation
+            | '\u{fff0}'..='\u{fffb}' // unassigned, interlinear annotation
+            | '\u{1bca0}'..='\u{1bca3}' // shorthand format controls
+            | '\u{1d173}'..='\u{1d17a}' // musical format controls
             | '\u{e0000}'..='\u{e0fff}' // tags, variation selectors
         )
 }

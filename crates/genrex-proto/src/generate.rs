@@ -201,6 +201,14 @@ impl From<Seconds> for Duration {
     }
 }
 
+impl TryFrom<&str> for Seconds {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
 impl FromStr for Seconds {
     type Err = Error;
 

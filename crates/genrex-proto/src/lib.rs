@@ -31,6 +31,11 @@
 //!
 //! Invariant: this crate knows no policy and no signature, and opens nothing.
 
+#![deny(
+    clippy::as_conversions,
+    reason = "it cuts in silence what does not fit, and what fits differs between machines"
+)]
+
 mod balance;
 mod error;
 mod error_body;

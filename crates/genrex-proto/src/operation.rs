@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::Error;
 
 /// One call of the API: a request, its place, its price, and its answer.
@@ -53,4 +55,27 @@ pub enum Charge {
     Paid,
     /// It only reads: sending it twice does what sending it once does.
     Free,
+}
+
+impl Charge {
+    /// `paid` or `free`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Free => "free",
+        }
+    }
+}
+
+impl AsRef<str> for Charge {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }

@@ -64,6 +64,15 @@ impl FromStr for Status {
     }
 }
 
+impl From<Status> for String {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Other(name) => name,
+            known => known.as_str().to_owned(),
+        }
+    }
+}
+
 impl AsRef<str> for Status {
     fn as_ref(&self) -> &str {
         self.as_str()

@@ -40,6 +40,12 @@ impl FromStr for Timestamp {
     }
 }
 
+impl From<Timestamp> for String {
+    fn from(time: Timestamp) -> Self {
+        time.0
+    }
+}
+
 impl AsRef<str> for Timestamp {
     fn as_ref(&self) -> &str {
         self.as_str()

@@ -84,11 +84,40 @@ impl<'de> Deserialize<'de> for Waveform {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "cut to 0 to 127 first; `as` takes a NaN to 0"
-)]
+/// The nearest whole number in the range, bit by bit; a half goes up, and what is no number is 0.
 fn nearest(value: f64) -> u8 {
-    value.round().clamp(0.0, f64::from(Waveform::MAX)) as u8
+    [64, 32, 16, 8, 4, 2, 1].into_iter().fold(0, |found, bit| {
+        let higher: u8 = found + bit;
+        if f64::from(higher) - 0.5 <= value {
+            higher
+        } else {
+            found
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_goes_to_the_nearest_whole_one_in_the_range() {
+        for whole in 0..=Waveform::MAX {
+            let value = f64::from(whole);
+            for near in [value - 0.5, value - 0.25, value, value + 0.499] {
+                assert_eq!(nearest(near), whole, "{near}");
+            }
+        }
+        for (value, expected) in [
+            (f64::NAN, 0),
+            (f64::NEG_INFINITY, 0),
+            (-1.0, 0),
+            (0.5_f64.next_down(), 0),
+            (127.5, 127),
+            (f64::MAX, 127),
+            (f64::INFINITY, 127),
+        ] {
+            assert_eq!(nearest(value), expected, "{value}");
+        }
+    }
 }

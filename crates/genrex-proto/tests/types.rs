@@ -264,3 +264,22 @@ fn what_only_looks_like_an_id_is_not_salvaged() {
     let second = br#"{"id":"QRY_1 {"id":"QRY_2"}"#;
     assert_eq!(QueryId::salvage(second).unwrap().as_str(), "QRY_2");
 }
+
+#[test]
+fn what_wraps_a_text_gives_it_back() {
+    for name in ["Processing", "Completed", "Failed", "Else", ""] {
+        assert_eq!(String::from(Status::from(name)), name);
+    }
+    assert_eq!(String::from(Timestamp::from("today")), "today");
+    let seconds = Seconds::try_from("10").unwrap();
+    assert_eq!(
+        (seconds, seconds.to_string().parse().ok()),
+        (Seconds::new(10).unwrap(), Some(seconds))
+    );
+    let charge = <GenerateRequest as Operation>::CHARGE;
+    assert_eq!(
+        (charge.to_string().as_str(), charge.as_ref()),
+        ("paid", "paid")
+    );
+    assert_eq!(format!("{:>5}", Charge::Free), " free");
+}

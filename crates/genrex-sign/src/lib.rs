@@ -37,6 +37,10 @@
 //!   brings std, to catch panics.
 
 #![no_std]
+#![deny(
+    clippy::as_conversions,
+    reason = "it cuts in silence what does not fit, and what fits differs between machines"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;

@@ -237,3 +237,11 @@ fn a_verifier_tells_its_tolerance() {
     let tolerance = Duration::from_secs(300);
     assert_eq!(Verifier::new(tolerance).tolerance(), tolerance);
 }
+
+#[test]
+fn a_signature_gives_its_bytes_back() {
+    let bytes = [7; Signature::LENGTH];
+    let signature = Signature::from_bytes(bytes);
+    assert_eq!(signature.as_ref(), bytes);
+    assert_eq!(<[u8; Signature::LENGTH]>::from(signature), bytes);
+}

@@ -225,7 +225,7 @@ fn a_calculation_with_credits_is_seen() {
         );
     }
     for statements in [
-        "println!(\"{} credits\", balance.credits_left());",
+        "output.note(format_args!(\"{} credits\", balance.credits_left()));",
         "let run = max_credits.map(|credits| Run { id: run_name(), credits });",
         "let expected: Option<u64> = entry.expected_cost;",
         "rows += 1; let width = name.len() + 2;",
@@ -290,4 +290,47 @@ fn what_is_allowed_has_a_reason() {
             .count()
             >= 4
     );
+}
+
+#[test]
+fn what_prints_beside_the_one_module_is_seen() {
+    for text in [
+        "use std::io; fn f() { io::stdout(); }",
+        "use std::io::{self, Write}; fn f() { let _ = io::stderr().write_all(b); }",
+        "use std::io::stderr as anywhere;",
+        "use std::io::*;",
+        "fn f() { tokio::io::stdout(); }",
+        "use anstream::stdout;",
+        "fn f() { println!(\"{x}\"); }",
+        "fn f() { if a { eprint!(\"{x}\"); } }",
+        "use indicatif::ProgressBar;",
+        "fn f() { self.bar.println(text); }",
+    ] {
+        assert!(!found("genrex-cli", text).is_empty(), "{text}");
+        assert_eq!(found("genrex-sandbox", text), Vec::<String>::new());
+    }
+    let prints = "use std::io; fn f() { io::stdout(); }";
+    assert_eq!(
+        found_at("genrex-cli", "output", prints),
+        Vec::<String>::new()
+    );
+    assert!(!found_at("genrex-cli", "progress", prints).is_empty());
+    let reads = "use std::io; fn f() { io::stdin(); }";
+    assert_eq!(found("genrex-cli", reads), Vec::<String>::new());
+}
+
+#[test]
+fn a_bar_with_a_text_of_its_own_is_seen() {
+    let bar = |statement: &str| {
+        let text = format!("use indicatif::ProgressBar; fn f() {{ {statement} }}");
+        found_at("genrex-cli", "progress", &text)
+    };
+    for statement in [
+        "bar.set_message(text);",
+        "bar.set_prefix(format!(\"{text}\"));",
+        "bar.finish_with_message(shown(text));",
+    ] {
+        assert!(!bar(statement).is_empty(), "{statement}");
+    }
+    assert_eq!(bar("bar.set_message(shown(text));"), Vec::<String>::new());
 }

@@ -75,11 +75,11 @@ fn call_options(batch: &Batch) -> CallOptions {
 fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(out_dir).map_err(|error| {
         let message = format!("{} cannot be made; nothing was sent", out_dir.display());
-        Failure::usage(message).because(&error)
+        Failure::usage(message).with_source(&error)
     })?;
     out_dir
         .canonicalize()
-        .map_err(|error| Failure::usage("the folder cannot be found").because(&error))
+        .map_err(|error| Failure::usage("the folder cannot be found").with_source(&error))
 }
 
 /// It is good to know, and not worth waiting for: the service may have asked for a pause.
@@ -159,7 +159,7 @@ async fn drive(
                     Some(Ok(Ok(()))) | None => continue,
                     Some(Ok(Err(failure))) => failure,
                     Some(Err(panicked)) => {
-                        Failure::other("a row could not be worked on").because(&panicked)
+                        Failure::other("a row could not be worked on").with_source(&panicked)
                     }
                 };
                 // What is in flight is brought to its end; nothing more is started.

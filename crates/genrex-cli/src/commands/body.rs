@@ -12,7 +12,7 @@ pub(crate) fn read() -> Result<Vec<u8>, Failure> {
         .lock()
         .take(LARGEST + 1)
         .read_to_end(&mut body)
-        .map_err(|error| Failure::usage("standard input cannot be read").because(&error))?;
+        .map_err(|error| Failure::usage("standard input cannot be read").with_source(&error))?;
     if u64::try_from(body.len()).is_ok_and(|length| length > LARGEST) {
         return Err(Failure::usage("standard input is longer than 1 MiB"));
     }

@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use genrex_async::core::proto::Escaped;
 use genrex_async::{
     Audio, Client, Downloaded, Error, ErrorKind, Existing, Job, QueryId, Track, Waveform,
 };
@@ -12,7 +11,7 @@ use crate::connect::{Connection, quoted};
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
 use crate::name;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::progress::Display;
 
 /// What a command that waits for a job does it with.
@@ -136,7 +135,7 @@ async fn download(
     delivery: &Delivery,
 ) -> Result<Placed, Error> {
     if delivery.to_stdout() {
-        let done = client.download_to(audio, tokio::io::stdout()).await?;
+        let done = client.download_to(audio, output::audio()).await?;
         return Ok((None, done));
     }
     let content = track.generation().content.as_ref();
@@ -183,7 +182,7 @@ fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(
     }
     for (audio, placed) in track.assets().iter().zip(placed) {
         if let Some(waveform) = audio.waveform() {
-            output.note(waveform.blocks(width()));
+            output.note(waveform.blocks(output::width()));
         }
         match placed {
             Some((path, done)) => {
@@ -192,7 +191,7 @@ fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(
                     output.line(path.display())?;
                 }
             }
-            None => output.line(Escaped(audio.url()))?,
+            None => output.line(audio.url())?,
         }
     }
     Ok(())
@@ -207,11 +206,4 @@ fn summary(done: &Downloaded, waited: Duration) -> String {
         "{sounds}{kilobytes} kB, ready after {:.1} s",
         waited.as_secs_f64()
     )
-}
-
-/// How wide a drawing may be.
-fn width() -> usize {
-    const WIDEST: usize = 72;
-    let terminal = terminal_size::terminal_size_of(std::io::stderr());
-    terminal.map_or(WIDEST, |(width, _)| usize::from(width.0).min(WIDEST))
 }

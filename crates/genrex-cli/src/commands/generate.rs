@@ -30,7 +30,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let request = GenerateRequest::new(prompt(&generate.text)?, generate.duration);
     let delivery = &generate.delivery;
-    delivery.check(output.is_json())?;
+    delivery.check(output)?;
     if !generate.no_wait && !generate.no_download {
         check_target(delivery)?;
     }
@@ -204,7 +204,7 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
         .take(LARGEST)
         .read_to_string(&mut piped)
         .map_err(|error| {
-            Failure::usage("the prompt on standard input is not text").because(&error)
+            Failure::usage("the prompt on standard input is not text").with_source(&error)
         })?;
     let line = piped.strip_suffix('\n').unwrap_or(&piped);
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -246,7 +246,7 @@ fn check_target(delivery: &Delivery) -> Result<(), Failure> {
                 folder.display()
             );
             Err(Failure::usage(message)
-                .because(&error)
+                .with_source(&error)
                 .hint("choose another place with --output"))
         }
     }

@@ -21,7 +21,9 @@ pub(crate) fn man(output: &Output) -> Result<(), Failure> {
     for command in pages {
         clap_mangen::Man::new(command.clone())
             .render(&mut page)
-            .map_err(|error| Failure::other("the manual page cannot be written").because(&error))?;
+            .map_err(|error| {
+                Failure::other("the manual page cannot be written").with_source(&error)
+            })?;
     }
     output.raw(&page)
 }

@@ -13,7 +13,8 @@ use crate::output::Output;
 pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), Failure> {
     let mut interrupts = Interrupts::watch()?;
     let sandbox = Sandbox::start(options(&args)).await.map_err(|error| {
-        Failure::new(Code::Usage, "invalidInput", "the sandbox cannot be started").because(&error)
+        Failure::new(Code::Usage, "invalidInput", "the sandbox cannot be started")
+            .with_source(&error)
     })?;
     announce(&sandbox, output)?;
     tokio::select! {

@@ -13,7 +13,7 @@ pub(crate) fn run(verify: &Verify, global: &Global, output: &Output) -> Result<(
     let now = UnixMillis::new(verify.now.unwrap_or_else(clock::now));
     let body = body::read()?;
     let verdict = Verifier::new(verify.tolerance).verify(&secret, &verify.signature, &body, now);
-    let t = verdict.map_err(|error| refused(error.kind(), verify, now).because(&error))?;
+    let t = verdict.map_err(|error| refused(error.kind(), verify, now).with_source(&error))?;
     if output.is_json() {
         return output.document(&serde_json::json!({"valid": true, "timestamp": t.get()}));
     }

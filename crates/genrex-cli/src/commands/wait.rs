@@ -16,7 +16,7 @@ use crate::progress::Display;
 /// `genrex wait`: takes a job up by its id.
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), Failure> {
     let delivery = &wait.delivery;
-    delivery.check(output.is_json())?;
+    delivery.check(output)?;
     let connection = Connection::open(global, CallOptions::from(delivery)).await?;
     ledger::recover(&connection.client, output).await?;
     offer_to_link(&wait, &connection, output).await?;
@@ -59,7 +59,7 @@ async fn offer_to_link(
     for entry in ambiguous.iter().filter(|entry| may_be(entry, &told)) {
         let job = entry.id;
         let question = format!("is {id} job {job}, whose submit has no id yet? Link them?");
-        if confirm::asked(question).await {
+        if confirm::asked(question, output).await {
             let resolution = Resolution::Accepted(id.clone());
             let linked = client.resolve_with_reason(job, resolution, who_says_so(None));
             linked.await?;

@@ -5,6 +5,12 @@
 mod batches;
 mod batches_identity;
 mod batches_settled;
+mod bounds;
+#[cfg(unix)]
+mod configuration;
+#[cfg(unix)]
+mod environment;
+mod failures;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
@@ -12,5 +18,9 @@ mod interrupts_batch;
 mod jobs;
 mod jobs_limits;
 mod offline;
+#[cfg(target_os = "linux")]
+mod privacy;
 mod service;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -1,6 +1,5 @@
 //! What needs no service: signing, verifying, help, configuration.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -137,79 +136,6 @@ fn missing_and_refused_credentials_are_3_and_not_repeated() {
         code(&run(folder.path(), &["balance", "--api-secret", "x"])),
         2
     );
-}
-
-#[cfg(unix)]
-#[test]
-fn a_secret_that_others_can_read_is_refused() {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    let folder = tempdir().unwrap();
-    let config = folder.path().join("config/genrex");
-    fs::create_dir_all(&config).unwrap();
-    fs::write(
-        config.join("config.toml"),
-        "[profile.default]\napi_key = \"k\"\n[profile.work]\napi_key = \"w\"\n",
-    )
-    .unwrap();
-    let credentials = config.join("credentials.toml");
-    fs::write(
-        &credentials,
-        format!("[profile.default]\napi_secret = \"{SECRET}\"\n"),
-    )
-    .unwrap();
-    let sign = || {
-        let mut process = genrex(folder.path())
-            .args(["sign", "--timestamp", "1717574785354"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = process.stdin.take().unwrap().write_all(BODY.as_bytes());
-        process.wait_with_output().unwrap()
-    };
-    for mode in [0o644, 0o640, 0o604] {
-        fs::set_permissions(&credentials, fs::Permissions::from_mode(mode)).unwrap();
-        let refused = sign();
-        assert_eq!(code(&refused), 3, "{mode:o}");
-        assert!(
-            stderr(&refused).contains("chmod 600"),
-            "{}",
-            stderr(&refused)
-        );
-    }
-    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
-    let signed = sign();
-    assert_eq!((code(&signed), stdout(&signed)), (0, format!("{HEADER}\n")));
-
-    // A profile that has no secret is not given another's.
-    assert_eq!(code(&run(folder.path(), &["sign", "--profile", "work"])), 3);
-    let unknown = run(folder.path(), &["sign", "--profile", "nobody"]);
-    assert_eq!(code(&unknown), 2);
-    assert!(stderr(&unknown).contains("[profile.nobody]"));
-
-    for (text, line) in [
-        ("[profile.default]\napi_secret = \"s3cr3t\n", "line 2"),
-        ("[profile.default]\napi_secret = 53cr37\n", "line 2"),
-        ("[profile.default]\napi_secret = 537337\n", "line 2"),
-        ("[profile]\napi_secret = \"s3cr3t\"\n", "line 2"),
-        ("[profile.default]\ns3cr3t = \"x\"\n", "line 2"),
-    ] {
-        fs::write(&credentials, text).unwrap();
-        let broken = sign();
-        assert_eq!(code(&broken), 2, "{text}");
-        let said = stderr(&broken);
-        assert!(said.contains(line), "{text}: {said}");
-        for secret in ["s3cr3t", "53cr37", "537337"] {
-            assert!(!said.contains(secret), "{text}: {said}");
-        }
-    }
-
-    let elsewhere = folder.path().join("elsewhere.toml");
-    fs::rename(&credentials, &elsewhere).unwrap();
-    symlink(&elsewhere, &credentials).unwrap();
-    assert_eq!(code(&sign()), 3);
 }
 
 #[test]

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_stillest_makes_room() {
         let mut runs = Runs::default();
-        for run in 0..Runs::MOST as u64 {
+        for run in (0_u64..).take(Runs::MOST) {
             runs.reserve(&run.to_string(), 1, run);
         }
         assert!(runs.has_room("5", 0));

@@ -75,12 +75,12 @@ async fn what_counts_is_counted<L: Ledger, F: AsyncFnMut(&str) -> L>(
     open: &mut F,
 ) -> Result<(), Finding> {
     for (number, limits) in (0_u128..).zip(limits()) {
-        for state in State::ALL {
+        for (place, state) in (0_u128..).zip(State::ALL) {
             let name = format!("counted {number} {state}");
             let ledger = open(&format!("counted {number}")).await;
             let mut twin = Twin::new(&ledger, Rule::Limits);
             let party = Party::new(&name);
-            let base = (number + 1) * 100_000 + (state as u128) * 1_000;
+            let base = (number + 1) * 100_000 + place * 1_000;
             let mut second = 0;
             teach(&mut twin, &party, base, &mut second).await?;
             let mut used = 10;

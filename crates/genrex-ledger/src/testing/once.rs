@@ -175,7 +175,8 @@ async fn one_of_many_wins<L: Ledger, F: AsyncFnMut(&str) -> L>(
             let party = Party::new(&format!("{kind} {way:?}"));
             let intents: Vec<Intent> = (1..=8)
                 .map(|number| {
-                    let key = number + (party.alias.as_str().len() as u128) * 1_000;
+                    let key = number
+                        + u128::try_from(party.alias.as_str().len()).unwrap_or_default() * 1_000;
                     let mut intent = match kind {
                         "prompt" => party.intent(0, 10).once(Once::Prompt),
                         "row" => row(&party, 0, None),

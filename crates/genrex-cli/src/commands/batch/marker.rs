@@ -1,3 +1,4 @@
+#[cfg(test)]
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -7,10 +8,14 @@ use genrex_file::PartFile;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::files;
 use crate::random_name::random_name;
 
 /// The file in a batch's folder that says which batch it is: it goes with the folder when that is moved.
 const NAME: &str = ".genrex-batch";
+
+/// In bytes: a batch and the ledger's path.
+const LARGEST: usize = 16 * 1024;
 
 /// What it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +40,10 @@ impl Marker {
         let unreadable = |cause: &(dyn std::error::Error + 'static)| {
             let message = format!("{} cannot be read; nothing was sent", path.display());
             Failure::usage(message)
-                .because(cause)
+                .with_source(cause)
                 .hint("it says which batch the folder holds: restore it, or use another folder")
         };
-        match fs::read(&path) {
+        match files::read(&path, LARGEST) {
             Ok(json) => serde_json::from_slice(&json).map_err(|error| unreadable(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&error)),
@@ -53,7 +58,7 @@ impl Marker {
         }
         let path = folder.join(NAME);
         let json = serde_json::to_vec(&self)
-            .map_err(|error| Failure::other("the batch cannot be named").because(&error))?;
+            .map_err(|error| Failure::other("the batch cannot be named").with_source(&error))?;
         let existing = match found {
             Some(_) => Existing::Replace,
             None => Existing::Keep,
@@ -68,7 +73,7 @@ impl Marker {
             }
             Err(error) => {
                 let message = format!("{} cannot be written; nothing was sent", path.display());
-                Err(Failure::usage(message).because(&error))
+                Err(Failure::usage(message).with_source(&error))
             }
         }
     }

@@ -65,7 +65,7 @@ impl Report {
     /// Shows it on standard error: standard output has a line a job.
     pub(crate) fn show(&self, credits_moved: Option<u64>, output: &Output) -> Result<(), Failure> {
         let mut document = serde_json::to_value(self)
-            .map_err(|error| Failure::other("the report cannot be written").because(&error))?;
+            .map_err(|error| Failure::other("the report cannot be written").with_source(&error))?;
         document["creditsMoved"] = credits_moved.into();
         output.aside(&serde_json::json!({"report": document}))?;
         let Self {

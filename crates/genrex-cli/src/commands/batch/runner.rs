@@ -6,7 +6,6 @@ use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
 use genrex_async::{Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track};
 use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::args::{Batch, OnAmbiguous};
 use crate::commands::batch::kept::Kept;
@@ -14,7 +13,8 @@ use crate::commands::batch::moved;
 use crate::commands::batch::rows::Row;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, in_a_line};
+use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{Bars, RowBar};
@@ -184,7 +184,8 @@ impl Runner {
             },
             Submission::Ambiguous(error) => {
                 let line = row.line;
-                self.output.warning(format_args!("line {line}: {error}"));
+                self.output
+                    .warning(format_args!("line {line}: {}", in_a_line(&error)));
                 if self.stops_at_ambiguous {
                     self.stop(StopReason::Ambiguous);
                 }
@@ -231,7 +232,7 @@ impl Runner {
             }
             _ => {}
         }
-        Ok(Bought::Nothing(error.in_full()))
+        Ok(Bought::Nothing(in_a_line(error)))
     }
 
     /// The last resort: the ledger cannot take the id.
@@ -285,9 +286,7 @@ impl Runner {
         }
         // An earlier run may have put it there, and ended before it was kept.
         let done = client.download_to(audio, tokio::io::sink()).await?;
-        let same =
-            std::fs::read(&path).is_ok_and(|bytes| Sha256::digest(bytes)[..] == done.sha256.0);
-        if !same {
+        if !files::holds(&path, done.bytes, &done.sha256.0) {
             let message = format!("{} is there already, and is another file", path.display());
             return Err(Error::new(ErrorKind::Storage, message));
         }

@@ -91,7 +91,7 @@ async fn confirmed(runner: &Runner, row: &Row) -> bool {
     let question = format!("line {} was not charged; buy it again?", row.line);
     let forever = runner.buyer.transport().sleep(Duration::MAX);
     tokio::select! {
-        answer = confirm::asked(question) => answer,
+        answer = confirm::asked(question, &runner.output) => answer,
         _ = forever => false,
     }
 }

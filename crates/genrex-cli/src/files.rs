@@ -1,0 +1,274 @@
+//! Files that are read whole: a bound on each, and of the ones that hold settings, whose they are.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, Read as _};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::connect::quoted;
+use crate::failure::{Code, Failure};
+
+/// The most bytes of a file of settings.
+const LARGEST: usize = 64 * 1024;
+
+/// What others may do to a file of the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Read it: it says where the program calls, so it is not theirs to write to. A link to it is followed.
+    Read,
+    /// Nothing.
+    None,
+}
+
+/// Reads a file that the user alone may change, as its rights say; `None` where there is none.
+///
+/// What is looked at is what was opened, so that nothing can be put in its place meanwhile. It is opened without
+/// waiting: a pipe without a writer would keep the program for ever.
+pub(crate) fn read_own(
+    folder: &Path,
+    name: &str,
+    rights: Rights,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let path = folder.join(name);
+    let cannot = |error: &io::Error| {
+        let message = format!("{} cannot be read", path.display());
+        refused(rights, message).with_source(error)
+    };
+    let file = match system::open_own(folder, name, rights) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(system::Refusal::Unreadable(error)) => return Err(cannot(&error)),
+        Err(system::Refusal::NotOwn(failure)) => return Err(*failure),
+    };
+    bounded(file, LARGEST)
+        .map(Some)
+        .map_err(|error| cannot(&error))
+}
+
+/// Reads a file whole, if it is one and no longer than so many bytes.
+pub(crate) fn read(path: &Path, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    bounded(system::open(path)?, most)
+}
+
+/// Whether a file holds so many bytes with this SHA-256. It is read piece by piece, and not at all if it has another
+/// length.
+pub(crate) fn holds(path: &Path, length: u64, sha256: &[u8; 32]) -> bool {
+    let hash = || -> io::Result<bool> {
+        let file = system::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() != length {
+            return Ok(false);
+        }
+        let mut file = io::BufReader::with_capacity(LARGEST, file.take(length));
+        let mut hash = Sha256::new();
+        loop {
+            let bytes = file.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(hash.finalize()[..] == sha256[..]);
+            }
+            hash.update(bytes);
+            let read = bytes.len();
+            file.consume(read);
+        }
+    };
+    hash().unwrap_or(false)
+}
+
+/// The bytes are wiped when they are dropped; so there is room for all of them from the start, and none are left
+/// behind where the buffer was before it grew.
+fn bounded(file: File, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let too_large = || io::Error::other(format!("it is larger than {} KiB", most / 1024));
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let bound = u64::try_from(most).unwrap_or(u64::MAX);
+    if metadata.len() > bound {
+        return Err(too_large());
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
+    file.take(bound.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+fn refused(rights: Rights, message: String) -> Failure {
+    match rights {
+        Rights::Read => Failure::new(Code::Usage, "configuration", message),
+        Rights::None => Failure::credentials(message),
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{File, Metadata};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    use rustix::io::Errno;
+
+    use super::{Failure, Path, Rights, io, quoted, refused};
+
+    pub(super) enum Refusal {
+        Unreadable(io::Error),
+        NotOwn(Box<Failure>),
+    }
+
+    impl From<io::Error> for Refusal {
+        fn from(error: io::Error) -> Self {
+            Self::Unreadable(error)
+        }
+    }
+
+    /// Opens a file without waiting for anybody.
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(File::from(openat(CWD, path, flags, Mode::empty())?))
+    }
+
+    pub(super) fn open_own(
+        folder: &Path,
+        name: &str,
+        rights: Rights,
+    ) -> Result<Option<File>, Refusal> {
+        let Some(opened) = found(open(folder))? else {
+            return Ok(None);
+        };
+        check(&opened.metadata()?, folder, Rights::Read)?;
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        if rights == Rights::None {
+            flags |= OFlags::NOFOLLOW;
+        }
+        let file: Result<OwnedFd, Errno> = openat(&opened, name, flags, Mode::empty());
+        let path = folder.join(name);
+        if rights == Rights::None && file.as_ref().err() == Some(&Errno::LOOP) {
+            let message = format!(
+                "{} is a symbolic link, which is not followed",
+                path.display()
+            );
+            let failure = refused(rights, message).hint("put the file itself there");
+            return Err(Refusal::NotOwn(Box::new(failure)));
+        }
+        let Some(file) = found(file.map(File::from).map_err(io::Error::from))? else {
+            return Ok(None);
+        };
+        check(&file.metadata()?, &path, rights)?;
+        Ok(Some(file))
+    }
+
+    fn found(file: io::Result<File>) -> io::Result<Option<File>> {
+        match file {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whose it is and what others may do to it. Settings may be root's too, who can change them in any case.
+    fn check(metadata: &Metadata, path: &Path, rights: Rights) -> Result<(), Refusal> {
+        let (named, word) = (path.display(), quoted(&path.display().to_string()));
+        let own = rustix::process::geteuid().as_raw();
+        let (owner, mode) = (metadata.uid(), metadata.mode());
+        let is_own = owner == own || (rights == Rights::Read && owner == 0);
+        let (message, hint) = if !is_own {
+            (
+                format!("{named} belongs to another user, whose number is {owner}"),
+                format!("if what it says is yours: chown {own} {word}"),
+            )
+        } else if rights == Rights::Read && mode & 0o022 != 0 {
+            (
+                format!("{named} can be changed by others"),
+                format!("chmod go-w {word}"),
+            )
+        } else if rights == Rights::None && mode & 0o077 != 0 {
+            (
+                format!("{named} can be read or changed by others"),
+                format!("chmod 600 {word}"),
+            )
+        } else {
+            return Ok(());
+        };
+        let failure = refused(rights, message).hint(hint);
+        Err(Refusal::NotOwn(Box::new(failure)))
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::fs::File;
+
+    use super::{Failure, Path, Rights, io};
+
+    #[expect(dead_code, reason = "nobody asks here whose a file is")]
+    pub(super) enum Refusal {
+        Unreadable(io::Error),
+        NotOwn(Box<Failure>),
+    }
+
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    pub(super) fn open_own(folder: &Path, name: &str, _: Rights) -> Result<Option<File>, Refusal> {
+        match open(&folder.join(name)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Refusal::Unreadable(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_compared_by_length_and_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audio");
+        std::fs::write(&path, "four").unwrap();
+        let digest = |text: &str| -> [u8; 32] { Sha256::digest(text).into() };
+        assert!(holds(&path, 4, &digest("four")));
+        assert!(!holds(&path, 4, &digest("five")));
+        assert!(!holds(&path, 5, &digest("four")));
+        assert!(!holds(folder.path(), 0, &digest("")));
+        assert!(!holds(&folder.path().join("none"), 0, &digest("")));
+    }
+
+    /// Read whole, it would not fit into memory.
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 42).unwrap();
+        read(&path, 4096).unwrap_err();
+        assert!(!holds(&path, 4, &[0; 32]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        read(&path, 4096).unwrap_err();
+        assert!(!holds(&path, 0, &Sha256::digest("").into()));
+        read(Path::new("/dev/zero"), 4096).unwrap_err();
+    }
+
+    /// What grows while it is read is cut off, and refused.
+    #[test]
+    fn a_buffer_never_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full");
+        std::fs::write(&path, [b'x'; 4096]).unwrap();
+        let bytes = read(&path, 4096).unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (4096, 4097));
+    }
+}
