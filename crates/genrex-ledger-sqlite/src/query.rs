@@ -147,10 +147,7 @@ mod tests {
     #[test]
     fn no_question_that_names_anything_looks_at_all_jobs() {
         let account = || Some(Account::from(String::from("a")));
-        let row = Row {
-            batch: String::from("b"),
-            name: String::from("r"),
-        };
+        let row = Row::new("b", "r");
         let changes: [&dyn Fn(&mut Filter); 7] = [
             &|filter| filter.account = account(),
             &|filter| filter.states = vec![State::Sent, State::Accepted],
@@ -186,10 +183,7 @@ mod tests {
         assert!(found.contains(by), "{found}");
         filter.body_sha256 = None;
         filter.states.clear();
-        filter.row = Some(Row {
-            batch: String::from("b"),
-            name: String::from("r"),
-        });
+        filter.row = Some(Row::new("b", "r"));
         let (query, values) = select(&filter);
         let found = plan(&query, &values).concat();
         let by = "job_row (row=? AND batch=? AND account=?)";

@@ -214,7 +214,11 @@ mod tests {
 
     fn looks() -> impl Strategy<Value = Look> {
         let look = (any::<u64>(), option::of(".*"), option::of(any::<u64>()));
-        look.prop_map(|(used, changed, at)| Look { used, changed, at })
+        look.prop_map(|(used, changed, at)| {
+            let mut look = Look::new(used);
+            (look.changed, look.at) = (changed, at);
+            look
+        })
     }
 
     prop_compose! {

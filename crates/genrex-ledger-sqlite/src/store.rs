@@ -226,11 +226,7 @@ impl Store<'_> {
         let mut history = Vec::new();
         for row in rows {
             let (at, state, detail) = row?;
-            history.push(Past {
-                at: at.cast_unsigned(),
-                state: state.parse()?,
-                detail,
-            });
+            history.push(Past::new(at.cast_unsigned(), state.parse()?, detail));
         }
         Ok(history)
     }
@@ -310,3 +306,6 @@ impl Store<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

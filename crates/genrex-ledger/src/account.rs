@@ -196,6 +196,10 @@ mod tests {
                 assert_ne!(account(others[0]), account(spellings[0]));
             }
         }
+    }
+
+    #[test]
+    fn other_origins_are_other_accounts() {
         for (one, other) in [
             ("https://api.genrex.com", "https://api.genrex.com:8443"),
             ("https://api.genrex.com", "http://api.genrex.com"),

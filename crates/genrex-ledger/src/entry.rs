@@ -23,10 +23,23 @@ impl FromStr for LocalId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let number = text.parse().ok().filter(|number| *number > 0);
-        number
-            .map(Self)
-            .ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{text:?} is no job number")))
+        let number: Result<i64, _> = text.parse();
+        let id = number.ok().and_then(|number| Self::try_from(number).ok());
+        id.ok_or_else(|| Error::new(ErrorKind::Unreadable, format!("{text:?} is no job number")))
+    }
+}
+
+impl TryFrom<i64> for LocalId {
+    type Error = Error;
+
+    /// Only a number above zero names a job.
+    fn try_from(number: i64) -> Result<Self, Error> {
+        if number > 0 {
+            Ok(Self(number))
+        } else {
+            let message = format!("{number} is no job number");
+            Err(Error::new(ErrorKind::Unreadable, message))
+        }
     }
 }
 
@@ -37,7 +50,7 @@ impl From<LocalId> for i64 {
 }
 
 /// A job, as the ledger knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Entry {

@@ -3,7 +3,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{Account, Limits, LocalId, Look};
 
 /// A submit that is about to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Intent {
     /// What makes this call to [`Ledger::intend`](crate::Ledger::intend) this one: the same key again
@@ -30,11 +30,23 @@ pub struct Intent {
 
 /// A bound on what one run of a program may spend.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Run {
     /// The run's name, made anew for each.
     pub id: String,
     /// The credits.
     pub credits: u64,
+}
+
+impl Run {
+    /// A run of this name that may spend so many credits.
+    #[must_use]
+    pub fn new(id: impl Into<String>, credits: u64) -> Self {
+        Self {
+            id: id.into(),
+            credits,
+        }
+    }
 }
 
 /// What a purchase must not be made beside.
@@ -56,11 +68,23 @@ pub enum Once {
 
 /// A row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Row {
     /// The batch.
     pub batch: String,
     /// Its name in the batch: by its text and duration, and which of its like it is.
     pub name: String,
+}
+
+impl Row {
+    /// The row of this name in a batch.
+    #[must_use]
+    pub fn new(batch: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            batch: batch.into(),
+            name: name.into(),
+        }
+    }
 }
 
 impl Intent {

@@ -21,6 +21,10 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it,
 /// and nobody else does. Until then it stays as it is. Whoever drops its ledger has ended.
 ///
+/// **Dropped.** A future may be dropped at any time, and what it was to do is done or not. Of an
+/// [`intend`](Self::intend) whose future was dropped nobody knows the job, so the storage ends it as one that was not
+/// sent, or releases it, soon and by itself.
+///
 /// **Without rules.** What may be bought, what counts and what follows is decided by [`rules`](crate::rules),
 /// which a storage calls inside its transactions.
 ///
@@ -135,6 +139,7 @@ pub trait Ledger: Send + Sync {
 /// One thing that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Past {
     /// When, in milliseconds since 1970.
     pub at: u64,
@@ -144,8 +149,16 @@ pub struct Past {
     pub detail: Option<String>,
 }
 
+impl Past {
+    /// That a job stood so at a time, in milliseconds since 1970, and what was known of it.
+    #[must_use]
+    pub const fn new(at: u64, state: State, detail: Option<String>) -> Self {
+        Self { at, state, detail }
+    }
+}
+
 /// Which jobs are asked for; what is not set lets all through.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Filter {
     /// Of this account.

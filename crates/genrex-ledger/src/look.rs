@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A look at an account's balance: what `getBalance` said, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Look {
     /// The credits used, of all time.
     pub used: u64,

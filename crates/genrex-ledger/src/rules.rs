@@ -8,7 +8,8 @@ use crate::ledger::Filter;
 use crate::{Credits, Error, Event, Intent, LocalId, Reconciliation, State};
 
 /// A job that may begin, and what it is bought in place of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Begun {
     /// The new job.
     pub entry: Entry,

@@ -56,6 +56,7 @@ where
 {
     Box::pin(names::check(&mut open)).await?;
     Box::pin(accounts::are_separate(&mut open)).await?;
+    Box::pin(limits::what_was_not_sent_makes_room_for_one(&mut open)).await?;
     Box::pin(values::one_id_may_name_two_jobs(&mut open)).await?;
     Box::pin(jobs::check(&mut open)).await?;
     Box::pin(owners::check(&mut open)).await?;
@@ -102,6 +103,8 @@ pub enum Rule {
     Owned,
     /// What is released may be recovered while its process lives.
     Released,
+    /// A job whose `intend` was dropped is ended.
+    Dropped,
     /// The state machine decides what an event leads to.
     Transitions,
     /// A job keeps its past, oldest first.
@@ -138,6 +141,7 @@ impl Rule {
             Self::Repeatable => "a repeated call changes nothing",
             Self::Owned => "a job in flight belongs to whoever intended it",
             Self::Released => "what is released may be recovered",
+            Self::Dropped => "a job whose `intend` was dropped is ended",
             Self::Transitions => "the state machine decides what an event leads to",
             Self::History => "a job keeps its past",
             Self::Selection => "a filter decides which jobs are returned, and in which order",

@@ -67,10 +67,8 @@ fn options(generate: &Generate) -> PurchaseOptions {
         if !generate.new {
             options.once = Once::Prompt;
         }
-        options.run = generate.max_credits.map(|credits| Run {
-            id: random_name(),
-            credits,
-        });
+        let bound = |credits| Run::new(random_name(), credits);
+        options.run = generate.max_credits.map(bound);
     }
     options
 }

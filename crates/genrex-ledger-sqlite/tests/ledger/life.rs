@@ -316,7 +316,7 @@ fn job(number: u64, before: &[Entry]) -> genrex_ledger::Intent {
     if number.is_multiple_of(2) {
         let name = format!("row {}", number % 6);
         let batch = format!("batch {}", number % 4);
-        let row = Row { batch, name };
+        let row = Row::new(batch, name);
         let mut same = before.iter().rev();
         let last = same.find(|entry| entry.row().as_ref() == Some(&row));
         job = job.once(Once::Row {

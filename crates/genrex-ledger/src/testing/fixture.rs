@@ -68,8 +68,11 @@ pub(super) fn look(used: u64, seconds: u64) -> Look {
 
 /// What happens to a job, step by step; `name` makes its id.
 pub(super) fn lives(name: &str) -> Vec<Vec<Event>> {
-    let until = START + 600_000;
-    let unsettled = Reconciliation::Inconclusive(Doubt::NotSettled { until });
+    [lives_of_the_taken(name), lives_of_others(name)].concat()
+}
+
+/// Of jobs that the service takes.
+fn lives_of_the_taken(name: &str) -> Vec<Vec<Event>> {
     let why = |why: &str| why.to_owned();
     vec![
         vec![
@@ -101,6 +104,15 @@ pub(super) fn lives(name: &str) -> Vec<Vec<Event>> {
             Event::Resolved(Resolution::Charged, why("support says so")),
         ],
         vec![Event::Sent, accepted(name), downloaded("a.wav")],
+    ]
+}
+
+/// Of jobs that it does not take, or of which that is not known at once.
+fn lives_of_others(name: &str) -> Vec<Vec<Event>> {
+    let until = START + 600_000;
+    let unsettled = Reconciliation::Inconclusive(Doubt::NotSettled { until });
+    let why = |why: &str| why.to_owned();
+    vec![
         vec![Event::NotSent(why("no address"))],
         vec![Event::Sent, Event::NotSent(why("connection refused"))],
         vec![

@@ -25,12 +25,12 @@ async fn credits_are_kept<L: Ledger, F: AsyncFnMut(&str) -> L>(
     let before = {
         let ledger = open("credits").await;
         let mut twin = Twin::new(&ledger, RULE);
-        let id = teach(&mut twin, &party, 0, &mut 0).await?;
+        let id = price_shown(&mut twin, &party, 0, &mut 0).await?;
         Kept::of(&ledger, &party, id).await?.credits
     };
     holds(RULE, before.price(10) == Some(10), || {
         format!(
-            "a job that went alone and cost 10 credits taught {:?}",
+            "a job that went alone and cost 10 credits showed {:?}",
             before.price(10)
         )
     })?;
@@ -42,7 +42,7 @@ async fn credits_are_kept<L: Ledger, F: AsyncFnMut(&str) -> L>(
 }
 
 /// A job under a limit that goes alone and costs ten credits; looks until the price is known.
-async fn teach<L: Ledger>(
+async fn price_shown<L: Ledger>(
     twin: &mut Twin<'_, L>,
     party: &Party,
     key: u128,
@@ -54,7 +54,7 @@ async fn teach<L: Ledger>(
     let intent = party.intent(key, 10).after(before).within(total(1_000));
     let rule = twin.rule;
     let id = done(rule, "intend", twin.intend(&intent, now).await?)?.id;
-    for event in [Event::Sent, accepted("taught")] {
+    for event in [Event::Sent, accepted("shown")] {
         let _ = twin.record(id, &event, now).await?;
         twin.same_credits(party).await?;
     }
@@ -82,7 +82,7 @@ async fn what_counts_is_counted<L: Ledger, F: AsyncFnMut(&str) -> L>(
             let party = Party::new(&name);
             let base = (number + 1) * 100_000 + place * 1_000;
             let mut second = 0;
-            teach(&mut twin, &party, base, &mut second).await?;
+            price_shown(&mut twin, &party, base, &mut second).await?;
             let mut used = 10;
             for key in 1..=12 {
                 second += if key == 9 { 30 * 3_600 } else { 20 };
@@ -129,6 +129,51 @@ fn limits() -> [Limits; 4] {
             ..none
         },
     ]
+}
+
+/// Three jobs fill a bound; one of them is not sent, and leaves room for one more and no other.
+pub(super) async fn what_was_not_sent_makes_room_for_one<L: Ledger, F: AsyncFnMut(&str) -> L>(
+    open: &mut F,
+) -> Result<(), Finding> {
+    const RULE: Rule = Rule::Limits;
+    for by_run in [true, false] {
+        let ledger = open("room for one").await;
+        let party = Party::new(&format!("room for one, by a run: {by_run}"));
+        observed(RULE, &ledger, &party, &look(0, 0)).await?;
+        let (mut let_through, mut first) = (Vec::new(), None);
+        for key in 1..=6 {
+            let mut intent = party
+                .intent(key + u128::from(by_run) * 100, 10)
+                .after(look(0, 0));
+            intent.limits.per_job = Some(10);
+            if by_run {
+                intent.run = Some(Run {
+                    id: String::from("run"),
+                    credits: 30,
+                });
+            } else {
+                intent.limits.total = Some(30);
+            }
+            let began = ledger.intend(&intent, START).await;
+            let_through.push(began.is_ok());
+            first = first.or(began.ok().map(|entry| entry.id));
+            if let (4, Some(id)) = (key, first) {
+                let event = Event::NotSent(String::from("no route"));
+                done(RULE, "record", ledger.record(id, &event, START).await)?;
+            }
+        }
+        holds(
+            RULE,
+            let_through == [true, true, true, false, true, false],
+            || {
+                format!(
+                    "of jobs of 10 credits, 30 may be spent, and the first is not sent after the fourth was tried; let \
+                 through were {let_through:?}, by a run: {by_run}"
+                )
+            },
+        )?;
+    }
+    Ok(())
 }
 
 /// Two processes intend twenty jobs of ten credits at once, and fifty may be spent.

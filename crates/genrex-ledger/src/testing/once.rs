@@ -121,15 +121,7 @@ async fn a_row_goes_by_its_newest_job<L: Ledger, F: AsyncFnMut(&str) -> L>(
         for (which, is_let) in [(0, any), (1, any), (2, named)] {
             let party = Party::new(&format!("newest {number} {which}"));
             let key = number * 100 + which * 10;
-            let mut seen = vec![None];
-            for (step, state) in [(1, State::Refused), (2, state)] {
-                let intent = row(&party, key + step, seen.last().copied().flatten());
-                let id = done(RULE, "intend", ledger.intend(&intent, START).await)?.id;
-                for event in path_to(state, "newest") {
-                    done(RULE, "record", ledger.record(id, &event, START).await)?;
-                }
-                seen.push(Some(id));
-            }
+            let seen = an_old_and_a_new_one(&ledger, &party, key, state).await?;
             let newest = seen[2].unwrap_or(LocalId(0));
             if let Some(event) = &then {
                 done(RULE, "record", ledger.record(newest, event, START).await)?;
@@ -163,6 +155,25 @@ async fn a_row_goes_by_its_newest_job<L: Ledger, F: AsyncFnMut(&str) -> L>(
         }
     }
     Ok(())
+}
+
+/// Makes two jobs of a row, of which the first was refused; what may have been seen as its last.
+async fn an_old_and_a_new_one<L: Ledger>(
+    ledger: &L,
+    party: &Party,
+    key: u128,
+    state: State,
+) -> Result<Vec<Option<LocalId>>, Finding> {
+    let mut seen = vec![None];
+    for (step, state) in [(1, State::Refused), (2, state)] {
+        let intent = row(party, key + step, seen.last().copied().flatten());
+        let id = done(Rule::Once, "intend", ledger.intend(&intent, START).await)?.id;
+        for event in path_to(state, "newest") {
+            done(Rule::Once, "record", ledger.record(id, &event, START).await)?;
+        }
+        seen.push(Some(id));
+    }
+    Ok(seen)
 }
 
 /// Two processes intend the same prompt, or the same row, many times at once.

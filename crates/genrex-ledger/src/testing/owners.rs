@@ -1,12 +1,15 @@
 //! What survives a process, and whose a job in flight is.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use super::fixture::{
     Kept, Party, START, accepted, details, done, holds, lives, look, path_to, query_id, total,
 };
 use super::race::{Call, Way};
 use super::twin::Twin;
 use super::{Finding, Rule};
-use crate::{Entry, Error, Event, Intent, Ledger, LocalId, State};
+use crate::{Entry, Error, Event, Filter, Intent, Ledger, LocalId, State};
 
 pub(super) async fn check<L: Ledger, F: AsyncFnMut(&str) -> L>(
     open: &mut F,
@@ -14,6 +17,7 @@ pub(super) async fn check<L: Ledger, F: AsyncFnMut(&str) -> L>(
     the_living_keep_their_jobs(open).await?;
     every_step_survives_a_crash(open).await?;
     what_is_released_is_found(open).await?;
+    what_is_dropped_is_ended(open).await?;
     an_ended_process_s_jobs_are_found_once(open).await
 }
 
@@ -194,6 +198,62 @@ async fn what_is_released_is_found<L: Ledger, F: AsyncFnMut(&str) -> L>(
         }
     }
     Ok(())
+}
+
+/// Intents whose futures are dropped after some steps, as a caller's are who gives up.
+async fn what_is_dropped_is_ended<L: Ledger, F: AsyncFnMut(&str) -> L>(
+    open: &mut F,
+) -> Result<(), Finding> {
+    const RULE: Rule = Rule::Dropped;
+    // More calls than any storage needs to come to it.
+    const SOON: usize = 10_000;
+    let ledger = open("dropped").await;
+    let party = Party::new("dropped");
+    // What was told is the caller's, who lives.
+    let mut known = Vec::new();
+    for steps in 1..=6 {
+        let intent = party.intent(steps, 10);
+        let mut call = ledger.intend(&intent, START);
+        let mut left = steps;
+        let told = poll_fn(|context| {
+            if let Poll::Ready(told) = call.as_mut().poll(context) {
+                return Poll::Ready(Some(told));
+            }
+            left -= 1;
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        if let Some(told) = told.await {
+            known.push(done(RULE, "intend", told)?.id);
+        }
+    }
+    let mut open_jobs = Vec::new();
+    for _ in 0..SOON {
+        done(RULE, "recover", ledger.recover(START + 1).await)?;
+        let mut jobs = Filter::of(party.account.clone());
+        jobs.states = vec![State::Intended, State::Sent];
+        open_jobs = done(RULE, "entries", ledger.entries(&jobs).await)?;
+        open_jobs.retain(|job| !known.contains(&job.id));
+        if open_jobs.is_empty() {
+            break;
+        }
+    }
+    holds(RULE, open_jobs.is_empty(), || {
+        format!("the futures of intents were dropped, and their jobs are open: {open_jobs:?}")
+    })?;
+    let all = done(
+        RULE,
+        "entries",
+        ledger.entries(&Filter::of(party.account.clone())).await,
+    )?;
+    let mut dropped = all.iter().filter(|job| !known.contains(&job.id));
+    let wrong = dropped.find(|job| job.state != State::NotSent);
+    holds(RULE, wrong.is_none(), || {
+        format!("the future of an intent was dropped, and its job became {wrong:?}")
+    })
 }
 
 /// Two recover at once what an ended process left.

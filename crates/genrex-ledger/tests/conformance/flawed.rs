@@ -1,15 +1,16 @@
 //! A storage that is right, but for one flaw.
 
+mod intend;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::task::Poll;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
-    Once, Past, Reconciliation, State, rules,
+    Past, State, rules,
 };
 
 use crate::flaw::Flaw;
@@ -112,13 +113,10 @@ impl Flawed {
 
     fn write(&self, stored: &mut Stored, mut entry: Entry, now: u64) -> Entry {
         if !self.has(Flaw::LosesThePast) || entry.state != State::Completed {
-            stored.history.entry(entry.id).or_default().push(Past {
-                at: now,
-                state: entry.state,
-                detail: (!self.has(Flaw::LosesDetails))
-                    .then(|| entry.detail.clone())
-                    .flatten(),
-            });
+            let detail = entry.detail.clone();
+            let detail = detail.filter(|_| !self.has(Flaw::LosesDetails));
+            let past = Past::new(now, entry.state, detail);
+            stored.history.entry(entry.id).or_default().push(past);
         }
         self.cut(&mut entry.text);
         if let Some(detail) = &mut entry.detail {
@@ -147,6 +145,9 @@ impl Flawed {
         let account = self.account_of(&entry.account);
         let credits = stored.credits.entry(account).or_default();
         let before = credits.clone();
+        if self.has(Flaw::RefundsTwice) && matches!(event, Event::NotSent(_)) {
+            rules::record(credits, &entry, event, now)?;
+        }
         let after = match rules::record(credits, &entry, event, now) {
             Err(_) if self.has(Flaw::AllowsEveryTransition) && *event == Event::Failed => {
                 let mut next = entry.clone();
@@ -239,102 +240,6 @@ impl Flawed {
         }
         found
     }
-
-    fn intend_now(
-        &self,
-        stored: &mut Stored,
-        intent: &Intent,
-        now: u64,
-        checked: Option<(&[Entry], &Credits)>,
-    ) -> Result<Entry, Error> {
-        let mut intent = intent.clone();
-        if self.has(Flaw::TakesHalfAKey) {
-            intent.key &= u128::from(u64::MAX);
-        }
-        if let Some(id) = stored.keys.get(&intent.key)
-            && !self.has(Flaw::IntendsAgain)
-        {
-            return Ok(stored.entries[id].clone());
-        }
-        let rivals = match checked {
-            Some((rivals, _)) if self.has(Flaw::RivalsCheckedBefore) => rivals.to_vec(),
-            _ => rules::rivals(&intent)
-                .map(|filter| self.select(stored, &filter, false))
-                .unwrap_or_default(),
-        };
-        if self.has(Flaw::LastIgnored)
-            && let Once::Row { last, .. } = &mut intent.once
-        {
-            *last = rivals.first().map(|rival| rival.id);
-        }
-        let rivals = self.judged(rivals);
-        let id = self.next_id(stored);
-        let account = self.account_of(&intent.account);
-        let mut credits = stored.credits.get(&account).cloned().unwrap_or_default();
-        let is_checked_before =
-            self.has(Flaw::LimitCheckedBefore) || self.has(Flaw::LimitCheckedUnlocked);
-        if let Some((_, checked)) = checked.filter(|_| is_checked_before) {
-            credits = checked.clone();
-        }
-        let mut unbound = intent.clone();
-        if self.has(Flaw::TotalIgnored) {
-            unbound.limits.total = None;
-        }
-        if self.has(Flaw::RunsForgotten) {
-            unbound.run = None;
-        }
-        let begun = rules::intend(&mut credits, &rivals, id, &unbound, now)?;
-        if !self.has(Flaw::CreditsNotKept) {
-            stored.credits.insert(account, credits);
-        }
-        if let Some(superseded) = begun.supersedes
-            && !self.has(Flaw::SupersedesNothing)
-        {
-            stored.entries.get_mut(&superseded).unwrap().superseded_by = Some(id);
-        }
-        let mut entry = begun.entry;
-        entry.run = intent.run.map(|run| run.id);
-        stored.keys.insert(intent.key, id);
-        stored.owners.insert(id, Arc::downgrade(&self.process));
-        Ok(self.write(stored, entry, now))
-    }
-
-    /// Waits a moment for another that checks at the same time.
-    fn meets_another(&self) {
-        let (count, changed) = &*self.checking;
-        let mut checking = count.lock().unwrap();
-        *checking += 1;
-        changed.notify_all();
-        let moment = Duration::from_millis(20);
-        let is_alone = |checking: &mut u32| *checking < 2;
-        let (mut checking, _) = changed
-            .wait_timeout_while(checking, moment, is_alone)
-            .unwrap();
-        *checking = checking.saturating_sub(1);
-    }
-
-    /// The rivals as the rules see them.
-    fn judged(&self, rivals: Vec<Entry>) -> Vec<Entry> {
-        let mut rivals = rivals;
-        if self.has(Flaw::OnceIgnored) {
-            rivals.retain(|rival| rival.state != State::Accepted);
-        }
-        if self.has(Flaw::ActsOnStoredVerdicts) {
-            for rival in &mut rivals {
-                rival.resolved_by_hand |= rival.reconciliation == Some(Reconciliation::NotCharged);
-            }
-        }
-        rivals
-    }
-
-    fn next_id(&self, stored: &Stored) -> LocalId {
-        let count = i64::try_from(stored.entries.len()).unwrap();
-        if self.has(Flaw::NumbersShrink) {
-            LocalId(1_000_000 - count)
-        } else {
-            LocalId(count + 1)
-        }
-    }
 }
 
 /// Lets others go first.
@@ -413,7 +318,11 @@ impl Ledger for Flawed {
         if self.has(Flaw::LimitCheckedUnlocked) && intent.limits.total == Some(50) {
             self.meets_another();
         }
-        self.intend_now(&mut self.stored(), intent, now, Some((&rivals, &credits)))
+        let begun = self.intend_now(&mut self.stored(), intent, now, Some((&rivals, &credits)));
+        if self.has(Flaw::LeavesWhatIsDropped) {
+            pause().await;
+        }
+        begun
     }
 
     async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {

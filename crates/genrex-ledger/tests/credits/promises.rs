@@ -150,10 +150,7 @@ fn a_free_service_is_learned_once() {
 fn a_run_that_is_not_alone_counts_its_own() {
     let mut world = World::new(Settings::new(Price::Flat(10)));
     for (number, credits) in [(1, 30), (2, 50), (3, 70)] {
-        let run = Some(Run {
-            id: format!("run {number}"),
-            credits,
-        });
+        let run = Some(Run::new(format!("run {number}"), credits));
         let purchase = Purchase {
             run,
             ..Purchase::of(10, Limits::default())
@@ -192,7 +189,7 @@ impl Busy {
         let duration = u8::try_from(5 + key % 56).unwrap();
         let look = self.look();
         let id = format!("run-{:032x}", key / 20);
-        let run = Run { id, credits: 1_000 };
+        let run = Run::new(id, 1_000);
         let mut limits = limits(u64::MAX, None);
         limits.per_job = Some(1 + u64::from(duration));
         let intent = Intent::new(key, self.account.clone(), "text", duration, b"{}");

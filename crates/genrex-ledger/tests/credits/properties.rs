@@ -1,11 +1,13 @@
 //! What must hold whatever the service does, and whatever goes wrong.
 
-use genrex_ledger::{Limits, Run};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use genrex_ledger::{ErrorKind, Limits, Run};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::oracle;
-use crate::purchase::{Fates, Purchase};
+use crate::purchase::{Fates, Purchase, Stopped};
 use crate::service::{Failure, HOUR, MINUTE, Price, SECOND, Settings, When};
 use crate::world::World;
 
@@ -173,6 +175,49 @@ fn a_next_one_gets_through(world: &mut World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// How many cases of a property there were, and in how many a limit was reached: where none is, none is shown to hold.
+struct Tally {
+    cases: AtomicU64,
+    reached: AtomicU64,
+}
+
+impl Tally {
+    const fn new() -> Self {
+        Self {
+            cases: AtomicU64::new(0),
+            reached: AtomicU64::new(0),
+        }
+    }
+
+    fn note(&self, world: &World) {
+        let is_over = |stopped: &Stopped| stopped.kind == ErrorKind::OverLimit;
+        let reached = u64::from(world.stopped.iter().any(is_over));
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        self.reached.fetch_add(reached, Ordering::Relaxed);
+    }
+
+    fn assert_reached(&self) {
+        let (cases, reached) = (&self.cases, &self.reached);
+        let (cases, reached) = (
+            cases.load(Ordering::Relaxed),
+            reached.load(Ordering::Relaxed),
+        );
+        assert!(
+            reached * 4 >= cases,
+            "of {cases} cases, {reached} reached a limit"
+        );
+    }
+}
+
+static LIMITS: Tally = Tally::new();
+static RUNS: Tally = Tally::new();
+static CHANGES: Tally = Tally::new();
+static OTHERS: Tally = Tally::new();
+static REFUSALS: Tally = Tally::new();
+static CLOCKS: Tally = Tally::new();
+static STOPPED_DATES: Tally = Tally::new();
+static NO_DATES: Tally = Tally::new();
+
 fn checked(found: Result<(), String>) -> Result<(), TestCaseError> {
     found.map_err(TestCaseError::fail)
 }
@@ -182,18 +227,19 @@ proptest! {
 
     /// While prices hold still and nobody else buys, no limit is passed but by first jobs; whoever is
     /// stopped is stopped by a limit; nobody waits for ever; and what is concluded is so.
-    #[test]
-    fn limits_hold_and_nothing_is_blocked(
+    fn each_of_limits_hold_and_nothing_is_blocked(
         settings in settings(),
         fates in fates(),
+        skew in prop_oneof![2 => Just(0), 1 => -YEARS..26 * HOURS],
         limits in limits(),
         plan in plans(),
         seed in any::<u64>(),
     ) {
         let mut world = World::new(settings).seeded(seed);
-        world.fates = fates;
+        (world.fates, world.skew) = (fates, skew);
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        LIMITS.note(&world);
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::verdicts_are_true(&world))?;
         checked(oracle::what_was_charged_is_counted(&mut world))?;
@@ -205,8 +251,7 @@ proptest! {
     }
 
     /// The same of a run with a bound of its own, beside others without one.
-    #[test]
-    fn runs_hold(
+    fn each_of_runs_hold(
         settings in settings(),
         fates in fates(),
         credits in 1_u64..200,
@@ -216,11 +261,12 @@ proptest! {
     ) {
         let mut world = World::new(settings).seeded(seed);
         world.fates = fates;
-        let run = Run { id: String::from("run"), credits };
+        let run = Run::new("run", credits);
         add(&mut world, &plan, Limits::default(), Some(&run));
         let beside = &beside[..beside.len() - 1];
         add(&mut world, beside, Limits::default(), None);
         nothing_is_blocked(&mut world)?;
+        RUNS.note(&world);
         let used = oracle::charged_to_run(&world, "run");
         let allowance = oracle::first_jobs(&world);
         prop_assert!(used <= credits + allowance, "{used} of {credits} credits, {allowance} beyond");
@@ -229,8 +275,7 @@ proptest! {
     }
 
     /// A price that goes up: what was under way when that showed is all that is beyond.
-    #[test]
-    fn a_price_that_changes(
+    fn each_of_a_price_that_changes(
         (settings, before, after) in (settings(), 1_u64..20, 1_u64..40),
         changes in 0..30 * MINUTE,
         fates in prop_oneof![Just(None), fates().prop_map(Some)],
@@ -243,6 +288,7 @@ proptest! {
         world.fates = fates.unwrap_or_default();
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        CHANGES.note(&world);
         // What is still expected of others hides a rise: it is counted as spent.
         if fates.is_none() && world.service.settings.longest_lag() < 3 * SECOND {
             checked(oracle::surprises_were_under_way(&world))?;
@@ -256,8 +302,7 @@ proptest! {
 
     /// Other clients buy and are refunded: no limit is passed but by what a refund hides, and nothing is
     /// blocked.
-    #[test]
-    fn other_clients(
+    fn each_of_other_clients(
         settings in settings(),
         fates in fates(),
         (other_buys, other_refunded) in (0_u64..300, 0_u64..300),
@@ -269,6 +314,7 @@ proptest! {
         world.fates = Fates { other_buys, other_refunded, ..fates };
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        OTHERS.note(&world);
         let hidden = oracle::surprises(&world) + world.service.refunded;
         let allowance = oracle::first_jobs(&world) + hidden;
         checked(oracle::limits_held(&world, limits, allowance))?;
@@ -289,8 +335,7 @@ proptest! {
     }
 
     /// Refusals that charge count as soon as the balance shows them.
-    #[test]
-    fn refusals_that_charge(
+    fn each_of_refusals_that_charge(
         settings in settings(),
         fates in fates(),
         refused_and_charged in 1_u64..300,
@@ -302,14 +347,14 @@ proptest! {
         world.fates = Fates { refused_and_charged, ..fates };
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        REFUSALS.note(&world);
         // A refusal of a job whose price nobody knew is among the first jobs.
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         a_next_one_gets_through(&mut world)?;
     }
 
     /// This machine's clock is wrong, and set right; the service's is what counts, if it tells it.
-    #[test]
-    fn clocks(
+    fn each_of_clocks(
         settings in settings(),
         (skew, later) in (-YEARS..26 * HOURS, -HOURS..26 * HOURS),
         when in 0..48 * HOUR,
@@ -322,14 +367,14 @@ proptest! {
         world.skew_later = Some((when, later));
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        CLOCKS.note(&world);
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::stops_are_true(&world))?;
         a_next_one_gets_through(&mut world)?;
     }
 
     /// The service's date stops, for a while or for ever.
-    #[test]
-    fn dates_that_stop(
+    fn each_of_dates_that_stop(
         settings in settings(),
         fates in fates(),
         (from, lasts) in (0..2 * HOUR, prop_oneof![MINUTE..30 * HOUR, Just(HORIZON)]),
@@ -342,14 +387,14 @@ proptest! {
         world.fates = fates;
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        STOPPED_DATES.note(&world);
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::verdicts_are_true(&world))?;
         a_next_one_gets_through(&mut world)?;
     }
 
     /// A service that tells no time: this machine's clock is what there is.
-    #[test]
-    fn no_dates(
+    fn each_of_no_dates(
         settings in settings(),
         fates in fates(),
         limits in limits(),
@@ -360,6 +405,7 @@ proptest! {
         world.fates = fates;
         add(&mut world, &plan, limits, None);
         nothing_is_blocked(&mut world)?;
+        NO_DATES.note(&world);
         checked(oracle::limits_held(&world, limits, oracle::first_jobs(&world)))?;
         checked(oracle::verdicts_are_true(&world))?;
         a_next_one_gets_through(&mut world)?;
@@ -384,4 +430,52 @@ proptest! {
         nothing_is_blocked(&mut world)?;
         checked(oracle::verdicts_are_true(&world))?;
     }
+}
+
+#[test]
+fn limits_hold_and_nothing_is_blocked() {
+    each_of_limits_hold_and_nothing_is_blocked();
+    LIMITS.assert_reached();
+}
+
+#[test]
+fn runs_hold() {
+    each_of_runs_hold();
+    RUNS.assert_reached();
+}
+
+#[test]
+fn a_price_that_changes() {
+    each_of_a_price_that_changes();
+    CHANGES.assert_reached();
+}
+
+#[test]
+fn other_clients() {
+    each_of_other_clients();
+    OTHERS.assert_reached();
+}
+
+#[test]
+fn refusals_that_charge() {
+    each_of_refusals_that_charge();
+    REFUSALS.assert_reached();
+}
+
+#[test]
+fn clocks() {
+    each_of_clocks();
+    CLOCKS.assert_reached();
+}
+
+#[test]
+fn dates_that_stop() {
+    each_of_dates_that_stop();
+    STOPPED_DATES.assert_reached();
+}
+
+#[test]
+fn no_dates() {
+    each_of_no_dates();
+    NO_DATES.assert_reached();
 }

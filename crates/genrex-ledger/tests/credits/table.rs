@@ -1,7 +1,7 @@
 //! Each wrong conclusion that was ever drawn about credits, with the numbers of the case.
 
 use genrex_ledger::testing::block_on;
-use genrex_ledger::{Account, Alias, Event, Intent, Ledger, Limits, Run};
+use genrex_ledger::{Account, Alias, Entry, Event, Intent, Ledger, Limits, Run};
 use genrex_proto::QueryId;
 
 use crate::oracle;
@@ -67,8 +67,7 @@ fn eight_and_one_per_five_seconds_with_limit_100() {
             );
             if by_run {
                 for purchase in &mut plan {
-                    let id = String::from("run");
-                    purchase.run = Some(Run { id, credits: 100 });
+                    purchase.run = Some(Run::new("run", 100));
                 }
             }
             let world = used_by(&settings, &plan, places);
@@ -172,10 +171,7 @@ fn what_a_job_of_a_run_cost_that_nobody_heard_of_counts_hours_later() {
             ..Settings::new(Price::Flat(9)).charged(&parts)
         };
         let mut world = World::new(settings);
-        let run = Run {
-            id: String::from("run"),
-            credits: 19,
-        };
+        let run = Run::new("run", 19);
         let plan = (0..6).map(|number| Purchase {
             run: Some(run.clone()),
             pause: if number == 0 { 0 } else { 130 * MINUTE },
@@ -378,5 +374,67 @@ fn a_job_that_is_over_at_once_says_nothing_of_the_submit() {
         let is_found = world.found.contains_key("notCharged");
         assert_eq!(is_found, expected, "{takes}: {:?}", world.found);
         oracle::verdicts_are_true(&world).unwrap();
+    }
+}
+
+/// Whether each of some purchases went alone, as it was written down by hand.
+#[test]
+fn who_goes_alone() {
+    let mut world = World::new(Settings::new(Price::Flat(10)));
+    let ledger = world.root.clone();
+    let mut key = 0;
+    let mut begin = |world: &mut World| {
+        key += 1;
+        let look = world.look();
+        let intent = Intent::new(key, world.account.clone(), "text", 10, b"{}").after(look);
+        block_on(ledger.intend(&intent, world.machine())).unwrap()
+    };
+    let record = |world: &World, entry: &Entry, events: &[Event]| {
+        for event in events {
+            block_on(world.root.record(entry.id, event, world.machine())).unwrap();
+        }
+    };
+    let settle = |world: &mut World| {
+        for _ in 0..12 {
+            world.pass(MINUTE);
+            world.look();
+        }
+    };
+    let accepted = || Event::Accepted(QueryId::new("QRY_1").unwrap());
+    let first = begin(&mut world);
+    let beside_intended = begin(&mut world);
+    record(&world, &first, &[Event::Sent]);
+    record(&world, &beside_intended, &[Event::NotSent(String::new())]);
+    let beside_sent = begin(&mut world);
+    record(&world, &beside_sent, &[Event::NotSent(String::new())]);
+    record(&world, &first, &[accepted()]);
+    let beside_accepted = begin(&mut world);
+    record(&world, &beside_accepted, &[Event::NotSent(String::new())]);
+    record(&world, &first, &[Event::Completed]);
+    let unsettled = begin(&mut world);
+    record(&world, &unsettled, &[Event::NotSent(String::new())]);
+    settle(&mut world);
+    let settled = begin(&mut world);
+    record(
+        &world,
+        &settled,
+        &[Event::Sent, Event::Ambiguous(String::from("504"))],
+    );
+    let beside_unclear = begin(&mut world);
+    record(&world, &beside_unclear, &[Event::NotSent(String::new())]);
+    settle(&mut world);
+    let last = begin(&mut world);
+    let went = [
+        (first, true),
+        (beside_intended, false),
+        (beside_sent, false),
+        (beside_accepted, false),
+        (unsettled, false),
+        (settled, true),
+        (beside_unclear, false),
+        (last, true),
+    ];
+    for (number, (entry, expected)) in went.iter().enumerate() {
+        assert_eq!(entry.alone, *expected, "number {number}");
     }
 }

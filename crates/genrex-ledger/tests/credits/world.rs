@@ -71,7 +71,8 @@ pub(crate) struct World {
     pub(crate) account: Account,
     /// How often each was found.
     pub(crate) found: BTreeMap<&'static str, u64>,
-    alias: Alias,
+    /// Each process has one of them.
+    aliases: [Alias; 3],
     processes: Vec<Option<MemoryLedger>>,
     workers: Vec<Worker>,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
@@ -82,7 +83,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
-        let alias = Alias::new("https://api.genrex.com", "key");
+        // Two keys and two spellings of the origin.
+        let aliases = [
+            ("https://api.genrex.com", "key"),
+            ("HTTPS://API.genrex.com:0443", "key"),
+            ("https://api.genrex.com.", "rotated"),
+        ];
+        let aliases = aliases.map(|(origin, key)| Alias::new(origin, key));
         Self {
             service: Service::new(settings),
             root: MemoryLedger::new(),
@@ -93,7 +100,7 @@ impl World {
             stopped: Vec::new(),
             longest_wait: 0,
             account: Account::new("https://api.genrex.com", "user"),
-            alias,
+            aliases,
             found: BTreeMap::new(),
             processes: Vec::new(),
             workers: Vec::new(),
@@ -176,7 +183,11 @@ impl World {
     pub(crate) fn look(&mut self) -> Look {
         let look = self.service.look();
         let now = self.machine();
-        block_on(self.root.observe(&self.alias, &self.account, &look, now)).unwrap();
+        block_on(
+            self.root
+                .observe(&self.aliases[0], &self.account, &look, now),
+        )
+        .unwrap();
         look
     }
 

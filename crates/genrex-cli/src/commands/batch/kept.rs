@@ -26,10 +26,7 @@ impl Kept {
     }
 
     pub(crate) fn row(&self, row: &Row) -> ledger::Row {
-        ledger::Row {
-            batch: self.batch.clone(),
-            name: row.name.clone(),
-        }
+        ledger::Row::new(self.batch.clone(), row.name.clone())
     }
 
     /// The newest job of a row, if it has one.

@@ -76,10 +76,8 @@ impl Runner {
         let mut policy = RowPolicy::default();
         policy.retry_failed = batch.retry_failed;
         policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
-        let run = batch.max_credits.map(|credits| Run {
-            id: random_name(),
-            credits,
-        });
+        let bound = |credits| Run::new(random_name(), credits);
+        let run = batch.max_credits.map(bound);
         Self {
             client,
             buyer,

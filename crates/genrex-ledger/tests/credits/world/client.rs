@@ -2,12 +2,12 @@
 
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{
-    Doubt, Entry, Error, ErrorKind, Event, Intent, Ledger, LocalId, Look, MemoryLedger, Once,
-    Reconciliation, Refusal, State,
+    Doubt, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look, MemoryLedger,
+    Once, Reconciliation, Refusal, Row, State,
 };
 use genrex_proto::QueryId;
 
-use super::{Answer, Happening, Purpose, Step, World};
+use super::{Answer, Happening, Purpose, Step, Worker, World};
 use crate::purchase::{Bought, Fate, Purchase, Stopped};
 use crate::service::{MINUTE, SECOND, Status};
 
@@ -44,7 +44,8 @@ impl World {
             Step::LookTold(purpose, look) => {
                 let ledger = self.ledger(worker);
                 let now = self.machine();
-                block_on(ledger.observe(&self.alias, &self.account, &look, now)).unwrap();
+                let alias = &self.aliases[self.workers[worker].process % self.aliases.len()];
+                block_on(ledger.observe(alias, &self.account, &look, now)).unwrap();
                 match purpose {
                     Purpose::Before if self.is_fated(self.fates.stopped) => {
                         let delay = self.below(10 * MINUTE);
@@ -74,9 +75,7 @@ impl World {
             .within(purchase.limits);
         intent.run.clone_from(&purchase.run);
         if purchase.once {
-            // What it must not be bought beside is what this place has bought.
-            intent.body_sha256 = genrex_ledger::hash(&worker.to_be_bytes());
-            intent = intent.once(Once::Prompt);
+            intent = self.once(worker, &ledger, intent);
         }
         match block_on(ledger.intend(&intent, now)) {
             Ok(entry) => self.begun(worker, &purchase, &entry),
@@ -93,6 +92,25 @@ impl World {
                 self.came_to_an_end(worker);
             }
         }
+    }
+
+    /// Some places buy rows of their process's folder; the others buy the same prompt again and again, and not beside
+    /// itself.
+    fn once(&self, worker: usize, ledger: &MemoryLedger, mut intent: Intent) -> Intent {
+        let Worker { process, plan, .. } = &self.workers[worker];
+        if worker.is_multiple_of(2) {
+            intent.body_sha256 = genrex_ledger::hash(&worker.to_be_bytes());
+            return intent.once(Once::Prompt);
+        }
+        let row = Row::new(
+            format!("folder {process}"),
+            format!("{worker}: {} left", plan.len()),
+        );
+        let mut filter = Filter::of(self.account.clone());
+        (filter.row, filter.limit) = (Some(row.clone()), Some(1));
+        let jobs = block_on(ledger.entries(&filter)).unwrap();
+        let last = jobs.first().map(|job| job.id);
+        intent.once(Once::Row { row, last })
     }
 
     /// Waits as it was told, asks after the job that stands in the way, and looks again.
