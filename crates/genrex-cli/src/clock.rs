@@ -8,16 +8,6 @@ pub(crate) fn now() -> u64 {
     u64::try_from(now).unwrap_or(0)
 }
 
-/// A time as a person here reads it: of this machine's time zone, rounded up to the minute.
-pub(crate) fn local(millis: u64) -> String {
-    const MINUTE: u64 = 60_000;
-    let millis = millis.div_ceil(MINUTE).saturating_mul(MINUTE);
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
-    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-    let here = time.to_zoned(jiff::tz::TimeZone::system());
-    here.strftime("%H:%M on %-d %B").to_string()
-}
-
 /// A time as people and the service write it: ISO 8601, UTC, milliseconds.
 pub(crate) fn iso8601(millis: u64) -> String {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
@@ -26,7 +16,7 @@ pub(crate) fn iso8601(millis: u64) -> String {
 }
 
 /// The same time as the clock on the wall says it, with its distance from UTC.
-pub(crate) fn local_in_full(millis: u64) -> String {
+pub(crate) fn local(millis: u64) -> String {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     let time = time.to_zoned(jiff::tz::TimeZone::system());

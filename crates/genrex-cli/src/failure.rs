@@ -221,7 +221,7 @@ const fn service_step(kind: ErrorKind) -> Option<&'static str> {
 
 /// What was seen of a submit that may have been charged, and when by this machine's clock.
 fn seen(evidence: &Evidence) -> String {
-    let sent = clock::local_in_full(evidence.signed_at.get());
+    let sent = clock::local(evidence.signed_at.get());
     let waited = evidence.elapsed.as_secs_f64();
     let mut text = format!("sent at {sent}; after {waited:.1} s, {}", evidence.seen);
     if let Some(status) = evidence.status {

@@ -176,15 +176,8 @@ fn ask_asks_of_what_was_found_before_too() {
     // Three that go alone show that this account is charged at the submit.
     service.state().status = "Completed";
     for text in ["a", "b", "c"] {
-        let made = run(&[
-            "generate",
-            text,
-            "-d",
-            "5",
-            "--no-download",
-            "--poll-interval",
-            "10ms",
-        ]);
+        let made = ["generate", text, "-d", "5", "--no-download"];
+        let made = run(&[&made[..], &["--poll-interval", "10ms"]].concat());
         assert_eq!(code(&made), 0, "{}", stderr(&made));
         later();
     }
