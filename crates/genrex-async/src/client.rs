@@ -239,8 +239,8 @@ impl Client {
         self.inner.bytes(audio).await
     }
 
-    /// Downloads audio chunk by chunk, and returns when its length and its first bytes are here. What goes
-    /// wrong later comes through the stream. Free.
+    /// Downloads audio chunk by chunk, and returns when the storage has answered, so that its length is known
+    /// if the storage says it. What goes wrong later comes through the stream. Free.
     ///
     /// # Errors
     ///

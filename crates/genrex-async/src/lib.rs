@@ -52,15 +52,17 @@ mod transport;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use genrex_core::ledger::{
-    Entry, Ledger, Limits, LocalId, MemoryLedger, Reconciliation, Resolution, State,
+    Account, Doubt, Entry, Event, Ledger, Limits, LocalId, Look, MemoryLedger, Once,
+    Reconciliation, Refusal, Resolution, Row, Run, State,
 };
 pub use genrex_core::proto::{
-    Balance, GenerateRequest, Generation, Prompt, QueryId, Seconds, Status, Waveform,
+    AssetContent, AssetMetadata, AssetResponse, Balance, Content, Excerpt, GenerateRequest,
+    Generation, Prompt, QueryId, Seconds, Status, Timestamp, Waveform,
 };
-pub use genrex_core::sign::{ApiKey, ApiSecret, KeyPair};
+pub use genrex_core::sign::{ApiKey, ApiSecret, KeyPair, UnixMillis};
 pub use genrex_core::{
     Audio, Backoff, BaseUrl, Downloaded, Error, ErrorKind, Evidence, Job, Pace, Progress,
-    PurchaseOptions, Settings, Sink, Submission, Timeouts, Track, Transport,
+    PurchaseOptions, Settings, Sha256Digest, Sink, Submission, Timeouts, Track, Transport, Waited,
 };
 pub use genrex_file::Existing;
 pub use stream::AudioStream;

@@ -30,7 +30,7 @@ pub struct AudioStream {
 }
 
 impl AudioStream {
-    /// Sends the request and waits for the first bytes.
+    /// Sends the request and waits for the answer, which says how long the audio is or does not.
     pub(crate) async fn open(mut chunks: AudioChunks) -> Result<Self, Error> {
         poll_fn(|context| chunks.poll_length(context)).await?;
         Ok(Self { chunks })

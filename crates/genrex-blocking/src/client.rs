@@ -241,8 +241,8 @@ impl Client {
         block_on(self.inner.bytes(audio))
     }
 
-    /// Downloads audio chunk by chunk, and returns when its length and its first bytes are here. What goes
-    /// wrong later comes through the stream. Free.
+    /// Downloads audio chunk by chunk, and returns when the storage has answered, so that its length is known
+    /// if the storage says it. What goes wrong later comes through the stream. Free.
     ///
     /// # Errors
     ///

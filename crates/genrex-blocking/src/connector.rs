@@ -2,6 +2,7 @@
 //! canceller ends a wait.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Weak};
 
 use ureq::Error;
@@ -46,7 +47,37 @@ impl<C: Connector> Connector for Marking<C> {
     ) -> Result<Option<Self::Out>, Error> {
         let connection = self.0.connect(details, chained);
         let connection = connection.map_err(BeforeSend::mark)?;
-        Ok(connection.map(|connection| -> Self::Out { Box::new(connection) }))
+        Ok(connection.map(|connection| -> Self::Out { Box::new(Strict(connection)) }))
+    }
+}
+
+/// A connection that broke off has not ended: ureq takes a reset, and a TLS connection that was cut, for the end of
+/// a body that goes on until the connection closes.
+#[derive(Debug)]
+struct Strict<T>(T);
+
+impl<T: Transport> Transport for Strict<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.0.await_input(timeout).map_err(|error| match error {
+            Error::Io(error) => Error::Io(io::Error::other(error)),
+            error => error,
+        })
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
     }
 }
 

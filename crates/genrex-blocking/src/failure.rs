@@ -61,6 +61,7 @@ impl fmt::Display for BeforeSend {
     }
 }
 
+/// [`cause`] takes it apart, so that nobody meets it in a chain.
 impl StdError for BeforeSend {}
 
 /// A canceller was used.
@@ -113,7 +114,7 @@ pub(crate) fn send_failure(error: Error) -> TransportError {
         Error::Protocol(_) | Error::LargeResponseHeader(..) => Kind::Malformed,
         _ => Kind::Other,
     };
-    TransportError::with_source(kind, Shown(error))
+    TransportError::with_source(kind, cause(error))
 }
 
 /// Why a body broke off.
@@ -125,24 +126,28 @@ pub(crate) fn read_failure(error: io::Error) -> TransportError {
         Error::Protocol(_) => Kind::Malformed,
         _ => Kind::Closed,
     };
-    TransportError::with_source(kind, Shown(error))
+    TransportError::with_source(kind, cause(error))
 }
 
-/// ureq's error without what it repeats of the URL, whose query may be a secret.
-#[derive(Debug)]
-struct Shown(Error);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Error::BadUri(_) => f.write_str("the URL is not one that can be asked"),
-            Error::RequireHttpsOnly(_) => f.write_str("the configuration allows https only"),
-            error => error.fmt(f),
-        }
+/// What ureq's error holds, which its text repeats and its `source` does not give; else ureq's error itself, without
+/// what it repeats of the URL, whose query may be a secret.
+fn cause(error: Error) -> Box<dyn StdError + Send + Sync> {
+    match error {
+        Error::Io(error) => error.into(),
+        #[cfg(feature = "rustls-no-provider")]
+        Error::Rustls(error) => error.into(),
+        #[cfg(feature = "native-tls")]
+        Error::NativeTls(error) => error.into(),
+        Error::Http(error) => error.into(),
+        Error::Other(other) => match other.downcast::<BeforeSend>() {
+            Ok(before) => cause(before.error),
+            Err(other) => other,
+        },
+        Error::BadUri(_) => "the URL is not one that can be asked".into(),
+        Error::RequireHttpsOnly(_) => "the configuration allows https only".into(),
+        error => error.into(),
     }
 }
-
-impl StdError for Shown {}
 
 fn is_certificate(error: &io::Error) -> bool {
     #[cfg(feature = "rustls-no-provider")]

@@ -31,7 +31,7 @@ pub struct AudioStream {
 }
 
 impl AudioStream {
-    /// Sends the request and waits for the first bytes.
+    /// Sends the request and waits for the answer, which says how long the audio is or does not.
     pub(crate) fn open(mut chunks: AudioChunks) -> Result<Self, Error> {
         block_on(poll_fn(|context| chunks.poll_length(context)))?;
         Ok(Self {

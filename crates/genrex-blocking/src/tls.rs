@@ -1,6 +1,9 @@
 //! Whether TLS can work as this crate was compiled and set up: where it cannot, ureq panics at the first
 //! connection.
 
+#[cfg(feature = "native-tls")]
+mod native;
+
 use genrex_core::{BaseUrl, Error, ErrorKind};
 
 use crate::transport::HttpBuilder;
@@ -37,7 +40,7 @@ pub(crate) fn check(config: &ureq::config::Config) -> Result<(), Error> {
         #[cfg(feature = "rustls-no-provider")]
         TlsProvider::Rustls => check_rustls(tls),
         #[cfg(feature = "native-tls")]
-        TlsProvider::NativeTls => Ok(()),
+        TlsProvider::NativeTls => native::check(config),
         provider => Err(refused(format!(
             "this build has no TLS by {provider:?}; turn on its feature of genrex-blocking"
         ))),
@@ -61,10 +64,10 @@ fn check_rustls(tls: &ureq::tls::TlsConfig) -> Result<(), Error> {
             "no rustls crypto provider is installed; install one, or turn on the feature `rustls`",
         ));
     };
-    let because = |message: &str, error: rustls::Error| refused(message).with_source(error);
+    let failed = |message: &str, error: rustls::Error| refused(message).with_source(error);
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)
-        .map_err(|error| because("the crypto provider cannot be used", error))?;
+        .map_err(|error| failed("the crypto provider cannot be used", error))?;
     let mut roots = rustls::RootCertStore::empty();
     match tls.root_certs() {
         _ if tls.disable_verification() => {}
@@ -95,7 +98,7 @@ fn check_rustls(tls: &ureq::tls::TlsConfig) -> Result<(), Error> {
         .with_root_certificates(roots)
         .with_client_auth_cert(chain.collect(), key.clone_key())
         .map(drop)
-        .map_err(|error| because("the client certificate cannot be used", error))
+        .map_err(|error| failed("the client certificate cannot be used", error))
 }
 
 #[cfg(feature = "rustls-no-provider")]

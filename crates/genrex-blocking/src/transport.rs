@@ -25,6 +25,9 @@ pub type HttpBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 /// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
 /// it may. Plain `http`, which is spoken to this machine alone, never goes
 /// through a proxy that the environment names.
+///
+/// ureq takes a `100 Continue` that has fields for a broken answer: a submit that meets one is
+/// [ambiguous](genrex_core::ErrorKind::Ambiguous).
 #[derive(Debug, Clone)]
 pub struct UreqTransport {
     agents: Agents,

@@ -113,6 +113,28 @@ impl FromStr for BaseUrl {
     }
 }
 
+impl TryFrom<&str> for BaseUrl {
+    type Error = Error;
+
+    fn try_from(url: &str) -> Result<Self, Error> {
+        Self::new(url)
+    }
+}
+
+impl TryFrom<String> for BaseUrl {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Self, Error> {
+        Self::new(&url)
+    }
+}
+
+impl AsRef<str> for BaseUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
@@ -182,5 +204,7 @@ mod tests {
             BaseUrl::default(),
             BaseUrl::new(BaseUrl::PRODUCTION).unwrap()
         );
+        let converted = BaseUrl::try_from("https://gateway.example/genrex/").unwrap();
+        assert_eq!((&converted, converted.as_ref()), (&base, base.as_str()));
     }
 }

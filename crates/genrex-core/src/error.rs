@@ -243,19 +243,26 @@ impl StdError for Error {
 impl From<genrex_sign::Error> for Error {
     /// A credential that was refused when it was read.
     fn from(error: genrex_sign::Error) -> Self {
-        let kind = if error.is_credential() {
-            ErrorKind::Credentials
+        let (kind, message) = if error.is_credential() {
+            (ErrorKind::Credentials, "a credential is refused")
         } else {
-            ErrorKind::InvalidInput
+            (ErrorKind::InvalidInput, "a signature is refused")
         };
-        Self::new(kind, error.to_string()).with_source(error)
+        Self::new(kind, message).with_source(error)
     }
 }
 
 impl From<genrex_proto::Error> for Error {
-    /// A prompt, a duration or an id that was refused before anything was sent.
+    /// A prompt, a duration or an id that was refused before anything was sent; or an answer that was read by hand.
     fn from(error: genrex_proto::Error) -> Self {
-        Self::new(ErrorKind::InvalidInput, error.to_string()).with_source(error)
+        let message = match error.kind() {
+            genrex_proto::ErrorKind::UnreadableAnswer => {
+                return Self::new(ErrorKind::UnexpectedAnswer, "an answer is refused")
+                    .with_source(error);
+            }
+            _ => "what was asked for is refused",
+        };
+        Self::new(ErrorKind::InvalidInput, message).with_source(error)
     }
 }
 
@@ -271,3 +278,6 @@ impl From<genrex_ledger::Error> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -75,7 +76,6 @@ impl<T> Step<T> {
 }
 
 /// A request on its way out.
-#[derive(Debug)]
 pub(crate) struct Outgoing {
     /// The request, signed if it is to be.
     pub(crate) request: http::Request<Bytes>,
@@ -83,6 +83,19 @@ pub(crate) struct Outgoing {
     pub(crate) options: SendOptions,
     /// How often it has been sent before, in this operation.
     pub(crate) resend_count: u32,
+}
+
+impl fmt::Debug for Outgoing {
+    /// Without headers, body and query, which hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = genrex_proto::bare_url(&self.request.uri().to_string());
+        f.debug_struct("Outgoing")
+            .field("method", self.request.method())
+            .field("url", &bare)
+            .field("options", &self.options)
+            .field("resend_count", &self.resend_count)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a machine asks of the ledger: its calls as data.
@@ -141,7 +154,6 @@ impl Kept {
 }
 
 /// What came of a step.
-#[derive(Debug)]
 pub(crate) enum Outcome {
     /// The answer's head.
     Head(Box<http::response::Parts>),
@@ -180,6 +192,24 @@ impl Outcome {
             | Self::Cancelled(_)
             | Self::Stored
             | Self::StoreFailed(_) => Err(unasked()),
+        }
+    }
+}
+
+impl fmt::Debug for Outcome {
+    /// Without headers and bytes: a `Location` and a body may hold links.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head) => f.debug_tuple("Head").field(&head.status).finish(),
+            Self::SendFailed(error) => f.debug_tuple("SendFailed").field(error).finish(),
+            Self::Chunk(bytes) => f.debug_tuple("Chunk").field(&bytes.len()).finish(),
+            Self::End => f.write_str("End"),
+            Self::ReadFailed(error) => f.debug_tuple("ReadFailed").field(error).finish(),
+            Self::Slept => f.write_str("Slept"),
+            Self::Cancelled(_) => f.write_str("Cancelled"),
+            Self::Stored => f.write_str("Stored"),
+            Self::StoreFailed(error) => f.debug_tuple("StoreFailed").field(error).finish(),
+            Self::Kept(answer) => f.debug_tuple("Kept").field(answer).finish(),
         }
     }
 }

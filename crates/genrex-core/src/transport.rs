@@ -86,7 +86,7 @@ pub trait Body: Send {
 }
 
 /// How one request is to be carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SendOptions {
     /// Until a connection stands, TLS included.
@@ -144,12 +144,20 @@ pub enum Route {
 }
 
 /// Both clocks at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Now {
     /// The monotonic clock: for delays and deadlines.
     pub moment: Moment,
     /// The wall clock: for signatures, until a refusal's `Date` has corrected it.
     pub wall: UnixMillis,
+}
+
+impl Now {
+    /// Both readings.
+    #[must_use]
+    pub const fn new(moment: Moment, wall: UnixMillis) -> Self {
+        Self { moment, wall }
+    }
 }
 
 /// A reading of a transport's monotonic clock.

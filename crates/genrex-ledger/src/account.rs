@@ -74,6 +74,12 @@ impl Alias {
     }
 }
 
+impl AsRef<str> for Alias {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for Alias {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,9 +1,10 @@
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How a sandbox behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Options {
     /// Where the API listens; a loopback address, port 0 for any. The storage takes a port of its own.
@@ -52,7 +53,7 @@ impl Default for Options {
 }
 
 /// Which form the answers have. Requests are the same in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
     /// As the quick start's code reads them: an asset's `content` is an object, and the balance has
     /// `creditQuota`, `usedCredit` and `durationLimit`.
@@ -61,6 +62,15 @@ pub enum Dialect {
     /// As the API reference writes them: `content` is an array, and the balance has
     /// `totalCreditQuota`, `creditsUsed` and `maxDurationSeconds`.
     Reference,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::QuickStart => "quick-start",
+            Self::Reference => "reference",
+        })
+    }
 }
 
 impl FromStr for Dialect {
@@ -76,13 +86,22 @@ impl FromStr for Dialect {
 }
 
 /// When a job's credits are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Charge {
     /// When it is accepted; one that fails is not given back.
     #[default]
     AtSubmit,
     /// When it is completed; until then its credits are held.
     AtCompletion,
+}
+
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::AtSubmit => "submit",
+            Self::AtCompletion => "completion",
+        })
+    }
 }
 
 impl FromStr for Charge {
@@ -93,6 +112,21 @@ impl FromStr for Charge {
             "submit" => Ok(Self::AtSubmit),
             "completion" => Ok(Self::AtCompletion),
             _ => Err("a job is charged at `submit` or at `completion`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_is_read_as_it_is_shown() {
+        for charge in [Charge::AtSubmit, Charge::AtCompletion] {
+            assert_eq!(charge.to_string().parse(), Ok(charge));
+        }
+        for dialect in [Dialect::QuickStart, Dialect::Reference] {
+            assert_eq!(dialect.to_string().parse(), Ok(dialect));
         }
     }
 }

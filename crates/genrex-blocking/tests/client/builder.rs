@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use genrex_blocking::core::testing::{Reply, ScriptedTransport};
 use genrex_blocking::{Backoff, Client, ClientBuilder, ErrorKind, Pace, Timeouts, Transport};
-#[cfg(all(
-    feature = "rustls",
-    not(any(feature = "native-tls", feature = "platform-verifier"))
-))]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 use crate::support::{ACCEPTED, builder, request};
@@ -100,6 +97,38 @@ fn tls_that_cannot_work_is_an_error() {
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains(names), "{error}");
     }
+}
+
+/// Each would be an error of the first connection, or of every one.
+#[cfg(feature = "native-tls")]
+#[test]
+fn the_operating_systems_tls_that_cannot_work_is_an_error() {
+    let native = || TlsConfig::builder().provider(TlsProvider::NativeTls);
+    let garbage = || Certificate::from_der(b"no certificate").to_owned();
+    let client = || {
+        let key = PrivateKey::from_pem(include_bytes!("key.pem")).unwrap();
+        ClientCert::new_with_certs(&[garbage()], key)
+    };
+    let cases = [
+        ("root", native().root_certs(RootCerts::new_with_certs(&[]))),
+        (
+            "root",
+            native().root_certs(RootCerts::new_with_certs(&[garbage()])),
+        ),
+        ("TLS", native().client_cert(Some(client()))),
+    ];
+    for (names, tls) in cases {
+        let tls = tls.build();
+        let refused = builder()
+            .http(move |http| http.tls_config(tls.clone()))
+            .build();
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains(names), "{error}");
+    }
+    let tls = native().build();
+    let built = builder().http(move |http| http.tls_config(tls.clone()));
+    built.build().unwrap();
 }
 
 #[cfg(all(feature = "rustls", not(feature = "socks")))]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use genrex_proto::{ErrorBody, Escaped};
+use genrex_proto::{ErrorBody, Escaped, bare_url};
 use genrex_sign::UnixMillis;
 use http::StatusCode;
 use http::header::LOCATION;
@@ -124,8 +124,7 @@ impl<V> CallError<V> {
         let location = self.answer.as_ref()?.head()?.headers.get(LOCATION)?;
         let text = String::from_utf8_lossy(location.as_bytes());
         // A query may hold a secret of the gateway's.
-        let bare = text.split('?').next().unwrap_or_default();
-        Some(Escaped(bare).to_string())
+        Some(Escaped(&bare_url(&text)).to_string())
     }
 }
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use genrex_proto::Excerpt;
 use http::header::CONTENT_LENGTH;
@@ -7,7 +9,6 @@ use crate::machine::Outcome;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What was seen of one exchange, from the send to the body's end.
-#[derive(Debug)]
 pub(crate) enum Answer {
     /// No head came.
     Failed(TransportError),
@@ -52,8 +53,19 @@ impl Answer {
     }
 }
 
+impl fmt::Debug for Answer {
+    /// Without headers and body: a `Location` and a body may hold links.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status())
+            .field("body_length", &self.body().map(Bytes::len))
+            .field("error", &self.error())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Collects a small answer, of JSON, within a cap.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Exchange {
     head: Option<Box<Parts>>,
     body: BytesMut,
@@ -139,6 +151,16 @@ impl Exchange {
     }
 }
 
+impl fmt::Debug for Exchange {
+    /// As little as an answer's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("status", &self.head.as_ref().map(|head| head.status))
+            .field("body_length", &self.body.len())
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +169,38 @@ mod tests {
         let mut head = http::Response::new(());
         *head.status_mut() = http::StatusCode::from_u16(status).unwrap();
         Outcome::Head(Box::new(head.into_parts().0))
+    }
+
+    #[test]
+    fn debug_shows_neither_headers_nor_bytes() {
+        let link = "https://a.example/1.wav?Signature=s3cr3t";
+        let mut head = http::Response::new(());
+        *head.status_mut() = http::StatusCode::FOUND;
+        head.headers_mut()
+            .insert(http::header::LOCATION, link.parse().unwrap());
+        let head = Box::new(head.into_parts().0);
+        let request = http::Request::get(link)
+            .header("gx-signature", "s3cr3t")
+            .body(Bytes::from(link))
+            .unwrap();
+        let policy = crate::AddressPolicy::Any;
+        let total = std::time::Duration::from_secs(1);
+        let outgoing = crate::machine::Outgoing {
+            request,
+            options: crate::SendOptions::new(crate::Route::Paid, total, policy),
+            resend_count: 0,
+        };
+        let mut exchange = Exchange::default();
+        let mut shown = format!("{outgoing:?}");
+        for told in [Outcome::Head(head), Outcome::Chunk(Bytes::from(link))] {
+            shown += &format!("{told:?}");
+            assert!(exchange.receive(told).is_none());
+            shown += &format!("{exchange:?}");
+        }
+        shown += &format!("{:?}", exchange.receive(Outcome::End).unwrap());
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+        assert!(shown.contains("https://a.example/1.wav"), "{shown}");
+        assert!(shown.contains("302") && shown.contains("40"), "{shown}");
     }
 
     /// What came under the first head is more than a refusal may be long.

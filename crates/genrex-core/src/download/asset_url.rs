@@ -1,3 +1,6 @@
+use std::fmt;
+
+use genrex_proto::bare_url;
 use http::Uri;
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 
@@ -9,7 +12,7 @@ use crate::{AddressPolicy, Error, ErrorKind};
 /// `https` (`http` too when the API itself is on this machine), no user, and no address where
 /// [`AddressPolicy`] does not allow it. A name's addresses are checked by the transport, when it has
 /// resolved them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AssetUrl(Uri);
 
 impl AssetUrl {
@@ -61,6 +64,14 @@ impl AssetUrl {
 
     pub(crate) const fn uri(&self) -> &Uri {
         &self.0
+    }
+}
+
+impl fmt::Debug for AssetUrl {
+    /// Without the query, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = bare_url(&self.0.to_string());
+        f.debug_tuple("AssetUrl").field(&bare).finish()
     }
 }
 
@@ -118,6 +129,16 @@ mod tests {
             assert!(AssetUrl::new(url, public).is_err(), "{url}");
         }
         AssetUrl::new("http://127.0.0.1:9/1.wav", AddressPolicy::Any).unwrap();
+    }
+
+    #[test]
+    fn debug_shows_no_query() {
+        let url = AssetUrl::new(
+            "https://a.example/1.wav?X-Sig=s3cr3t",
+            AddressPolicy::PublicOnly,
+        );
+        let shown = format!("{url:?}");
+        assert_eq!(shown, "Ok(AssetUrl(\"https://a.example/1.wav\"))");
     }
 
     #[test]

@@ -47,6 +47,7 @@ enum Script {
 
 /// A request that was sent.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Sent {
     /// When, on the virtual clock.
     pub at: Duration,

@@ -36,6 +36,8 @@
 //! - Connections to `[::1]`, on a machine that has no such address, and to `localhost`, on a machine where that
 //!   name has no address; `127.0.0.1` is checked always. A refused connection, on a machine where every port
 //!   below 1024 takes one.
+//! - A `100 Continue` that has fields: some HTTP clients take it for a broken answer. To a transport that is
+//!   `Malformed`, so that a submit is ambiguous; nothing is bought twice.
 //! - A transport that blocks its thread for ever: the suite does not end then.
 
 mod addresses;

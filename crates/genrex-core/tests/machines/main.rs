@@ -6,6 +6,7 @@ mod account;
 mod download;
 mod download_job;
 mod download_place;
+mod limits;
 mod properties;
 mod purchase;
 mod recover;

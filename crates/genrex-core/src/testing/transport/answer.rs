@@ -36,15 +36,19 @@ pub(super) async fn check_statuses(transport: &dyn Transport) -> Result<(), Find
             format!("the answer was {status}, and {}", outcome.said())
         })?;
     }
-    for interim in ["100 Continue", "102 Processing", "103 Early Hints"] {
-        let before = format!("HTTP/1.1 {interim}\r\nX-Interim: 1\r\n\r\n");
+    for interim in [
+        "100 Continue",
+        "102 Processing\r\nX-Interim: 1",
+        "103 Early Hints\r\nX-Interim: 1",
+    ] {
+        let before = format!("HTTP/1.1 {interim}\r\n\r\n");
         let last = answer(201, &["Connection: close"], "{}");
         let server = Server::answering([before.as_bytes(), before.as_bytes(), &last].concat());
         let outcome = ask(transport, Rule::Status, Route::Api, &server).await?;
         let kept = outcome.status() == Some(201) && outcome.end.is_ok();
         require(kept, Rule::Status, || {
             format!(
-                "the answer was twice {interim}, then 201, and {}",
+                "the answer was twice {interim:?}, then 201, and {}",
                 outcome.said()
             )
         })?;
