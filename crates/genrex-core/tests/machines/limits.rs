@@ -28,10 +28,7 @@ fn a_runs_bound_without_a_look_buys_nothing_and_says_why() {
     let ledger = MemoryLedger::new();
     let client = client(&wire).with_ledger(Arc::new(ledger.clone()), BalanceCheck::Skipped);
     let mut options = PurchaseOptions::default();
-    options.run = Some(Run {
-        id: String::from("run"),
-        credits: 100,
-    });
+    options.run = Some(Run::new("run", 100));
     let Submission::NotSent(error) = block_on(client.purchase(&request(), &options)) else {
         panic!("it was sent");
     };
