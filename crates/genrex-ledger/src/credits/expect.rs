@@ -26,6 +26,10 @@ impl Credits {
         if let Some(solo) = self.solo.as_ref().filter(|solo| solo.is_awaited) {
             return Err(self.wait_for(solo.id, at));
         }
+        // Nobody knows what an unclear one costs whose price was not observed: it counts when it shows.
+        if self.has_unpriced && at < self.unclear_until {
+            return Err(self.wait(intent, at));
+        }
         let bound = intent.limits.per_job;
         if let Some(most) = bound {
             self.refuse_dearer(most)?;
@@ -53,7 +57,9 @@ impl Credits {
     fn alone(&self, intent: &Intent, is_last: bool, at: u64) -> Result<Expected, Error> {
         let last = self.prices.last(intent.duration).map(|price| price.credits);
         let credits = last.filter(|price| self.can_ever_fit(intent, *price));
-        self.fits(intent, credits.unwrap_or(0).max(1), at)?;
+        // What was not observed is taken for what the user knows that it costs at most.
+        let most = credits.or(intent.limits.per_job);
+        self.fits(intent, most.unwrap_or(0).max(1), at)?;
         if !self.is_quiet(at) || !is_last {
             return Err(self.wait(intent, at));
         }
