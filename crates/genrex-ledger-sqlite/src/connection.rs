@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Written, Failure> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // What is no ledger is not to be changed.
-    schema::is_current(&connection)?;
+    schema::is_current_now(&connection)?;
     use_log(&connection, options.busy_timeout)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "fullfsync", true)?;
@@ -123,7 +123,7 @@ fn read(place: &Place, is_still: bool) -> Result<Connection, Failure> {
     };
     connection.busy_timeout(Options::new().busy_timeout)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    if !schema::is_current(&connection)? {
+    if !schema::is_current_now(&connection)? {
         let why =
             "is of an older version, or empty: open it to write first, which brings it to this one";
         return Err(Trouble::new(why).into());

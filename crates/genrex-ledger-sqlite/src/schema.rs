@@ -18,7 +18,7 @@ const TABLES: &str = include_str!("../migrations/2.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
 pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), Failure> {
-    if is_current(connection)? {
+    if is_current_now(connection)? {
         return Ok(());
     }
     // Tables are made anew under each other's names.
@@ -38,7 +38,13 @@ pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<()
 }
 
 /// Whether the file is of this version; an error if it never can be.
-pub(crate) fn is_current(connection: &Connection) -> Result<bool, Failure> {
+///
+/// It is asked of one state of the file: another process may be making the tables.
+pub(crate) fn is_current_now(connection: &Connection) -> Result<bool, Failure> {
+    is_current(&*connection.unchecked_transaction()?)
+}
+
+fn is_current(connection: &Connection) -> Result<bool, Failure> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
     let is_first = version == 1 && application == 0 && has_table(connection, "job")?;
