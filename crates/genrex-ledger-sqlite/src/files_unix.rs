@@ -33,9 +33,28 @@ pub(crate) fn rights_of_others(found: &Metadata) -> u32 {
     found.mode() & 0o077
 }
 
-/// Makes a folder, and those that it is in, 0700.
+/// Makes a folder, and those that it is in, 0700, so that the loss of power takes none of them away.
 pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    make_folders(folder, &mut sync_folder)
+}
+
+/// From the outermost on, each made lasting by `sync` of the folder that it is in.
+fn make_folders(folder: &Path, sync: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let outer = match folder.parent() {
+        Some(outer) if outer.as_os_str().is_empty() => Path::new("."),
+        Some(outer) => outer,
+        // The root is there.
+        None => return Ok(()),
+    };
+    if !outer.exists() {
+        make_folders(outer, sync)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        // Another process was first, and may not have synced it yet.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        result => result?,
+    }
+    sync(outer)
 }
 
 /// Makes a file that is not there, 0600. It does not follow a link.
@@ -68,4 +87,29 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// Makes what was made, renamed or removed in a folder last.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A power cut must not take away the folder that a synced ledger is in.
+    #[test]
+    fn each_folder_that_is_made_is_synced_into_the_one_it_is_in() {
+        let place = tempfile::tempdir().unwrap();
+        let [outer, middle, inner] = ["a", "a/b", "a/b/c"].map(|name| place.path().join(name));
+        let mut synced: Vec<(PathBuf, bool)> = Vec::new();
+        let mut sync = |folder: &Path| {
+            let made = [&outer, &middle, &inner]
+                .into_iter()
+                .find(|made| made.parent() == Some(folder));
+            synced.push((folder.to_owned(), made.is_some_and(|made| made.is_dir())));
+            Ok(())
+        };
+        make_folders(&inner, &mut sync).unwrap();
+        let expected = [place.path(), &outer, &middle].map(|folder| (folder.to_owned(), true));
+        assert_eq!(synced, expected);
+    }
 }
