@@ -98,6 +98,10 @@ async fn refuse_bought_elsewhere(source: &Source, runner: &Runner) -> Result<(),
         filter.limit = Some(1);
         let found = runner.ledger.entries(&filter).await?;
         if let Some(entry) = found.into_iter().next() {
+            // Another process of this very batch may have begun it meanwhile.
+            if runner.newest(&row).await?.is_some() {
+                continue;
+            }
             count += 1;
             elsewhere.get_or_insert((row.line, entry));
         }
