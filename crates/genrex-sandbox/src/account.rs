@@ -31,17 +31,12 @@ pub(crate) struct Account {
     others_at: u64,
 }
 
-/// What happens to the credits at its time.
+/// Credits that move at their time, and what was held for them.
 #[derive(Debug)]
-enum Due {
-    /// A job is taken.
-    Taken(What),
-    /// Credits move, and what was held for it is let go.
-    Moved {
-        cause: Cause,
-        credits: i64,
-        released: u64,
-    },
+struct Due {
+    cause: Cause,
+    credits: i64,
+    released: u64,
 }
 
 impl Account {
@@ -71,14 +66,16 @@ impl Account {
     }
 
     /// A job is taken: what it costs is held until it is charged.
-    pub(crate) fn take(&mut self, job: &Job) {
+    /// `told` says that the answer to its submit tells its id.
+    pub(crate) fn take(&mut self, job: &Job, told: bool, now: u64) {
         let taken = What::Taken {
             id: job.id.clone(),
             text: job.text.clone(),
             seconds: job.seconds,
             credits: job.cost,
+            told,
         };
-        self.schedule(job.created_at, Due::Taken(taken));
+        self.happened(now, taken);
         self.held = self.held.saturating_add(job.cost);
         let first = match self.charge {
             Charge::AtSubmit => job.cost,
@@ -94,7 +91,7 @@ impl Account {
         // What fails is not charged once it has failed.
         self.move_for(job, rest_at, if job.fails { 0 } else { rest }, rest);
         if job.fails && self.refunds_failures {
-            let back = Due::Moved {
+            let back = Due {
                 cause: Cause::Job(job.id.clone()),
                 credits: signed(first).saturating_neg(),
                 released: 0,
@@ -130,17 +127,9 @@ impl Account {
             if at > now {
                 return;
             }
-            match next.remove() {
-                Due::Taken(taken) => self.happened(at, taken),
-                Due::Moved {
-                    cause,
-                    credits,
-                    released,
-                } => {
-                    self.held = self.held.saturating_sub(released);
-                    self.move_now(cause, credits, at);
-                }
-            }
+            let due = next.remove();
+            self.held = self.held.saturating_sub(due.released);
+            self.move_now(due.cause, due.credits, at);
         }
     }
 
@@ -158,7 +147,7 @@ impl Account {
             let most = usize::try_from(others.most).unwrap_or(usize::MAX / 2);
             let drawn = random.below(most.saturating_mul(2).saturating_add(1));
             let credits = i64::try_from(drawn).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
-            let moved = Due::Moved {
+            let moved = Due {
                 cause: Cause::Others,
                 credits,
                 released: 0,
@@ -171,7 +160,7 @@ impl Account {
         if released == 0 {
             return;
         }
-        let moved = Due::Moved {
+        let moved = Due {
             cause: Cause::Job(job.id.clone()),
             credits: signed(credits),
             released,

@@ -10,7 +10,7 @@ pub struct Happening {
 /// What happened at the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A job was taken.
+    /// A job was taken, or will be after a 504.
     Taken {
         /// Its id.
         id: String,
@@ -20,6 +20,8 @@ pub enum What {
         seconds: u8,
         /// What it costs.
         credits: u64,
+        /// Whether the answer to its submit told its id.
+        told: bool,
     },
     /// So many credits were charged, or given back if negative.
     Moved {

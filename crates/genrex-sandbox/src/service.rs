@@ -188,7 +188,9 @@ impl Service {
             Some(Trouble::TakenLater(later)) => now.saturating_add(millis(later)),
             Some(Trouble::SeeOther | Trouble::ChargedRefusal | Trouble::Others(_)) | None => now,
         };
+        let told = !matches!(trouble, Some(Trouble::SeeOther | Trouble::TakenLater(_)));
         let job = self.begin(text, seconds, cost, taken_at);
+        self.account.take(&job, told, now);
         self.account.settle(now);
         match trouble {
             Some(Trouble::SeeOther) => return see_other(),
@@ -231,7 +233,6 @@ impl Service {
             created_at: taken_at,
             over_at: taken_at.saturating_add(millis(self.options.render_time)),
         };
-        self.account.take(&job);
         self.assets.insert(job.asset_id.clone(), job.id.clone());
         self.jobs.insert(job.id.clone(), job.clone());
         job

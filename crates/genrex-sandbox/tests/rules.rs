@@ -252,6 +252,7 @@ fn what_happened_is_told_in_its_order() {
                 text: "music".into(),
                 seconds: 5,
                 credits: 5,
+                told: true,
             },
         ),
         (1, moved(1)),
