@@ -45,11 +45,11 @@ xflags::xflags! {
         /// Attack what must never lose or double a paid job, and print how many cases ran. Needs strace for
         /// `syscalls`, `disk` and `power`.
         cmd campaign {
-            /// kill, syscalls, disk, power, wire, cap, or all
+            /// kill, syscalls, disk, power, wire, cap, credits, or all
             required which: String
             /// How many cases; without it, the short form
             optional --cases cases: u64
-            /// Run the planted bug instead, and succeed only if it is caught
+            /// Run the planted bugs instead, and succeed only if each is caught
             optional --control
             /// Repeat what an earlier run printed
             optional --seed seed: u64
@@ -59,7 +59,7 @@ xflags::xflags! {
             required bug: String
             required folder: PathBuf
             required url: String
-            required rows: u64
+            required file: String
         }
     }
 }

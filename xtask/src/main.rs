@@ -47,8 +47,8 @@ fn main() -> anyhow::Result<()> {
             bug,
             folder,
             url,
-            rows,
-        }) => campaign::planted::run(&bug, &from.join(folder), &url, rows),
+            file,
+        }) => campaign::planted::run(&bug, &from.join(folder), &url, &file),
         #[cfg(not(feature = "campaign"))]
         XtaskCmd::Campaign(_) | XtaskCmd::Planted(_) => with_campaigns(),
     }

@@ -1,9 +1,7 @@
-//! ENOSPC, EIO and EROFS on every write, sync, rename and link of a small batch.
+//! ENOSPC, EIO and EROFS on every write, sync, rename and link of a small batch within a limit.
 
-use super::truth::Scene;
 use super::{Findings, Setting, strace};
 
-const ROWS: u64 = 1;
 const CALLS: [&str; 10] = [
     "write",
     "pwrite64",
@@ -19,11 +17,7 @@ const CALLS: [&str; 10] = [
 const ERRORS: [&str; 3] = ["ENOSPC", "EIO", "EROFS"];
 
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
-    anyhow::ensure!(
-        !setting.control,
-        "the control of `disk` is that of `kill`: the checks are the same"
-    );
-    let counts = strace::counts(&Scene::new(ROWS)?, setting)?;
+    let counts = strace::counts(setting)?;
     let mut points = Vec::new();
     for call in CALLS {
         for nth in 1..=counts.get(call).copied().unwrap_or(0) {
@@ -31,8 +25,9 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
         }
     }
     println!(
-        "  a batch of {ROWS} has {} places for such a fault",
+        "  a batch of {} has {} places for such a fault",
+        strace::ROWS,
         points.len()
     );
-    strace::attack(setting, ROWS, points)
+    strace::attack(setting, points)
 }

@@ -3,60 +3,35 @@
 use std::thread;
 use std::time::Duration;
 
+use super::plan::Plan;
 use super::truth::Scene;
-use super::{Findings, Setting};
+use super::{Findings, Setting, two_at_a_time};
+
+pub(crate) const CONTROLS: &[&str] = &[
+    "journal-after-submit",
+    "resubmit-on-intent",
+    "id-kept-when-ready",
+];
 
 /// How many kills one batch is put through.
 const KILLS: u64 = 4;
 const ROWS: u64 = 3;
 
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
-    const SHORT: u64 = 40;
+    const SHORT: u64 = 80;
     const UNTIL_CAUGHT: u64 = 4000;
-    let kills = setting
-        .cases
-        .unwrap_or(if setting.control { UNTIL_CAUGHT } else { SHORT });
-    if setting.control {
-        let mut findings = Findings::default();
-        for bug in ["journal-after-submit", "resubmit-on-intent"] {
-            let mut caught = Findings::default();
-            let mut random = fastrand::Rng::with_seed(setting.seed);
-            while caught.lost + caught.doubled == 0 {
-                anyhow::ensure!(
-                    caught.cases < kills,
-                    "{bug} was not caught in {kills} kills"
-                );
-                caught.add(round(setting, &mut random, Some(bug))?);
-            }
-            println!(
-                "  {bug}: {} lost, {} doubled in {} kills",
-                caught.lost, caught.doubled, caught.cases
-            );
-            findings.add(caught);
-        }
-        return Ok(findings);
-    }
-    workers(setting, kills)
-}
-
-/// Two at a time.
-fn workers(setting: &Setting, kills: u64) -> anyhow::Result<Findings> {
-    let worker = |seed: u64| {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut findings = Findings::default();
-        while findings.cases < kills / 2 {
-            findings.add(round(setting, &mut random, None)?);
-        }
-        anyhow::Ok(findings)
+    let most = if setting.bug.is_some() {
+        UNTIL_CAUGHT
+    } else {
+        SHORT
     };
-    thread::scope(|scope| {
-        let other = scope.spawn(|| worker(setting.seed.wrapping_add(1)));
-        let mut findings = worker(setting.seed)?;
-        findings.add(
-            other
-                .join()
-                .map_err(|_| anyhow::anyhow!("a worker panicked"))??,
-        );
+    let kills = setting.cases.unwrap_or(most);
+    two_at_a_time(|worker| {
+        let mut random = fastrand::Rng::with_seed(setting.seed.wrapping_add(worker));
+        let mut findings = Findings::default();
+        while findings.cases < kills / 2 && !(setting.bug.is_some() && findings.is_caught()) {
+            findings.add(round(setting, &mut random)?);
+        }
         Ok(findings)
     })
 }
@@ -65,21 +40,24 @@ fn workers(setting: &Setting, kills: u64) -> anyhow::Result<Findings> {
     clippy::disallowed_methods,
     reason = "a process is killed after a time"
 )]
-fn round(
-    setting: &Setting,
-    random: &mut fastrand::Rng,
-    bug: Option<&str>,
-) -> anyhow::Result<Findings> {
+fn round(setting: &Setting, random: &mut fastrand::Rng) -> anyhow::Result<Findings> {
     /// Somewhat longer than a run takes.
-    const LONGEST_MICROS: u64 = 70_000;
-    let scene = Scene::new(ROWS)?;
+    const LONGEST_MICROS: u64 = 100_000;
+    let plan = match setting.bug {
+        None => Plan::varied(ROWS, random),
+        Some(_) => Plan::plain(ROWS),
+    };
+    let mut scene = Scene::new(plan, random.u64(..))?;
     for _ in 0..KILLS {
-        let mut process = scene.command(setting, bug)?.spawn()?;
+        scene.service.begin_run();
+        let mut process = scene.command(setting).spawn()?;
         thread::sleep(Duration::from_micros(random.u64(0..LONGEST_MICROS)));
         process.kill()?;
-        process.wait()?;
+        let ended = process.wait()?;
+        scene.service.end_run(ended.code().is_none());
+        scene.perhaps_move()?;
     }
-    let mut findings = scene.settle_and_check(setting, bug)?;
+    let mut findings = scene.settle_and_check(setting, "")?;
     findings.cases = KILLS;
     Ok(findings)
 }

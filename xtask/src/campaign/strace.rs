@@ -1,23 +1,37 @@
 //! Running a command under strace: to count its system calls, and to make one of them fail or kill.
 
 use std::collections::BTreeMap;
-use std::process::Command;
-use std::thread;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
+use super::plan::Plan;
 use super::truth::Scene;
-use super::{Findings, Setting};
+use super::{Findings, Setting, two_at_a_time};
+
+/// How many rows the batch has.
+pub(crate) const ROWS: u64 = 2;
+
+/// The batch that is put through a fault: within a limit, and everything else as it comes.
+fn scene(random: &mut fastrand::Rng) -> anyhow::Result<Scene> {
+    let plan = Plan::varied(ROWS, random).bounded(random);
+    Scene::new(plan, random.u64(..))
+}
 
 /// How often each system call is made by the thread that makes it most often.
-pub(crate) fn counts(scene: &Scene, setting: &Setting) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn counts(setting: &Setting) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut random = fastrand::Rng::with_seed(setting.seed);
+    let mut scene = Scene::new(Plan::plain(ROWS).bounded(&mut random), random.u64(..))?;
     let log = scene.folder.path().join("strace.log");
-    let plain = scene.command(setting, None)?;
+    let plain = scene.command(setting);
     let flags = ["-f", "-qq", "-o", &log.to_string_lossy()].map(str::to_owned);
     let ended = under(&plain, &flags)
         .status()
         .context("strace cannot be run: is it installed?")?;
-    ensure!(ended.success(), "the run to count in ended with {ended}");
+    ensure!(
+        matches!(ended.code(), Some(0 | 6)),
+        "the run to count in ended with {ended}"
+    );
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     for line in std::fs::read_to_string(&log)?.lines() {
         let mut words = line.split_whitespace();
@@ -46,41 +60,43 @@ pub(crate) fn counts(scene: &Scene, setting: &Setting) -> anyhow::Result<BTreeMa
 pub(crate) type Point = (String, String, u64);
 
 /// Puts a batch of its own through a fault at each of so many of these places, two at a time.
-pub(crate) fn attack(
-    setting: &Setting,
-    rows: u64,
-    mut points: Vec<Point>,
-) -> anyhow::Result<Findings> {
+pub(crate) fn attack(setting: &Setting, mut points: Vec<Point>) -> anyhow::Result<Findings> {
     // The short form takes a few from everywhere.
     const SHORT: u64 = 40;
     fastrand::Rng::with_seed(setting.seed).shuffle(&mut points);
     points.truncate(usize::try_from(setting.cases.unwrap_or(SHORT))?);
-    let at = |points: &[Point]| {
-        let mut findings = Findings::default();
-        for (call, fault, nth) in points {
-            let scene = Scene::new(rows)?;
-            let plain = scene.command(setting, None)?;
-            injected(&plain, call, fault, *nth).status()?;
-            let mut found = scene.settle_and_check(setting, None)?;
-            found.cases = 1;
-            for what in &mut found.wrong {
-                *what = format!("{what} ({fault} at {call} {nth})");
-            }
-            findings.add(found);
-        }
-        anyhow::Ok(findings)
-    };
     let (one, two) = points.split_at(points.len() / 2);
-    thread::scope(|scope| {
-        let other = scope.spawn(|| at(two));
-        let mut findings = at(one)?;
-        findings.add(
-            other
-                .join()
-                .map_err(|_| anyhow::anyhow!("a worker panicked"))??,
-        );
+    two_at_a_time(|worker| {
+        let mut random = fastrand::Rng::with_seed(setting.seed.wrapping_add(worker));
+        let mut findings = Findings::default();
+        for point in if worker == 0 { one } else { two } {
+            findings.add(put_through(setting, point, &mut random)?);
+        }
         Ok(findings)
     })
+}
+
+fn put_through(
+    setting: &Setting,
+    (call, fault, nth): &Point,
+    random: &mut fastrand::Rng,
+) -> anyhow::Result<Findings> {
+    let mut scene = scene(random)?;
+    let plain = scene.command(setting);
+    scene.service.begin_run();
+    let ended = injected(&plain, call, fault, *nth)
+        .stderr(Stdio::piped())
+        .output()?;
+    // strace dies of the signal that it has sent.
+    scene.service.end_run(ended.status.code().is_none());
+    scene.perhaps_move()?;
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let mut found = scene.settle_and_check(setting, &told)?;
+    found.cases = 1;
+    for what in &mut found.wrong {
+        *what = format!("{what} ({fault} at {call} {nth})");
+    }
+    Ok(found)
 }
 
 /// The same command with a fault at the `nth` call of this name.
@@ -108,8 +124,8 @@ fn under(plain: &Command, flags: &[String]) -> Command {
             .filter_map(|(name, value)| Some((name, value?))),
     );
     command
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }

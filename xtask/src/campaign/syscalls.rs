@@ -1,17 +1,10 @@
-//! SIGKILL at every system call of a small batch.
+//! SIGKILL at every system call of a small batch within a limit.
 
 use super::strace::Point;
-use super::truth::Scene;
 use super::{Findings, Setting, strace};
 
-const ROWS: u64 = 1;
-
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
-    anyhow::ensure!(
-        !setting.control,
-        "the control of `syscalls` is that of `kill`: the checks are the same"
-    );
-    let counts = strace::counts(&Scene::new(ROWS)?, setting)?;
+    let counts = strace::counts(setting)?;
     // A process that never begins is not killed.
     let kills = counts
         .into_iter()
@@ -21,6 +14,10 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
             (1..=count).map(move |nth| (call.clone(), String::from("signal=KILL"), nth))
         })
         .collect();
-    println!("  a batch of {ROWS} makes {} system calls", points.len());
-    strace::attack(setting, ROWS, points)
+    println!(
+        "  a batch of {} makes {} system calls",
+        strace::ROWS,
+        points.len()
+    );
+    strace::attack(setting, points)
 }
