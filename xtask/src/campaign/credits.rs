@@ -115,6 +115,10 @@ fn drawn(random: &mut fastrand::Rng, seed: u64) -> Case {
     }
     let mut case = Case::new(&format!("case of seed {seed}"), plan);
     case.speed = pick(random, &[1, 10, 60]);
+    if case.speed > 1 {
+        // Minutes pass between a signature and its check.
+        case.plan.options.tolerance = Duration::from_secs(30 * 24 * 3600);
+    }
     case.moves_folder = random.bool();
     case.processes = pick(random, &[1, 1, 2]);
     bound(&mut case, random);
@@ -149,6 +153,7 @@ fn bound(case: &mut Case, random: &mut fastrand::Rng) {
     if random.u8(..) < 64 {
         case.policy = "resubmit-if-uncharged";
         case.plan.options.clock_offset = -36_000_000;
+        case.plan.options.tolerance = Duration::from_secs(30 * 24 * 3600);
         case.speed = 600;
     }
 }

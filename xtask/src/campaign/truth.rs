@@ -143,7 +143,8 @@ impl Scene {
         // 0 is done, 4 has something that failed at the service, 6 has reached a limit, 7 has something ambiguous.
         let code = ended.status.code();
         let is_limited = !self.plan.limits.is_none();
-        if !matches!(code, Some(0 | 4 | 7)) && !(is_limited && code == Some(6)) {
+        let is_end = matches!(code, Some(0 | 4 | 7)) || (is_limited && code == Some(6));
+        if !is_end {
             let said = String::from_utf8_lossy(&ended.stderr);
             findings
                 .wrong

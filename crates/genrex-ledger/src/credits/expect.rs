@@ -26,6 +26,10 @@ impl Credits {
         if let Some(solo) = self.solo.as_ref().filter(|solo| solo.is_awaited) {
             return Err(self.wait_for(solo.id, at));
         }
+        // Nobody knows what an unclear one costs whose price was not observed: it counts when it shows.
+        if self.has_unpriced && at < self.unclear_until {
+            return Err(self.wait(intent, at));
+        }
         let bound = intent.limits.per_job;
         if let Some(most) = bound {
             self.refuse_dearer(most)?;

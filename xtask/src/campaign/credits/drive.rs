@@ -56,25 +56,6 @@ impl Case {
     ) -> anyhow::Result<Findings> {
         let mut scene = Scene::new(self.plan.clone(), random.u64(..))?;
         let (mut findings, _) = self.run_in(&mut scene, setting, random)?;
-        if !findings.wrong.is_empty() {
-            println!("DBG {:?} {self:?}", findings.wrong);
-            let h = scene.service.history();
-            let t0 = h[0].at;
-            for x in &h {
-                println!("DBG   {} {:?}", x.at - t0, x.what);
-            }
-            for e in scene.entries()? {
-                println!(
-                    "DBG   {} {} {:?} exp {:?} alone {} at {}",
-                    e.id,
-                    e.state,
-                    e.query_id,
-                    e.expected_cost,
-                    e.alone,
-                    e.service_at as i64 - t0 as i64
-                );
-            }
-        }
         for wrong in &mut findings.wrong {
             *wrong = format!("{}: {wrong}", self.name);
         }

@@ -15,10 +15,11 @@ use crate::campaign::{Findings, Setting};
 
 type Script = fn(&Setting, &mut fastrand::Rng) -> anyhow::Result<Findings>;
 
-pub(super) const ALL: [(&str, Script); 11] = [
+pub(super) const ALL: [(&str, Script); 12] = [
     ("a stored notCharged", stored_verdict),
     ("an output column is added", output_column),
     ("a cut answer, and a kill", cut_and_killed),
+    ("a second ledger on the same folder", second_ledger),
     ("the ledger is renamed", renamed_ledger),
     ("a hard link of the ledger", linked_ledger),
     ("the first one is killed", first_killed),
@@ -194,6 +195,20 @@ fn cut_and_killed(setting: &Setting, random: &mut fastrand::Rng) -> anyhow::Resu
     stage.expect_code(0, &resolved);
     let waited = stage.run(&["wait", &id, "--output", "a.wav"])?;
     stage.expect_code(0, &waited);
+    stage.end()
+}
+
+/// Another ledger knows nothing of what a folder holds, so that all would be bought again.
+fn second_ledger(setting: &Setting, random: &mut fastrand::Rng) -> anyhow::Result<Findings> {
+    let mut stage = Stage::new(setting, Plan::plain(2), random)?;
+    let first = stage.batch()?;
+    stage.expect_code(0, &first);
+    let mut command = stage.scene.command(setting);
+    command.env("GENREX_LEDGER", stage.scene.folder.path().join("other.db"));
+    let second = wait(command.stderr(Stdio::piped()).spawn()?)?;
+    stage.expect(stage.bought() == 2, "it was bought again", &second);
+    let third = stage.batch()?;
+    stage.expect_code(0, &third);
     stage.end()
 }
 

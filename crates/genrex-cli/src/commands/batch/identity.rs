@@ -124,10 +124,15 @@ async fn refuse_bought_elsewhere(
         }
         let mut jobs = bought_elsewhere(kept.account.clone(), &row.name);
         jobs.limit = Some(1);
-        if let Some(job) = kept.ledger.entries(&jobs).await?.into_iter().next() {
-            count += 1;
-            elsewhere.get_or_insert((row, job));
+        let Some(job) = kept.ledger.entries(&jobs).await?.into_iter().next() else {
+            continue;
+        };
+        // Another process of this very batch may have begun it meanwhile.
+        if lies_in(folder, &row, &job) || kept.newest(&row).await?.is_some() {
+            continue;
         }
+        count += 1;
+        elsewhere.get_or_insert((row, job));
     }
     let Some((row, job)) = elsewhere else {
         return Ok(());
