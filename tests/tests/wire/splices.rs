@@ -1,8 +1,8 @@
 //! Two files are never made into one: what broke off is gone on from at the place it came from, and nowhere else.
 
-use genrex_tests::{Act, FaultServer, Received, Stack, answer};
+use genrex_tests::{Act, FaultServer, Received, Stack, answer, wav};
 
-use crate::support::{Memory, client, job, ready_at, wav};
+use crate::support::{Memory, client, job, ready_at};
 
 /// As long as [`wav`], and another piece.
 fn other() -> Vec<u8> {
