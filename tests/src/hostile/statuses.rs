@@ -29,7 +29,7 @@ pub(super) const ALL: &[Behaviour] = &[
     status!(Submit, "submit: 404", 404, Err(Kind::Refused)),
     status!(Submit, "submit: 408", 408, Err(Kind::Ambiguous)),
     status!(Submit, "submit: 409", 409, Err(Kind::Ambiguous)),
-    status!(Submit, "submit: 418", 418, Err(Kind::Refused)),
+    status!(Submit, "submit: 418", 418, Err(Kind::Ambiguous)),
     status!(Submit, "submit: 422", 422, Err(Kind::Refused)),
     status!(Submit, "submit: 451", 451, Err(Kind::Refused)),
     status!(Submit, "submit: 500", 500, Err(Kind::Ambiguous)),

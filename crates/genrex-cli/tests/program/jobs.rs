@@ -108,6 +108,16 @@ fn a_sandbox_of_its_own_keeps_jobs_between_commands() {
         assert_eq!(balance[name], value, "{name}");
     }
 
+    assert_eq!(sandbox.end(), Some(0));
+}
+
+#[test]
+fn a_job_is_waited_for_and_delivered_as_is_asked() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let left = sandbox.run(folder.path(), &["generate", "music", "--no-wait"]);
+    let id = stdout(&left).trim().to_owned();
+
     let waited = sandbox.run(folder.path(), &["wait", &id, "--poll-interval", "10ms"]);
     assert_eq!(code(&waited), 0, "{}", stderr(&waited));
     assert_eq!(stdout(&waited), format!("music-{id}.wav\n"));
