@@ -219,9 +219,10 @@ pub(crate) fn surprises_were_under_way(world: &World) -> Result<(), String> {
         let job = &world.service.jobs[bought.job?];
         (job.cost > bought.expected?).then_some(job)
     };
-    let shown = world.bought.iter().filter_map(dearer);
-    let shown = shown.filter_map(|job| job.charges.last().map(|(at, _)| *at));
-    let Some(shown) = shown.min() else {
+    let dearer_jobs = world.bought.iter().filter_map(dearer);
+    let charged = dearer_jobs.filter_map(|job| job.charges.last().map(|(at, _)| *at));
+    // A rise hides in what others are expected to cost, until all that came is more than all that was expected.
+    let Some(shown) = charged.filter(|at| is_more_than_expected(world, *at)).min() else {
         return Ok(());
     };
     for bought in &world.bought {
@@ -231,4 +232,18 @@ pub(crate) fn surprises_were_under_way(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether more had been charged by then than the jobs that were begun by then were expected to cost in all.
+fn is_more_than_expected(world: &World, at: u64) -> bool {
+    let begun = world.bought.iter().filter(|bought| bought.at <= at);
+    let (expected, charged) = begun.fold((0, 0), |(expected, charged), bought| {
+        let job = bought.job.map(|job| &world.service.jobs[job]);
+        let cost = job.map_or(0, |job| job.cost);
+        let charges = job.into_iter().flat_map(|job| &job.charges);
+        let shown = charges.filter(|(paid_at, _)| *paid_at <= at);
+        let shown: u64 = shown.map(|(_, credits)| credits).sum();
+        (expected + bought.expected.unwrap_or(cost), charged + shown)
+    });
+    charged > expected
 }
