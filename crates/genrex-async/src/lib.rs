@@ -43,13 +43,13 @@
 mod builder;
 mod client;
 mod connector;
-mod failure;
 mod network;
 mod resolver;
 mod sink;
 mod stream;
 mod tls;
 mod transport;
+mod transport_error;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

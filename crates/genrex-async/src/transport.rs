@@ -13,10 +13,10 @@ use genrex_core::{
 use tokio::task::coop;
 
 use crate::connector::{Connecting, TimedLayer};
-use crate::failure::{read_failure, send_failure};
 use crate::network::Network;
 use crate::resolver::{FilteringResolver, Targets};
 use crate::tls;
+use crate::transport_error::{read_failure, send_failure};
 
 /// A [`Transport`] over reqwest.
 ///

@@ -15,8 +15,8 @@ use ureq::unversioned::transport::{
 };
 
 use crate::canceller::{SLICE, check, is_in_force};
-use crate::failure::{BeforeSend, GaveUp};
 use crate::interruptible::interruptible;
+use crate::transport_error::{BeforeSend, GaveUp};
 
 /// Through a proxy or directly, with TLS where the URL asks for it.
 pub(crate) fn connector() -> impl Connector {

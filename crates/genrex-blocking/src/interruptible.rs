@@ -4,7 +4,7 @@ use std::thread;
 use ureq::Error;
 
 use crate::canceller::{SLICE, check, is_in_force};
-use crate::failure::GaveUp;
+use crate::transport_error::GaveUp;
 
 /// Does what may block for long and cannot be cut short: on a thread of its own, if a canceller is in force. When
 /// that is used, the thread is left to end by itself.

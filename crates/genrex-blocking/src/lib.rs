@@ -44,7 +44,6 @@ mod canceller;
 mod cancelling;
 mod client;
 mod connector;
-mod failure;
 mod interruptible;
 mod proxy;
 mod resolver;
@@ -52,6 +51,7 @@ mod sink;
 mod stream;
 mod tls;
 mod transport;
+mod transport_error;
 
 pub use builder::ClientBuilder;
 pub use canceller::Canceller;

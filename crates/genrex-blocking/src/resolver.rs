@@ -5,8 +5,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::failure::{BeforeSend, Forbidden};
 use crate::interruptible::interruptible;
+use crate::transport_error::{BeforeSend, Forbidden};
 
 /// Resolves names to the addresses that a policy allows: what is connected to is what was checked.
 #[derive(Debug)]

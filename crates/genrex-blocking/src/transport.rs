@@ -13,8 +13,8 @@ use ureq::Agent;
 use ureq::config::Config;
 
 use crate::connector::connector;
-use crate::failure::{read_failure, send_failure};
 use crate::resolver::FilteringResolver;
+use crate::transport_error::{read_failure, send_failure};
 use crate::{canceller, proxy, tls};
 
 /// ureq's own configuration, being built.

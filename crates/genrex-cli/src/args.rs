@@ -8,7 +8,7 @@ use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_ledger::State;
 use genrex_sandbox::{Charge, Dialect, Incident, Others, Price, PriceChange};
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Output};
 
 /// Music from a prompt, by the GenreX API.
@@ -263,7 +263,7 @@ impl Delivery {
     }
 
     /// Refuses what would put both the audio and the document into one stream, or audio on a terminal.
-    pub(crate) fn check(&self, output: &Output) -> Result<(), Failure> {
+    pub(crate) fn check(&self, output: &Output) -> Result<(), CommandError> {
         let message = match self.to_stdout() {
             true if output.is_json() => "--json and --output - both want standard output",
             true if output::is_on_terminal() => {
@@ -271,7 +271,7 @@ impl Delivery {
             }
             _ => return Ok(()),
         };
-        Err(Failure::usage(message)
+        Err(CommandError::usage(message)
             .hint("give --output a file, or send standard output into a pipe or a file"))
     }
 }

@@ -8,7 +8,7 @@ use genrex_ledger::Limits;
 use zeroize::Zeroizing;
 
 use crate::args::Global;
-use crate::failure::{Code, Failure};
+use crate::command_error::{Code, CommandError};
 use crate::files::{self, Rights};
 
 pub(crate) const KEY: &str = "GENREX_API_KEY";
@@ -30,11 +30,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn read(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn read(global: &Global) -> Result<Self, CommandError> {
         let folder = folder()?;
         let profile = Profile::read(&folder, global)?;
         let by_flag = global.profile.is_some();
-        let of_environment = || Ok::<_, Failure>((key_variable()?, secret_variable()?));
+        let of_environment = || Ok::<_, CommandError>((key_variable()?, secret_variable()?));
         let of_profile = (profile.key, profile.secret);
         let complete =
             |pair: &(Option<ApiKey>, Option<ApiSecret>)| pair.0.is_some() || pair.1.is_some();
@@ -66,19 +66,19 @@ impl Config {
     }
 
     /// The API key, or what to do to have one.
-    pub(crate) fn take_key(&mut self) -> Result<ApiKey, Failure> {
+    pub(crate) fn take_key(&mut self) -> Result<ApiKey, CommandError> {
         let key = self.key.take();
         key.ok_or_else(|| self.missing("API key", KEY))
     }
 
     /// The API secret, or what to do to have one.
-    pub(crate) fn take_secret(&mut self) -> Result<ApiSecret, Failure> {
+    pub(crate) fn take_secret(&mut self) -> Result<ApiSecret, CommandError> {
         let secret = self.secret.take();
         secret.ok_or_else(|| self.missing("API secret", SECRET))
     }
 
-    fn missing(&self, what: &str, variable: &str) -> Failure {
-        Failure::credentials(format!("there is no {what}")).hint(format!(
+    fn missing(&self, what: &str, variable: &str) -> CommandError {
+        CommandError::credentials(format!("there is no {what}")).hint(format!(
             "set {variable}, or put it into {}; to try without keys, add --sandbox",
             self.folder.display()
         ))
@@ -97,7 +97,7 @@ struct Profile {
 impl Profile {
     const DEFAULT: &str = "default";
 
-    fn read(folder: &Path, global: &Global) -> Result<Self, Failure> {
+    fn read(folder: &Path, global: &Global) -> Result<Self, CommandError> {
         const CONFIG: &str = "config.toml";
         const CREDENTIALS: &str = "credentials.toml";
         let asked = match &global.profile {
@@ -114,7 +114,7 @@ impl Profile {
         };
         if let (Some(name), None) = (&asked, &settings) {
             let message = format!("there is no profile {name:?} in {}", config.display());
-            return Err(Failure::usage(message).hint(format!("add [profile.{name}] to it")));
+            return Err(CommandError::usage(message).hint(format!("add [profile.{name}] to it")));
         }
         let settings = settings.unwrap_or_default();
         let found = match files::read_own(folder, CREDENTIALS, Rights::None)? {
@@ -133,9 +133,9 @@ impl Profile {
     }
 }
 
-fn unreadable(path: &Path, BadLine(line): BadLine) -> Failure {
+fn unreadable(path: &Path, BadLine(line): BadLine) -> CommandError {
     let message = format!("{}, line {line}, cannot be read", path.display());
-    Failure::new(Code::Usage, "configuration", message).hint(
+    CommandError::new(Code::Usage, "configuration", message).hint(
         "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
          credentials.toml, each as NAME = \"VALUE\"",
     )
@@ -146,34 +146,35 @@ fn checked<T>(
     check: impl FnOnce(String) -> Result<T, genrex_sign::Error>,
     name: &str,
     path: &Path,
-) -> Result<Option<T>, Failure> {
+) -> Result<Option<T>, CommandError> {
     let checked = text.map(|text| check(text.take())).transpose();
     checked.map_err(|error| {
-        Failure::credentials(format!("{name} in {} is refused", path.display())).with_source(&error)
+        CommandError::credentials(format!("{name} in {} is refused", path.display()))
+            .with_source(&error)
     })
 }
 
-fn key_variable() -> Result<Option<ApiKey>, Failure> {
+fn key_variable() -> Result<Option<ApiKey>, CommandError> {
     of_variable(KEY, ApiKey::new)
 }
 
-fn secret_variable() -> Result<Option<ApiSecret>, Failure> {
+fn secret_variable() -> Result<Option<ApiSecret>, CommandError> {
     of_variable(SECRET, ApiSecret::new)
 }
 
 fn of_variable<T>(
     name: &str,
     check: impl FnOnce(String) -> Result<T, genrex_sign::Error>,
-) -> Result<Option<T>, Failure> {
-    let text = variable(name).map_err(|failure| Failure::credentials(failure.message))?;
-    text.map(check)
-        .transpose()
-        .map_err(|error| Failure::credentials(format!("{name} is refused")).with_source(&error))
+) -> Result<Option<T>, CommandError> {
+    let text = variable(name).map_err(|failure| CommandError::credentials(failure.message))?;
+    text.map(check).transpose().map_err(|error| {
+        CommandError::credentials(format!("{name} is refused")).with_source(&error)
+    })
 }
 
 /// A variable of the environment; an empty one counts as none. What is not text cannot be used, and is no reason to
 /// do as if it were not there.
-fn variable(name: &str) -> Result<Option<String>, Failure> {
+fn variable(name: &str) -> Result<Option<String>, CommandError> {
     let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -181,13 +182,13 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
         // It may be a secret, whatever else it is.
         drop(Zeroizing::new(value.into_encoded_bytes()));
         let message = format!("{name} is not UTF-8; nothing was sent");
-        Failure::new(Code::Usage, "configuration", message)
+        CommandError::new(Code::Usage, "configuration", message)
             .hint(format!("set {name} anew, or unset it"))
     })
 }
 
-fn folder() -> Result<PathBuf, Failure> {
+fn folder() -> Result<PathBuf, CommandError> {
     let strategy = etcetera::base_strategy::choose_base_strategy()
-        .map_err(|error| Failure::other("there is no home folder").with_source(&error))?;
+        .map_err(|error| CommandError::other("there is no home folder").with_source(&error))?;
     Ok(strategy.config_dir().join("genrex"))
 }

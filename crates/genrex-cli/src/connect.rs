@@ -9,8 +9,8 @@ use genrex_ledger::MemoryLedger;
 use genrex_sandbox::{Options, Sandbox};
 
 use crate::args::{Delivery, Global};
+use crate::command_error::CommandError;
 use crate::config::Config;
-use crate::failure::Failure;
 use crate::ledger;
 use crate::stop::Stop;
 
@@ -79,7 +79,7 @@ struct Target {
 }
 
 impl Connection {
-    pub(crate) async fn open(global: &Global, options: CallOptions) -> Result<Self, Failure> {
+    pub(crate) async fn open(global: &Global, options: CallOptions) -> Result<Self, CommandError> {
         let target = Target::of(global).await?;
         let is_loopback = target.base_url.is_loopback();
         let mut builder = Client::builder()
@@ -122,22 +122,23 @@ impl Connection {
     }
 
     /// A limit that is set is not to be passed by leaving the ledger away.
-    pub(crate) fn refuse_limits_without_ledger(global: &Global) -> Result<(), Failure> {
+    pub(crate) fn refuse_limits_without_ledger(global: &Global) -> Result<(), CommandError> {
         if global.sandbox || Config::read(global)?.limits.is_none() {
             return Ok(());
         }
         let message =
             "[limits] are set in config.toml, and only the ledger can keep them; nothing was sent";
-        Err(Failure::usage(message).hint("leave --no-ledger away, or take the limits out"))
+        Err(CommandError::usage(message).hint("leave --no-ledger away, or take the limits out"))
     }
 
     /// A limit is kept by looks at the balance.
-    pub(crate) fn refuse_limits_without_looks(global: &Global) -> Result<(), Failure> {
+    pub(crate) fn refuse_limits_without_looks(global: &Global) -> Result<(), CommandError> {
         if global.sandbox || Config::read(global)?.limits.is_none() {
             return Ok(());
         }
         let message = "[limits] are set in config.toml, and only looks at the balance can keep them; nothing was sent";
-        Err(Failure::usage(message).hint("leave --no-balance-check away, or take the limits out"))
+        Err(CommandError::usage(message)
+            .hint("leave --no-balance-check away, or take the limits out"))
     }
 
     /// The command that takes a job up again; a job of a sandbox in this process ends with it.
@@ -148,7 +149,7 @@ impl Connection {
 }
 
 impl Target {
-    async fn of(global: &Global) -> Result<Self, Failure> {
+    async fn of(global: &Global) -> Result<Self, CommandError> {
         if !global.sandbox {
             let mut config = Config::read(global)?;
             return Ok(Self {
@@ -158,11 +159,11 @@ impl Target {
                 limits: config.limits,
             });
         }
-        let sandbox = Sandbox::start(Options::default())
-            .await
-            .map_err(|error| Failure::other("the sandbox cannot be started").with_source(&error))?;
+        let sandbox = Sandbox::start(Options::default()).await.map_err(|error| {
+            CommandError::other("the sandbox cannot be started").with_source(&error)
+        })?;
         let refused =
-            |error| Failure::credentials("the sandbox's keys are refused").with_source(&error);
+            |error| CommandError::credentials("the sandbox's keys are refused").with_source(&error);
         let key = ApiKey::new(sandbox.options().api_key.as_str()).map_err(refused)?;
         let secret = ApiSecret::new(sandbox.options().api_secret.as_str()).map_err(refused)?;
         Ok(Self {

@@ -7,8 +7,8 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::command_error::{Code, CommandError};
 use crate::connect::quoted;
-use crate::failure::{Code, Failure};
 
 /// The most bytes of a file of settings.
 const LARGEST: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub(crate) fn read_own(
     folder: &Path,
     name: &str,
     rights: Rights,
-) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+) -> Result<Option<Zeroizing<Vec<u8>>>, CommandError> {
     let path = folder.join(name);
     let cannot = |error: &io::Error| {
         let message = format!("{} cannot be read", path.display());
@@ -96,10 +96,10 @@ fn bounded(file: File, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-fn refused(rights: Rights, message: String) -> Failure {
+fn refused(rights: Rights, message: String) -> CommandError {
     match rights {
-        Rights::Read => Failure::new(Code::Usage, "configuration", message),
-        Rights::None => Failure::credentials(message),
+        Rights::Read => CommandError::new(Code::Usage, "configuration", message),
+        Rights::None => CommandError::credentials(message),
     }
 }
 
@@ -112,11 +112,11 @@ mod system {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     use rustix::io::Errno;
 
-    use super::{Failure, Path, Rights, io, quoted, refused};
+    use super::{CommandError, Path, Rights, io, quoted, refused};
 
     pub(super) enum Refusal {
         Unreadable(io::Error),
-        NotOwn(Box<Failure>),
+        NotOwn(Box<CommandError>),
     }
 
     impl From<io::Error> for Refusal {
@@ -202,12 +202,12 @@ mod system {
 mod system {
     use std::fs::File;
 
-    use super::{Failure, Path, Rights, io};
+    use super::{CommandError, Path, Rights, io};
 
     #[expect(dead_code, reason = "nobody asks here whose a file is")]
     pub(super) enum Refusal {
         Unreadable(io::Error),
-        NotOwn(Box<Failure>),
+        NotOwn(Box<CommandError>),
     }
 
     pub(super) fn open(path: &Path) -> io::Result<File> {

@@ -1,6 +1,6 @@
 use std::io;
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 
 /// The signals that ask the program to end: Ctrl-C, and where there are more, those of `kill`, of a terminal that is
 /// closed, and of `Ctrl-\`. Each would end the program at once otherwise, a paid request on its way or not.
@@ -13,9 +13,9 @@ pub(crate) struct Interrupts {
 
 impl Interrupts {
     /// Takes them over, from this moment on: they no longer end the program by themselves.
-    pub(crate) fn watch() -> Result<Self, Failure> {
+    pub(crate) fn watch() -> Result<Self, CommandError> {
         Self::take_over()
-            .map_err(|error| Failure::other("signals cannot be watched").with_source(&error))
+            .map_err(|error| CommandError::other("signals cannot be watched").with_source(&error))
     }
 
     #[cfg(unix)]

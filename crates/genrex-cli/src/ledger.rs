@@ -6,22 +6,22 @@ use genrex_async::Client;
 use genrex_ledger::{Entry, ErrorKind, Filter, Ledger as _, LocalId};
 use genrex_ledger_sqlite::SqliteLedger;
 
-use crate::failure::{Code, Failure};
+use crate::command_error::{Code, CommandError};
 use crate::output::Output;
 
 const VARIABLE: &str = "GENREX_LEDGER";
 
 /// Where the ledger is: the path that the environment names, or the one in the user's folder for data.
-pub(crate) fn place() -> Result<PathBuf, Failure> {
+pub(crate) fn place() -> Result<PathBuf, CommandError> {
     let Some(named) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
         let strategy = etcetera::base_strategy::choose_base_strategy()
-            .map_err(|error| Failure::other("there is no home folder").with_source(&error))?;
+            .map_err(|error| CommandError::other("there is no home folder").with_source(&error))?;
         return Ok(genrex_ledger_sqlite::default_path(&strategy.data_dir()));
     };
     let scheme = named.to_str().and_then(|name| name.split_once("://"));
     match scheme {
         None => Ok(PathBuf::from(named)),
-        Some((scheme, _)) => Err(Failure::new(
+        Some((scheme, _)) => Err(CommandError::new(
             Code::Usage,
             "configuration",
             format!("{VARIABLE} names a {scheme} ledger, which this genrex does not have"),
@@ -31,23 +31,23 @@ pub(crate) fn place() -> Result<PathBuf, Failure> {
 }
 
 /// Opens the ledger to buy with.
-pub(crate) fn open() -> Result<SqliteLedger, Failure> {
-    SqliteLedger::open(place()?).map_err(Failure::from)
+pub(crate) fn open() -> Result<SqliteLedger, CommandError> {
+    SqliteLedger::open(place()?).map_err(CommandError::from)
 }
 
 /// Opens the ledger to look into it: that needs no lock and no right to write.
-pub(crate) fn open_to_read() -> Result<SqliteLedger, Failure> {
+pub(crate) fn open_to_read() -> Result<SqliteLedger, CommandError> {
     let place = place()?;
     // One that is not there yet is empty.
     if place.exists() {
-        SqliteLedger::open_to_read(place).map_err(Failure::from)
+        SqliteLedger::open_to_read(place).map_err(CommandError::from)
     } else {
-        SqliteLedger::open(place).map_err(Failure::from)
+        SqliteLedger::open(place).map_err(CommandError::from)
     }
 }
 
 /// Finds what an ended process left, and says what may have been charged, and what could not be kept.
-pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), CommandError> {
     // What is unconfirmed is asked after, but nobody waits long for that.
     const SHORT: Duration = Duration::from_secs(10);
     if client.ledger().is_none() {
@@ -67,7 +67,7 @@ pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Fail
 }
 
 /// Says where outcomes are that the ledger could not take: one may be the only place of an id that was paid for.
-pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), Failure> {
+pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), CommandError> {
     for file in genrex_ledger_sqlite::set_aside(&place()?) {
         output.warning(format_args!(
             "{} holds outcomes of jobs that are not in this ledger: it is damaged, or of another ledger that was here. An id \
@@ -79,7 +79,7 @@ pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), Failure> {
 }
 
 /// A job by its number in the ledger, or by its id at the service.
-pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, Failure> {
+pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, CommandError> {
     let found = match name.parse::<LocalId>() {
         Ok(id) => ledger.entry(id).await?,
         Err(_) => {
@@ -91,11 +91,11 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, Fai
     found.ok_or_else(|| {
         let name = genrex_async::core::proto::Escaped(name);
         let message = format!("the ledger holds no job {name}");
-        Failure::usage(message).hint("genrex jobs list shows what it holds")
+        CommandError::usage(message).hint("genrex jobs list shows what it holds")
     })
 }
 
-impl From<genrex_ledger::Error> for Failure {
+impl From<genrex_ledger::Error> for CommandError {
     fn from(error: genrex_ledger::Error) -> Self {
         let message = error.to_string();
         let failure = match error.kind() {

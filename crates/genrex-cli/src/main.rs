@@ -9,11 +9,11 @@
 mod args;
 
 mod clock;
+mod command_error;
 mod commands;
 mod config;
 mod confirm;
 mod connect;
-mod failure;
 mod files;
 mod interrupt;
 mod ledger;
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -60,7 +60,7 @@ fn hide() {
 #[cfg(not(target_os = "linux"))]
 const fn hide() {}
 
-fn run(args: Args, output: &Output) -> Result<(), Failure> {
+fn run(args: Args, output: &Output) -> Result<(), CommandError> {
     let global = &args.global;
     output::trace(global);
     match args.command {
@@ -83,13 +83,13 @@ fn run(args: Args, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn on_runtime(work: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
     // A second installation is refused, and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::other("the program cannot start").with_source(&error))?;
+        .map_err(|error| CommandError::other("the program cannot start").with_source(&error))?;
     let result = runtime.block_on(work);
     // What still runs, such as a sandbox rendering, is not worth waiting for.
     runtime.shutdown_background();

@@ -16,7 +16,7 @@ use serde_json::json;
 use serde_json::ser::{Formatter, Serializer};
 
 use crate::args::{Color, Global};
-use crate::failure::{Code, Failure};
+use crate::command_error::{Code, CommandError};
 
 /// The kind of the failure that the reader of the result has gone away, as `head` does.
 pub(crate) const BROKEN_PIPE: &str = "brokenPipe";
@@ -54,23 +54,23 @@ impl Output {
     }
 
     /// A line of the result; not with `--json`.
-    pub(crate) fn line(&self, text: impl fmt::Display) -> Result<(), Failure> {
+    pub(crate) fn line(&self, text: impl fmt::Display) -> Result<(), CommandError> {
         written(writeln!(anstream::stdout(), "{}", shown(text)))
     }
 
     /// The one JSON document.
-    pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), CommandError> {
         let text = to_safe_json(document).map_err(|error| {
-            Failure::other("the result cannot be written as JSON").with_source(&error)
+            CommandError::other("the result cannot be written as JSON").with_source(&error)
         })?;
         self.line(text)
     }
 
     /// A JSON document beside the result, with `--json`.
-    pub(crate) fn aside(&self, document: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn aside(&self, document: &impl Serialize) -> Result<(), CommandError> {
         if self.json {
             let text = to_safe_json(document).map_err(|error| {
-                Failure::other("the report cannot be written as JSON").with_source(&error)
+                CommandError::other("the report cannot be written as JSON").with_source(&error)
             })?;
             say(None, text);
         }
@@ -78,7 +78,7 @@ impl Output {
     }
 
     /// Bytes that the program itself has made, as they are.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CommandError> {
         let mut stdout = io::stdout().lock();
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
@@ -110,7 +110,7 @@ impl Output {
     }
 
     /// Says why the command failed, and with what code it ends.
-    pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
+    pub(crate) fn failure(&self, failure: &CommandError) -> ExitCode {
         if self.json {
             say_as_json(failure);
         } else {
@@ -157,7 +157,7 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
     let text = text.trim_start_matches("error: ").trim_end();
     let (message, more) = text.split_once("\n\n").unwrap_or((text, ""));
     if asked_for_json {
-        say_as_json(&Failure::new(Code::Usage, "usage", message.trim()));
+        say_as_json(&CommandError::new(Code::Usage, "usage", message.trim()));
     } else {
         let mut label = Some(Label::Error);
         for line in message.lines() {
@@ -279,7 +279,7 @@ fn say(label: Option<Label>, text: impl fmt::Display) {
     };
 }
 
-fn say_as_json(failure: &Failure) {
+fn say_as_json(failure: &CommandError) {
     let error = json!({"error": {
         "kind": failure.kind,
         "message": failure.message,
@@ -320,12 +320,13 @@ fn to_safe_json(document: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+fn written(result: io::Result<()>) -> Result<(), CommandError> {
     result.map_err(|error| {
         let kind = match error.kind() {
             io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             _ => "other",
         };
-        Failure::new(Code::Other, kind, "standard output cannot be written to").with_source(&error)
+        CommandError::new(Code::Other, kind, "standard output cannot be written to")
+            .with_source(&error)
     })
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::failure::{Failure, Trouble};
 use crate::options::Options;
 use crate::owner::Owners;
 use crate::place::{self, Opened, Place};
 use crate::schema;
+use crate::storage_error::{RequestError, StorageError};
 
 /// Statements that are kept ready.
 const STATEMENTS: usize = 64;
@@ -30,7 +30,7 @@ pub(crate) struct Written {
 }
 
 /// Opens the ledger to write to it, and makes it if it is not there.
-pub(crate) fn open(path: &Path, options: &Options) -> Result<Written, Failure> {
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Written, RequestError> {
     let (place, mut connection, database) = open_file(path)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -51,7 +51,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Written, Failure> {
     })
 }
 
-fn open_file(path: &Path) -> Result<(Place, Connection, crate::files::Identity), Failure> {
+fn open_file(path: &Path) -> Result<(Place, Connection, crate::files::Identity), RequestError> {
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::prepare(path)?;
     let before = place::named(place.database())?;
@@ -60,7 +60,7 @@ fn open_file(path: &Path) -> Result<(Place, Connection, crate::files::Identity),
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(place.database(), flags)?;
     if place::named(place.database())? != before {
-        return Err(Trouble::new("was replaced while it was opened; try again").into());
+        return Err(StorageError::new("was replaced while it was opened; try again").into());
     }
     Ok((place, connection, before))
 }
@@ -70,7 +70,7 @@ fn open_file(path: &Path) -> Result<(Place, Connection, crate::files::Identity),
     clippy::disallowed_methods,
     reason = "another process is given its turn, once in a file's life"
 )]
-fn use_log(connection: &Connection, timeout: Duration) -> Result<(), Failure> {
+fn use_log(connection: &Connection, timeout: Duration) -> Result<(), RequestError> {
     const TURN: Duration = Duration::from_millis(10);
     let mut waited = Duration::ZERO;
     loop {
@@ -81,7 +81,7 @@ fn use_log(connection: &Connection, timeout: Duration) -> Result<(), Failure> {
             Ok(mode) => {
                 let why =
                     format!("cannot be kept: its file system allows no log of SQLite's ({mode})");
-                return Err(Trouble::new(why).into());
+                return Err(StorageError::new(why).into());
             }
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
@@ -96,25 +96,25 @@ fn use_log(connection: &Connection, timeout: Duration) -> Result<(), Failure> {
 }
 
 /// Opens a ledger that is there, to read it only.
-pub(crate) fn open_to_read(place: &Place) -> Result<Connection, Trouble> {
+pub(crate) fn open_to_read(place: &Place) -> Result<Connection, StorageError> {
     if place.database().symlink_metadata().is_err() {
         place.refuse_what_is_left()?;
     }
     place::named(place.database())?;
     match read(place, false) {
         // Where nothing may be written, SQLite cannot make the index of a log that is not there.
-        Err(Failure::Storage(_)) if place.logs().iter().all(|log| !log.exists()) => {
+        Err(RequestError::Storage(_)) if place.logs().iter().all(|log| !log.exists()) => {
             read(place, true)
         }
         result => result,
     }
     .map_err(|failure| match failure {
-        Failure::Storage(trouble) => trouble,
-        Failure::Rule(error) => Trouble::new("cannot be read").with_source(error),
+        RequestError::Storage(trouble) => trouble,
+        RequestError::Rule(error) => StorageError::new("cannot be read").with_source(error),
     })
 }
 
-fn read(place: &Place, is_still: bool) -> Result<Connection, Failure> {
+fn read(place: &Place, is_still: bool) -> Result<Connection, RequestError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -129,7 +129,7 @@ fn read(place: &Place, is_still: bool) -> Result<Connection, Failure> {
     if !schema::is_current_now(&connection)? {
         let why =
             "is of an older version, or empty: open it to write first, which brings it to this one";
-        return Err(Trouble::new(why).into());
+        return Err(StorageError::new(why).into());
     }
     Ok(connection)
 }

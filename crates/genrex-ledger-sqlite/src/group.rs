@@ -10,12 +10,12 @@ use genrex_ledger::{Error, ErrorKind, Event, LocalId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::connection;
-use crate::failure::{Failure, Trouble};
 use crate::options::Options;
 use crate::owner::{Owner, Owners};
 use crate::place::Opened;
 use crate::request::{Request, Write};
 use crate::rescue::{Line, Pending, Rescue};
+use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
 
 /// So many requests are kept by one transaction, at most: other processes get their turn.
@@ -40,7 +40,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, RequestError> {
         let written = connection::open(path, options)?;
         let owners = Owners::of(written.place.owners());
         let writer = Self {
@@ -104,7 +104,7 @@ impl Writer {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             self.transaction(&mut writes, &mut notes)
         }));
-        let defect = || Trouble::new("met a defect in genrex, and nothing was written");
+        let defect = || StorageError::new("met a defect in genrex, and nothing was written");
         let ended = ended.unwrap_or_else(|_| Err(defect()));
         let ended = ended.as_ref().copied();
         for (write, note) in writes.into_iter().zip(notes) {
@@ -124,7 +124,7 @@ impl Writer {
         &self,
         writes: &mut [Box<dyn Write>],
         notes: &mut [Option<String>],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StorageError> {
         let transaction = self.begin(writes, notes)?;
         self.opened.check()?;
         let rescued = self.apply_rescued()?;
@@ -147,10 +147,10 @@ impl Writer {
         &self,
         writes: &[Box<dyn Write>],
         notes: &mut [Option<String>],
-    ) -> Result<Transaction<'_>, Trouble> {
+    ) -> Result<Transaction<'_>, StorageError> {
         let begin = || Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         self.connection.busy_timeout(SOON.min(self.busy_timeout))?;
-        let begun = begin().map_err(Trouble::from);
+        let begun = begin().map_err(StorageError::from);
         self.connection.busy_timeout(self.busy_timeout)?;
         match begun {
             Err(trouble) if trouble.is_busy() && self.busy_timeout > SOON => {
@@ -169,12 +169,12 @@ impl Writer {
     fn in_savepoint<T, E>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Result<T, E>, Trouble> {
+    ) -> Result<Result<T, E>, StorageError> {
         self.connection.execute_batch("SAVEPOINT request")?;
         let done = work();
         // Some troubles make SQLite take the whole transaction back.
         if self.connection.is_autocommit() {
-            return Err(Trouble::new(
+            return Err(StorageError::new(
                 "could not keep what was asked together with this, and nothing of it was written",
             ));
         }
@@ -186,10 +186,10 @@ impl Writer {
     }
 
     /// Applies what is in the rescue file.
-    fn apply_rescued(&self) -> Result<Option<Rescued>, Trouble> {
+    fn apply_rescued(&self) -> Result<Option<Rescued>, StorageError> {
         let unreadable = |error| {
             let path = self.rescue.path().display();
-            Trouble::new(format!("cannot be used: {path} cannot be read")).with_source(error)
+            StorageError::new(format!("cannot be used: {path} cannot be read")).with_source(error)
         };
         let Some(pending) = self.rescue.take().map_err(unreadable)? else {
             return Ok(None);
@@ -263,10 +263,10 @@ impl Rescued {
 }
 
 /// Whether a rule says that it cannot be, and not the storage that it cannot keep it.
-pub(crate) fn is_refusal(failure: &Failure) -> bool {
+pub(crate) fn is_refusal(failure: &RequestError) -> bool {
     match failure {
-        Failure::Rule(error) => is_refused(error),
-        Failure::Storage(_) => false,
+        RequestError::Rule(error) => is_refused(error),
+        RequestError::Storage(_) => false,
     }
 }
 

@@ -9,7 +9,6 @@ use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, Event, Filter, Intent, Ledger, LocalId, Look, Past,
 };
 
-use crate::failure::{Failure, Trouble};
 use crate::group::Writer;
 use crate::options::Options;
 use crate::place::Place;
@@ -18,6 +17,7 @@ use crate::request::{
     Intend, Keep, Observe, Reconcile, Record, Recover, Release, Reply, Request, to_error,
 };
 use crate::schema;
+use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
 
 /// The ledger as one SQLite file, shared by all processes of a machine that are given its path.
@@ -112,12 +112,12 @@ impl SqliteLedger {
         rescue: PathBuf,
         is_writer: bool,
         work: impl FnOnce(Receiver<Request>) + Send + 'static,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, RequestError> {
         let (queue, requests) = mpsc::channel();
         let thread = thread::Builder::new()
             .name(String::from("genrex-ledger"))
             .spawn(move || work(requests))
-            .map_err(|error| Trouble::new("cannot be used: no thread").with_source(error))?;
+            .map_err(|error| StorageError::new("cannot be used: no thread").with_source(error))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
@@ -131,7 +131,7 @@ impl SqliteLedger {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Store<'_>) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&Store<'_>) -> Result<T, RequestError> + Send + 'static,
     ) -> Result<T, Error> {
         self.ask(|reply| Request::read(read, reply)).await
     }
@@ -158,7 +158,7 @@ impl SqliteLedger {
     }
 
     fn trouble(&self, why: &str) -> Error {
-        Trouble::new(why).to_error(&self.shared.path, "")
+        StorageError::new(why).to_error(&self.shared.path, "")
     }
 }
 
@@ -268,7 +268,7 @@ mod tests {
         type Kept = ();
         type Answer = ();
 
-        fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
+        fn keep(&self, store: &Store<'_>) -> Result<(), RequestError> {
             store.connection.execute("DELETE FROM credits", [])?;
             panic!("a defect, for the sake of a test");
         }

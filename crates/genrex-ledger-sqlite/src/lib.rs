@@ -16,7 +16,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
-mod failure;
 #[cfg_attr(unix, path = "files_unix.rs")]
 #[cfg_attr(not(unix), path = "files_other.rs")]
 mod files;
@@ -32,6 +31,7 @@ mod request;
 mod rescue;
 mod row;
 mod schema;
+mod storage_error;
 mod store;
 mod triggers;
 

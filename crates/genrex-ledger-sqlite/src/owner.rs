@@ -8,8 +8,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::failure::Trouble;
 use crate::files;
+use crate::storage_error::StorageError;
 
 /// Whose a job is that was released: it is always gone.
 pub(crate) const NOBODY: &str = "";
@@ -35,10 +35,10 @@ impl Owners {
     }
 
     /// Begins a new one.
-    pub(crate) fn begin(&self) -> Result<Owner, Trouble> {
+    pub(crate) fn begin(&self) -> Result<Owner, StorageError> {
         let broken = |error| {
             let folder = self.folder.display();
-            Trouble::new(format!(
+            StorageError::new(format!(
                 "cannot be used: its folder {folder} cannot be used"
             ))
             .with_source(error)

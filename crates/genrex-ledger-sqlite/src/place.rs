@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use genrex_ledger::ErrorKind;
 
-use crate::failure::Trouble;
 use crate::files::{self, Identity};
 use crate::filesystem;
 use crate::owner::Owners;
+use crate::storage_error::StorageError;
 
 /// Where the ledger is unless it is said: `genrex/ledger.db` in a folder for data.
 #[must_use]
@@ -28,11 +28,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Makes the folder (0700) and the file (0600) if they are not there, and refuses what is unsafe.
-    pub(crate) fn prepare(path: &Path) -> Result<Self, Trouble> {
+    pub(crate) fn prepare(path: &Path) -> Result<Self, StorageError> {
         let folder = folder_of(path);
         if path.file_name().is_some() && !folder.exists() {
             files::make_folder(&folder).map_err(|error| {
-                Trouble::new(format!(
+                StorageError::new(format!(
                     "cannot be kept: its folder {} cannot be made",
                     folder.display()
                 ))
@@ -46,19 +46,19 @@ impl Place {
                 place.refuse_what_is_left()?;
                 place.make()?;
             }
-            Err(error) => return Err(Trouble::new("cannot be looked at").with_source(error)),
+            Err(error) => return Err(StorageError::new("cannot be looked at").with_source(error)),
             Ok(found) => check_file(&found, &place.database)?,
         }
         Ok(place)
     }
 
     /// The place of a ledger that is there to be read.
-    pub(crate) fn find(path: &Path) -> Result<Self, Trouble> {
+    pub(crate) fn find(path: &Path) -> Result<Self, StorageError> {
         let Some(name) = path.file_name() else {
-            return Err(Trouble::new("is not the name of a file"));
+            return Err(StorageError::new("is not the name of a file"));
         };
         let folder = folder_of(path).canonicalize().map_err(|error| {
-            Trouble::new("cannot be found: its folder is not there").with_source(error)
+            StorageError::new("cannot be found: its folder is not there").with_source(error)
         })?;
         Ok(Self {
             database: folder.join(name),
@@ -101,7 +101,7 @@ impl Place {
 
     /// Refuses where the database is not there and files of it are: a new one would know nothing of what was
     /// bought.
-    pub(crate) fn refuse_what_is_left(&self) -> Result<(), Trouble> {
+    pub(crate) fn refuse_what_is_left(&self) -> Result<(), StorageError> {
         let left = self.left();
         // Who makes a ledger makes the database first: what came with it just now is no remainder.
         if left.is_empty() || self.database.symlink_metadata().is_ok() {
@@ -113,7 +113,7 @@ impl Place {
              know nothing of what was bought: put it back, or move these files away to begin anew",
             left.collect::<Vec<_>>().join(", ")
         );
-        Err(Trouble::of_kind(ErrorKind::Missing, why))
+        Err(StorageError::of_kind(ErrorKind::Missing, why))
     }
 
     /// The files beside the database that are there, and the folder of owners if one is alive.
@@ -129,7 +129,7 @@ impl Place {
         left
     }
 
-    fn make(&self) -> Result<(), Trouble> {
+    fn make(&self) -> Result<(), StorageError> {
         let make = || {
             match files::create(&self.database) {
                 // Another process was first.
@@ -138,28 +138,29 @@ impl Place {
             }
             files::sync_folder(&self.folder())
         };
-        make().map_err(|error| Trouble::new("cannot be made").with_source(error))
+        make().map_err(|error| StorageError::new("cannot be made").with_source(error))
     }
 
-    fn check_folder(&self) -> Result<(), Trouble> {
+    fn check_folder(&self) -> Result<(), StorageError> {
         let folder = self.folder();
         let looked_at =
-            |error| Trouble::new("cannot be used: its folder is not there").with_source(error);
+            |error| StorageError::new("cannot be used: its folder is not there").with_source(error);
         let found = folder.metadata().map_err(looked_at)?;
         if files::rights_of_others(&found) & 0o022 != 0 {
-            return Err(Trouble::new(format!(
+            return Err(StorageError::new(format!(
                 "is in a folder where others may put files, or take them away; chmod go-w {}",
                 folder.display()
             )));
         }
         match filesystem::network(&folder) {
             Ok(None) => Ok(()),
-            Ok(Some(kind)) => Err(Trouble::new(format!(
+            Ok(Some(kind)) => Err(StorageError::new(format!(
                 "is on a network file system ({kind}), where locks and syncs cannot be relied on; keep it on a \
                  disk of this machine"
             ))),
             Err(error) => Err(
-                Trouble::new("cannot be used: its file system cannot be told").with_source(error),
+                StorageError::new("cannot be used: its file system cannot be told")
+                    .with_source(error),
             ),
         }
     }
@@ -184,7 +185,7 @@ impl Opened {
     }
 
     /// Refuses if a path names another file by now, or none: what were written would not be found again.
-    pub(crate) fn check(&self) -> Result<(), Trouble> {
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
         self.files
             .iter()
             .try_for_each(|(path, opened)| is_still(path, *opened))
@@ -192,15 +193,15 @@ impl Opened {
 }
 
 /// Which file the path names, if it may be a ledger.
-pub(crate) fn named(path: &Path) -> Result<Identity, Trouble> {
+pub(crate) fn named(path: &Path) -> Result<Identity, StorageError> {
     let found = path
         .symlink_metadata()
-        .map_err(|error| Trouble::new("cannot be looked at").with_source(error))?;
+        .map_err(|error| StorageError::new("cannot be looked at").with_source(error))?;
     check_kind(&found)?;
     Ok(files::identity(&found))
 }
 
-fn is_still(path: &Path, opened: Identity) -> Result<(), Trouble> {
+fn is_still(path: &Path, opened: Identity) -> Result<(), StorageError> {
     const AGAIN: &str =
         "nothing was written; end what uses it, put the right file there, and start again";
     let name = path.display();
@@ -208,46 +209,50 @@ fn is_still(path: &Path, opened: Identity) -> Result<(), Trouble> {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let why = format!("was open when {name} was removed or renamed: {AGAIN}");
-            return Err(Trouble::new(why));
+            return Err(StorageError::new(why));
         }
         Err(error) => {
-            return Err(Trouble::new(format!("cannot be looked at as {name}")).with_source(error));
+            return Err(
+                StorageError::new(format!("cannot be looked at as {name}")).with_source(error)
+            );
         }
     };
     if files::identity(&found) != opened {
         let why = format!("was open when {name} was replaced: {AGAIN}");
-        return Err(Trouble::new(why));
+        return Err(StorageError::new(why));
     }
     check_names(&found, path)
 }
 
-fn check_file(found: &Metadata, path: &Path) -> Result<(), Trouble> {
+fn check_file(found: &Metadata, path: &Path) -> Result<(), StorageError> {
     check_kind(found)?;
     if files::rights_of_others(found) != 0 {
         let why = format!(
             "can be read or written by others; chmod 600 {}",
             path.display()
         );
-        return Err(Trouble::new(why));
+        return Err(StorageError::new(why));
     }
     check_names(found, path)
 }
 
-fn check_kind(found: &Metadata) -> Result<(), Trouble> {
+fn check_kind(found: &Metadata) -> Result<(), StorageError> {
     if found.is_symlink() {
-        return Err(Trouble::new("is a symbolic link, which is not followed"));
+        return Err(StorageError::new(
+            "is a symbolic link, which is not followed",
+        ));
     }
     if !found.is_file() {
-        return Err(Trouble::new("is not a file"));
+        return Err(StorageError::new("is not a file"));
     }
     Ok(())
 }
 
 /// Under another name SQLite would keep another log of it.
-fn check_names(found: &Metadata, path: &Path) -> Result<(), Trouble> {
+fn check_names(found: &Metadata, path: &Path) -> Result<(), StorageError> {
     match files::names(found) {
         1 => Ok(()),
-        names => Err(Trouble::new(format!(
+        names => Err(StorageError::new(format!(
             "cannot be kept: {} has {names} names (hard links); remove the others",
             path.display()
         ))),

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
 use crate::connection;
-use crate::failure::Failure;
 use crate::owner::Owners;
 use crate::place::Place;
 use crate::request::Request;
+use crate::storage_error::RequestError;
 use crate::store::Store;
 
 /// It opens the file anew for what is asked together: so it sees what a writer has begun since, and whichever
@@ -21,7 +21,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn open(path: &Path, place: Place) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, place: Place) -> Result<Self, RequestError> {
         connection::open_to_read(&place)?;
         Ok(Self {
             path: path.to_owned(),

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use futures_channel::oneshot;
 use genrex_ledger::{Account, Alias, Entry, Error, ErrorKind, Event, Intent, LocalId, Look};
 
-use crate::failure::{Failure, Trouble};
+use crate::storage_error::{RequestError, StorageError};
 use crate::store::{Begun, Store};
 
 /// One request.
@@ -18,7 +18,7 @@ pub(crate) enum Request {
 }
 
 /// Answers from the tables, or from why they cannot be read; the path is the ledger's.
-type Read = dyn FnOnce(Result<&Store<'_>, &Trouble>, &Path) + Send;
+type Read = dyn FnOnce(Result<&Store<'_>, &StorageError>, &Path) + Send;
 
 /// The other end of a request's answer.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -26,7 +26,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 impl Request {
     /// One that only reads.
     pub(crate) fn read<T: Send + 'static>(
-        read: impl FnOnce(&Store<'_>) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&Store<'_>) -> Result<T, RequestError> + Send + 'static,
         reply: Reply<T>,
     ) -> Self {
         Self::Read(Box::new(move |store, path| {
@@ -54,7 +54,7 @@ pub(crate) trait Keep: Send + 'static {
     type Answer: Send;
 
     /// Keeps it. After an error what it wrote is taken back.
-    fn keep(&self, store: &Store<'_>) -> Result<Self::Kept, Failure>;
+    fn keep(&self, store: &Store<'_>) -> Result<Self::Kept, RequestError>;
 
     /// What the caller is told when the transaction lasts.
     fn answer(self, kept: Self::Kept) -> Self::Answer;
@@ -74,15 +74,15 @@ pub(crate) trait Write: Send {
     fn outcome(&self) -> Option<(LocalId, &Event, u64)>;
 
     /// What is to be rescued, now that the transaction it was in ended so.
-    fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)>;
+    fn unkept(&self, ended: Result<(), &StorageError>) -> Option<(LocalId, &Event, u64)>;
 
     /// Tells the caller. `note` is added to what the storage says of its trouble.
-    fn answer(self: Box<Self>, ended: Result<(), &Trouble>, path: &Path, note: &str);
+    fn answer(self: Box<Self>, ended: Result<(), &StorageError>, path: &Path, note: &str);
 }
 
 struct Asked<K: Keep> {
     task: K,
-    kept: Option<Result<K::Kept, Failure>>,
+    kept: Option<Result<K::Kept, RequestError>>,
     reply: Option<Reply<K::Answer>>,
 }
 
@@ -96,23 +96,23 @@ impl<K: Keep> Write for Asked<K> {
         self.task.outcome()
     }
 
-    fn unkept(&self, ended: Result<(), &Trouble>) -> Option<(LocalId, &Event, u64)> {
+    fn unkept(&self, ended: Result<(), &StorageError>) -> Option<(LocalId, &Event, u64)> {
         let is_lost = match &self.kept {
             // A rule refused it: it did not happen to this job.
-            Some(Err(Failure::Rule(error))) => error.kind() == ErrorKind::Unreadable,
-            Some(Err(Failure::Storage(_))) | None => true,
+            Some(Err(RequestError::Rule(error))) => error.kind() == ErrorKind::Unreadable,
+            Some(Err(RequestError::Storage(_))) | None => true,
             Some(Ok(_)) => ended.is_err(),
         };
         self.task.outcome().filter(|_| is_lost)
     }
 
-    fn answer(self: Box<Self>, ended: Result<(), &Trouble>, path: &Path, note: &str) {
+    fn answer(self: Box<Self>, ended: Result<(), &StorageError>, path: &Path, note: &str) {
         let answer = match (self.kept, ended) {
-            (Some(Err(Failure::Rule(error))), _) => Err(error),
-            (Some(Err(Failure::Storage(trouble))), _) => Err(trouble.to_error(path, note)),
+            (Some(Err(RequestError::Rule(error))), _) => Err(error),
+            (Some(Err(RequestError::Storage(trouble))), _) => Err(trouble.to_error(path, note)),
             (_, Err(trouble)) => Err(trouble.to_error(path, note)),
             (Some(Ok(kept)), Ok(())) => Ok(self.task.answer(kept)),
-            (None, Ok(())) => Err(Trouble::new("did not get to it").to_error(path, note)),
+            (None, Ok(())) => Err(StorageError::new("did not get to it").to_error(path, note)),
         };
         if let Some(reply) = self.reply {
             // Whoever asked may have gone.
@@ -133,7 +133,7 @@ impl Keep for Observe {
     type Kept = ();
     type Answer = ();
 
-    fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<(), RequestError> {
         store.observe(&self.alias, &self.account, &self.look, self.now)
     }
 
@@ -151,7 +151,7 @@ impl Keep for Intend {
     type Kept = Begun;
     type Answer = Unclaimed;
 
-    fn keep(&self, store: &Store<'_>) -> Result<Begun, Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<Begun, RequestError> {
         store.intend(&self.intent, self.now)
     }
 
@@ -201,7 +201,7 @@ impl Keep for Record {
     type Kept = Entry;
     type Answer = Entry;
 
-    fn keep(&self, store: &Store<'_>) -> Result<Entry, Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<Entry, RequestError> {
         store.record(self.id, &self.event, self.now)
     }
 
@@ -224,7 +224,7 @@ impl Keep for Reconcile {
     type Kept = Entry;
     type Answer = Entry;
 
-    fn keep(&self, store: &Store<'_>) -> Result<Entry, Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<Entry, RequestError> {
         store.reconcile(self.id, self.now)
     }
 
@@ -242,7 +242,7 @@ impl Keep for Recover {
     type Kept = Vec<Entry>;
     type Answer = Vec<Entry>;
 
-    fn keep(&self, store: &Store<'_>) -> Result<Vec<Entry>, Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<Vec<Entry>, RequestError> {
         store.recover(self.now)
     }
 
@@ -261,7 +261,7 @@ impl Keep for Abandon {
     type Kept = Entry;
     type Answer = ();
 
-    fn keep(&self, store: &Store<'_>) -> Result<Entry, Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<Entry, RequestError> {
         store.record(self.id, &Event::Crashed, self.now)
     }
 
@@ -282,7 +282,7 @@ impl Keep for Release {
     type Kept = ();
     type Answer = ();
 
-    fn keep(&self, store: &Store<'_>) -> Result<(), Failure> {
+    fn keep(&self, store: &Store<'_>) -> Result<(), RequestError> {
         store.release(self.id, store.owner)
     }
 
@@ -303,9 +303,9 @@ fn is_to_be_rescued(event: &Event) -> bool {
     }
 }
 
-pub(crate) fn to_error(failure: Failure, path: &Path) -> Error {
+pub(crate) fn to_error(failure: RequestError, path: &Path) -> Error {
     match failure {
-        Failure::Storage(trouble) => trouble.to_error(path, ""),
-        Failure::Rule(error) => error,
+        RequestError::Storage(trouble) => trouble.to_error(path, ""),
+        RequestError::Rule(error) => error,
     }
 }

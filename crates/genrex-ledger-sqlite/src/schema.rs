@@ -7,8 +7,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use genrex_ledger::{Account, Credits, ErrorKind, Filter, State, rules};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::failure::{Failure, Trouble};
 use crate::owner::{NOBODY, Owners};
+use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
 use crate::triggers;
 
@@ -21,7 +21,7 @@ const APPLICATION: i64 = 0x476E_7258;
 const TABLES: &str = include_str!("../migrations/2.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
-pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), Failure> {
+pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), RequestError> {
     if is_current_now(connection)? {
         return Ok(());
     }
@@ -44,11 +44,11 @@ pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<()
 /// Whether the file is of this version; an error if it never can be.
 ///
 /// It is asked of one state of the file: another process may be making the tables.
-pub(crate) fn is_current_now(connection: &Connection) -> Result<bool, Failure> {
+pub(crate) fn is_current_now(connection: &Connection) -> Result<bool, RequestError> {
     is_current(&*connection.unchecked_transaction()?)
 }
 
-fn is_current(connection: &Connection) -> Result<bool, Failure> {
+fn is_current(connection: &Connection) -> Result<bool, RequestError> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
     let is_first = version == 1 && application == 0 && has_table(connection, "job")?;
@@ -62,9 +62,9 @@ fn is_current(connection: &Connection) -> Result<bool, Failure> {
                 "is of version {version}, and this genrex knows versions up to {VERSION}: use the newer genrex \
                  that wrote it, or give another path"
             );
-            Err(Trouble::of_kind(ErrorKind::Newer, why).into())
+            Err(StorageError::of_kind(ErrorKind::Newer, why).into())
         }
-        _ => Err(Trouble::new("is a database of something else; it was left alone").into()),
+        _ => Err(StorageError::new("is a database of something else; it was left alone").into()),
     }
 }
 
@@ -99,10 +99,14 @@ fn make_tables(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 /// Brings a file of an older version to this one.
-fn upgrade(transaction: &Transaction<'_>, version: i64, owners: &Owners) -> Result<(), Failure> {
+fn upgrade(
+    transaction: &Transaction<'_>,
+    version: i64,
+    owners: &Owners,
+) -> Result<(), RequestError> {
     if owners.is_any_alive() {
         let why = "is open in an older genrex: let that end first, then try again";
-        return Err(Trouble::of_kind(ErrorKind::Busy, why).into());
+        return Err(StorageError::of_kind(ErrorKind::Busy, why).into());
     }
     drop_triggers(transaction)?;
     if version == 1 {
@@ -167,7 +171,7 @@ fn from_first(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 /// Version 1 kept no credits: what its jobs cost counts on.
-fn restore_credits(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), Failure> {
+fn restore_credits(transaction: &Transaction<'_>, owners: &Owners) -> Result<(), RequestError> {
     let store = Store {
         connection: transaction,
         owners,
@@ -217,7 +221,7 @@ fn normalise_aliases(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn normalise_credits(transaction: &Transaction<'_>) -> Result<(), Failure> {
+fn normalise_credits(transaction: &Transaction<'_>) -> Result<(), RequestError> {
     let mut query = transaction.prepare("SELECT account, credits, updated_at FROM credits")?;
     let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut joined: BTreeMap<Account, (Credits, i64)> = BTreeMap::new();

@@ -9,11 +9,11 @@ use genrex_ledger::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
-use crate::failure::Failure;
 use crate::owner::{NOBODY, Owners};
 use crate::query;
 use crate::rescue::Line;
 use crate::row::{self, COLUMNS, Raw};
+use crate::storage_error::RequestError;
 
 pub(crate) mod sql {
     pub(crate) const ACCOUNT: &str = "SELECT account FROM alias WHERE alias = ?1";
@@ -62,7 +62,7 @@ pub(crate) struct Begun {
 }
 
 impl Store<'_> {
-    pub(crate) fn account(&self, alias: &Alias) -> Result<Option<Account>, Failure> {
+    pub(crate) fn account(&self, alias: &Alias) -> Result<Option<Account>, RequestError> {
         let mut query = self.connection.prepare_cached(sql::ACCOUNT)?;
         let found = query.query_row([alias.as_str()], |row| row.get::<_, String>(0));
         Ok(found.optional()?.map(Account::from))
@@ -74,7 +74,7 @@ impl Store<'_> {
         account: &Account,
         look: &Look,
         now: u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RequestError> {
         let before = Account::from(alias.clone());
         if before != *account {
             let both = [before.as_str(), account.as_str()];
@@ -95,7 +95,7 @@ impl Store<'_> {
         self.keep_credits(account, &credits, now)
     }
 
-    pub(crate) fn intend(&self, intent: &Intent, now: u64) -> Result<Begun, Failure> {
+    pub(crate) fn intend(&self, intent: &Intent, now: u64) -> Result<Begun, RequestError> {
         let key = format!("{:032x}", intent.key);
         let mut same = self.connection.prepare_cached(sql::BY_KEY)?;
         if let Some(raw) = same.query_row([&key], Raw::read).optional()? {
@@ -123,7 +123,12 @@ impl Store<'_> {
         })
     }
 
-    pub(crate) fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Failure> {
+    pub(crate) fn record(
+        &self,
+        id: LocalId,
+        event: &Event,
+        now: u64,
+    ) -> Result<Entry, RequestError> {
         let entry = self.known(id)?;
         let mut credits = self.credits(&entry.account)?;
         let Some(after) = rules::record(&mut credits, &entry, event, now)? else {
@@ -135,14 +140,14 @@ impl Store<'_> {
         Ok(after)
     }
 
-    pub(crate) fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Failure> {
+    pub(crate) fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, RequestError> {
         let entry = self.known(id)?;
         let found = rules::reconcile(&self.credits(&entry.account)?, &entry)?;
         self.record(id, &Event::Reconciled(found), now)
     }
 
     /// Ends each job in flight of an owner that is gone.
-    pub(crate) fn recover(&self, now: u64) -> Result<Vec<Entry>, Failure> {
+    pub(crate) fn recover(&self, now: u64) -> Result<Vec<Entry>, RequestError> {
         self.left_open()?
             .into_iter()
             .map(|id| self.record(id, &Event::Crashed, now))
@@ -150,7 +155,7 @@ impl Store<'_> {
     }
 
     /// The jobs in flight of owners that are gone.
-    pub(crate) fn left_open(&self) -> Result<Vec<LocalId>, Failure> {
+    pub(crate) fn left_open(&self) -> Result<Vec<LocalId>, RequestError> {
         let (query, states) = query::in_flight();
         let mut query = self.connection.prepare_cached(&query)?;
         let rows = query.query_map(params_from_iter(states), |row| {
@@ -164,7 +169,7 @@ impl Store<'_> {
     }
 
     /// Makes a job nobody's, if it is in flight, and the one's who says so.
-    pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), Failure> {
+    pub(crate) fn release(&self, id: LocalId, by: &str) -> Result<(), RequestError> {
         let entry = self.entry(id)?;
         if entry.is_some_and(|entry| entry.state.is_in_flight()) {
             self.execute(sql::RELEASE, params![id.0, by, NOBODY])?;
@@ -173,7 +178,7 @@ impl Store<'_> {
     }
 
     /// Applies what could not be kept when it happened.
-    pub(crate) fn apply(&self, line: &Line, ledger: &str) -> Result<(), Failure> {
+    pub(crate) fn apply(&self, line: &Line, ledger: &str) -> Result<(), RequestError> {
         let is_of_this =
             line.ledger == ledger && (line.key.is_none() || line.key == self.key(line.local_id)?);
         if !is_of_this {
@@ -187,19 +192,19 @@ impl Store<'_> {
     }
 
     /// The key of a job's intent, as it is kept.
-    pub(crate) fn key(&self, id: LocalId) -> Result<Option<String>, Failure> {
+    pub(crate) fn key(&self, id: LocalId) -> Result<Option<String>, RequestError> {
         let mut query = self.connection.prepare_cached(sql::KEY)?;
         let found = query.query_row([id.0], |row| row.get(0)).optional()?;
         Ok(found.flatten())
     }
 
-    pub(crate) fn entry(&self, id: LocalId) -> Result<Option<Entry>, Failure> {
+    pub(crate) fn entry(&self, id: LocalId) -> Result<Option<Entry>, RequestError> {
         let mut query = self.connection.prepare_cached(sql::BY_ID)?;
         let found = query.query_row([id.0], Raw::read).optional()?;
         Ok(found.map(Raw::understand).transpose()?)
     }
 
-    pub(crate) fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+    pub(crate) fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, RequestError> {
         let most = filter.limit.map_or(usize::MAX, |limit| {
             usize::try_from(limit).unwrap_or(usize::MAX)
         });
@@ -218,7 +223,7 @@ impl Store<'_> {
         Ok(entries)
     }
 
-    pub(crate) fn history(&self, id: LocalId) -> Result<Vec<Past>, Failure> {
+    pub(crate) fn history(&self, id: LocalId) -> Result<Vec<Past>, RequestError> {
         let mut query = self.connection.prepare_cached(sql::HISTORY)?;
         let rows = query.query_map([id.0], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?))
@@ -231,11 +236,11 @@ impl Store<'_> {
         Ok(history)
     }
 
-    pub(crate) fn credits(&self, account: &Account) -> Result<Credits, Failure> {
+    pub(crate) fn credits(&self, account: &Account) -> Result<Credits, RequestError> {
         Ok(self.kept_credits(account)?.unwrap_or_default())
     }
 
-    fn kept_credits(&self, account: &Account) -> Result<Option<Credits>, Failure> {
+    fn kept_credits(&self, account: &Account) -> Result<Option<Credits>, RequestError> {
         let mut query = self.connection.prepare_cached(sql::CREDITS)?;
         let json: Option<String> = query
             .query_row([account.as_str()], |row| row.get(0))
@@ -249,7 +254,7 @@ impl Store<'_> {
         account: &Account,
         credits: &Credits,
         now: u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RequestError> {
         let json = credits.to_json()?;
         self.execute(
             sql::KEEP_CREDITS,
@@ -257,20 +262,20 @@ impl Store<'_> {
         )
     }
 
-    fn known(&self, id: LocalId) -> Result<Entry, Failure> {
+    fn known(&self, id: LocalId) -> Result<Entry, RequestError> {
         let missing = || Error::new(ErrorKind::NotFound, format!("there is no job {id}")).about(id);
         Ok(self.entry(id)?.ok_or_else(missing)?)
     }
 
     /// No job is ever taken away, so that no number is given twice.
-    fn next_id(&self) -> Result<LocalId, Failure> {
+    fn next_id(&self) -> Result<LocalId, RequestError> {
         let mut query = self.connection.prepare_cached(sql::NEWEST)?;
         let newest: Option<i64> = query.query_row([], |row| row.get(0))?;
         Ok(LocalId(newest.unwrap_or(0) + 1))
     }
 
     /// Writes what has changed, and so no index of what has not.
-    fn update(&self, before: &Entry, after: &Entry) -> Result<(), Failure> {
+    fn update(&self, before: &Entry, after: &Entry) -> Result<(), RequestError> {
         let pairs = row::values(before).into_iter().zip(row::values(after));
         let changed = COLUMNS.into_iter().zip(pairs);
         let (columns, mut values): (Vec<String>, Vec<Value>) = changed
@@ -285,7 +290,7 @@ impl Store<'_> {
         self.execute(&update, params_from_iter(values))
     }
 
-    fn note(&self, entry: &Entry, now: u64) -> Result<(), Failure> {
+    fn note(&self, entry: &Entry, now: u64) -> Result<(), RequestError> {
         self.execute(
             sql::NOTE,
             params![
@@ -301,7 +306,7 @@ impl Store<'_> {
         owner != self.owner && self.owners.is_gone(owner)
     }
 
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), Failure> {
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), RequestError> {
         self.connection.prepare_cached(sql)?.execute(params)?;
         Ok(())
     }

@@ -2,13 +2,17 @@ use genrex_async::QueryId;
 use serde_json::json;
 
 use crate::args::Global;
+use crate::command_error::CommandError;
 use crate::connect::{CallOptions, Connection};
-use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Display;
 
 /// `genrex status`: one retrieve.
-pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn status(
+    id: QueryId,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
     let connection = Connection::open(global, CallOptions::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
@@ -29,7 +33,7 @@ pub(crate) async fn status(id: QueryId, global: &Global, output: &Output) -> Res
 }
 
 /// `genrex balance`.
-pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), CommandError> {
     let connection = Connection::open(global, CallOptions::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();

@@ -19,19 +19,23 @@ use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::{Runner, StopReason};
 use crate::connect::{CallOptions, Connection};
-use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::ledger;
 use crate::output::Output;
 
 /// Checks every row, then buys, waits for and downloads each.
-pub(crate) async fn run(batch: Batch, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    batch: Batch,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
     let source = Source::open(&batch.file)?;
     let checked = source.check()?;
     let folder = folder(&batch.out_dir)?;
@@ -72,14 +76,14 @@ fn call_options(batch: &Batch) -> CallOptions {
     }
 }
 
-fn folder(out_dir: &Path) -> Result<PathBuf, Failure> {
+fn folder(out_dir: &Path) -> Result<PathBuf, CommandError> {
     std::fs::create_dir_all(out_dir).map_err(|error| {
         let message = format!("{} cannot be made; nothing was sent", out_dir.display());
-        Failure::usage(message).with_source(&error)
+        CommandError::usage(message).with_source(&error)
     })?;
     out_dir
         .canonicalize()
-        .map_err(|error| Failure::usage("the folder cannot be found").with_source(&error))
+        .map_err(|error| CommandError::usage("the folder cannot be found").with_source(&error))
 }
 
 /// It is good to know, and not worth waiting for: the service may have asked for a pause.
@@ -97,7 +101,7 @@ async fn say_what_failed_ones_cost(
     source: &Source,
     kept: &Kept,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut failed = Vec::new();
     for row in source.rows()? {
         let row = row?;
@@ -128,7 +132,7 @@ async fn drive(
     batch: &Batch,
     interrupts: &mut Interrupts,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut rows = source.rows()?;
     let mut running = JoinSet::new();
     let mut first_failure = None;
@@ -159,7 +163,7 @@ async fn drive(
                     Some(Ok(Ok(()))) | None => continue,
                     Some(Ok(Err(failure))) => failure,
                     Some(Err(panicked)) => {
-                        Failure::other("a row could not be worked on").with_source(&panicked)
+                        CommandError::other("a row could not be worked on").with_source(&panicked)
                     }
                 };
                 // What is in flight is brought to its end; nothing more is started.
@@ -184,8 +188,8 @@ async fn drive(
 }
 
 /// The first failure counts, but one that holds an id before all.
-fn keep_first(kept: &mut Option<Failure>, failure: Failure) {
-    let holds_id = |failure: &Failure| failure.query_id.is_some();
+fn keep_first(kept: &mut Option<CommandError>, failure: CommandError) {
+    let holds_id = |failure: &CommandError| failure.query_id.is_some();
     if kept
         .as_ref()
         .is_none_or(|kept| holds_id(&failure) && !holds_id(kept))

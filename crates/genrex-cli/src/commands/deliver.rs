@@ -7,8 +7,8 @@ use genrex_async::{
 use serde::Serialize;
 
 use crate::args::Delivery;
+use crate::command_error::{Code, CommandError};
 use crate::connect::{Connection, quoted};
-use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
 use crate::name;
 use crate::output::{self, Output};
@@ -59,7 +59,7 @@ impl CommandContext {
         delivery: &Delivery,
         paid: Paid,
         only_links: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let display = self.display.clone();
         let client = self
             .connection
@@ -95,8 +95,8 @@ impl CommandContext {
         show(&track, delivered, &output).map_err(|failure| failure.resumable(job.id(), resume))
     }
 
-    pub(crate) fn interrupted(&self, id: &QueryId, delivery: &Delivery) -> Failure {
-        Failure::new(
+    pub(crate) fn interrupted(&self, id: &QueryId, delivery: &Delivery) -> CommandError {
+        CommandError::new(
             Code::Interrupted,
             "interrupted",
             "interrupted; the job goes on at the service",
@@ -113,12 +113,12 @@ impl CommandContext {
     }
 }
 
-fn failed(error: Error, id: &QueryId, resume: Option<String>, paid: Paid) -> Failure {
+fn failed(error: Error, id: &QueryId, resume: Option<String>, paid: Paid) -> CommandError {
     let is_over = matches!(
         error.kind(),
         ErrorKind::GenerationFailed | ErrorKind::NotFound
     );
-    let failure = Failure::from(error).resumable(id, resume.filter(|_| !is_over));
+    let failure = CommandError::from(error).resumable(id, resume.filter(|_| !is_over));
     match paid {
         Paid::Now => failure.after_payment(),
         Paid::Before => failure,
@@ -150,7 +150,7 @@ async fn download(
     Ok((Some(path), done))
 }
 
-fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), Failure> {
+fn show(track: &Track, placed: Vec<Option<Placed>>, output: &Output) -> Result<(), CommandError> {
     if track.left_out() > 0 {
         let (taken, left_out) = (track.assets().len(), track.left_out());
         output.note(format!(

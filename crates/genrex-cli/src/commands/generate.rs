@@ -10,11 +10,11 @@ use serde_json::json;
 
 use crate::args::{Delivery, Generate, Global};
 use crate::clock;
+use crate::command_error::{Code, CommandError};
 use crate::commands::advice::advice;
 use crate::commands::deliver::{CommandContext, Paid};
 use crate::commands::price::when_price_is_known;
 use crate::connect::{CallOptions, Connection, quoted};
-use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupts;
 use crate::ledger;
 use crate::name;
@@ -27,7 +27,7 @@ pub(crate) async fn run(
     generate: Generate,
     global: &Global,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let request = GenerateRequest::new(prompt(&generate.text)?, generate.duration);
     let delivery = &generate.delivery;
     delivery.check(output)?;
@@ -79,7 +79,7 @@ async fn buy(
     request: &GenerateRequest,
     options: PurchaseOptions,
     delivery: &Delivery,
-) -> Result<Job, Failure> {
+) -> Result<Job, CommandError> {
     let display = context.display.clone();
     let so_far = Arc::new(Mutex::new(PurchaseSoFar::default()));
     let hearing = Arc::clone(&so_far);
@@ -108,7 +108,7 @@ async fn buy(
             "accepted {}, and the ledger could not keep it: {why}",
             job.id()
         );
-        return Err(Failure::new(Code::Other, "ledger", message)
+        return Err(CommandError::new(Code::Other, "ledger", message)
             .resumable(job.id(), context.connection.resume(job.id())));
     }
     if stop.is_asked() {
@@ -126,7 +126,7 @@ async fn given_up(
     so_far: &PurchaseSoFar,
     context: &CommandContext,
     delivery: &Delivery,
-) -> Failure {
+) -> CommandError {
     let kept = match (context.connection.client.ledger(), so_far.job()) {
         (Some(ledger), Some(job)) => {
             // What cannot be ended now is ended by the next command.
@@ -140,7 +140,7 @@ async fn given_up(
         GivenUp::Accepted(id) => context.interrupted(&id, delivery),
         GivenUp::MayBeCharged(job) => {
             let message = "the submit was given up on its way, and may have been charged";
-            let failure = Failure::new(Code::Ambiguous, "ambiguous", message);
+            let failure = CommandError::new(Code::Ambiguous, "ambiguous", message);
             failure.hint(match (kept.as_ref().and_then(advice), job) {
                 (Some(advice), _) => advice,
                 (None, Some(job)) => {
@@ -156,24 +156,24 @@ async fn given_up(
     }
 }
 
-fn nothing_bought() -> Failure {
+fn nothing_bought() -> CommandError {
     let message = "interrupted; nothing was bought";
-    Failure::new(Code::Interrupted, "interrupted", message)
+    CommandError::new(Code::Interrupted, "interrupted", message)
 }
 
 /// Why a purchase did not come to a job.
-async fn not_bought(error: Error, connection: &Connection) -> Failure {
+async fn not_bought(error: Error, connection: &Connection) -> CommandError {
     match error.kind() {
         ErrorKind::Cancelled => return nothing_bought(),
         ErrorKind::PriceUnknown => {
             let hint = when_price_is_known(&error);
-            return Failure::from(error).hint(hint);
+            return CommandError::from(error).hint(hint);
         }
         ErrorKind::AlreadyBought => {}
-        _ => return Failure::from(error),
+        _ => return CommandError::from(error),
     }
     let job = error.local_id();
-    let failure = Failure::from(error);
+    let failure = CommandError::from(error);
     let (Some(job), Some(ledger)) = (job, connection.client.ledger()) else {
         return failure;
     };
@@ -190,7 +190,7 @@ async fn not_bought(error: Error, connection: &Connection) -> Failure {
 }
 
 /// The prompt that was typed, or piped for `-`.
-fn prompt(text: &str) -> Result<Prompt, Failure> {
+fn prompt(text: &str) -> Result<Prompt, CommandError> {
     /// What 250 characters can take, and a line end.
     const LARGEST: u64 = 4 * 250 + 2;
     if text != "-" {
@@ -202,7 +202,7 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
         .take(LARGEST)
         .read_to_string(&mut piped)
         .map_err(|error| {
-            Failure::usage("the prompt on standard input is not text").with_source(&error)
+            CommandError::usage("the prompt on standard input is not text").with_source(&error)
         })?;
     let line = piped.strip_suffix('\n').unwrap_or(&piped);
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -211,7 +211,7 @@ fn prompt(text: &str) -> Result<Prompt, Failure> {
 
 /// What cannot be stored is found out before anything is paid for: a name that is taken, a folder that is
 /// missing or cannot be written to.
-fn check_target(delivery: &Delivery) -> Result<(), Failure> {
+fn check_target(delivery: &Delivery) -> Result<(), CommandError> {
     if delivery.to_stdout() {
         return Ok(());
     }
@@ -219,7 +219,7 @@ fn check_target(delivery: &Delivery) -> Result<(), Failure> {
     let is_folder = name::is_folder(path);
     if !is_folder && !delivery.force && path.symlink_metadata().is_ok() {
         let message = format!("{} is there already; nothing was sent", path.display());
-        return Err(Failure::usage(message).hint("--force replaces it"));
+        return Err(CommandError::usage(message).hint("--force replaces it"));
     }
     let parent = || {
         path.parent()
@@ -233,7 +233,7 @@ fn check_target(delivery: &Delivery) -> Result<(), Failure> {
     if !folder.is_dir() {
         let message = format!("there is no folder {}; nothing was sent", folder.display());
         let make = format!("mkdir -p {}", quoted(&folder.display().to_string()));
-        return Err(Failure::usage(message).hint(make));
+        return Err(CommandError::usage(message).hint(make));
     }
     // Made and removed again.
     match PartFile::create(&folder.join("genrex"), Existing::Replace) {
@@ -243,14 +243,14 @@ fn check_target(delivery: &Delivery) -> Result<(), Failure> {
                 "{} cannot be written to; nothing was sent",
                 folder.display()
             );
-            Err(Failure::usage(message)
+            Err(CommandError::usage(message)
                 .with_source(&error)
                 .hint("choose another place with --output"))
         }
     }
 }
 
-fn print_job(job: &Job, connection: &Connection, output: &Output) -> Result<(), Failure> {
+fn print_job(job: &Job, connection: &Connection, output: &Output) -> Result<(), CommandError> {
     let resume = connection.resume(job.id());
     let printed = if output.is_json() {
         output.document(&json!({"queryId": job.id(), "status": "Processing", "resume": resume}))

@@ -9,13 +9,13 @@ use genrex_ledger::{Filter, Ledger as _};
 
 use self::show::{document, whole_document};
 use crate::args::{Global, Jobs, JobsAction, ListJobs};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::ledger::{find, open_to_read};
 use crate::output::Output;
 
-pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<(), CommandError> {
     if global.sandbox {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "a sandbox inside this process leaves nothing in the ledger",
         ));
     }
@@ -30,7 +30,7 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
     }
 }
 
-async fn list(wanted: ListJobs, output: &Output) -> Result<(), Failure> {
+async fn list(wanted: ListJobs, output: &Output) -> Result<(), CommandError> {
     let ledger = open_to_read()?;
     let mut filter = Filter::default();
     filter.states = wanted.state;
@@ -62,7 +62,7 @@ async fn list(wanted: ListJobs, output: &Output) -> Result<(), Failure> {
 }
 
 /// Everything that the ledger holds, a JSON line a job, oldest first.
-async fn export(output: &Output) -> Result<(), Failure> {
+async fn export(output: &Output) -> Result<(), CommandError> {
     let ledger = open_to_read()?;
     let mut filter = Filter::default();
     filter.oldest_first = true;

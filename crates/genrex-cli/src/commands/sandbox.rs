@@ -5,15 +5,15 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::args;
-use crate::failure::{Code, Failure};
+use crate::command_error::{Code, CommandError};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 
 /// `genrex sandbox`: runs until it is interrupted, or until the pipe that is its standard input ends.
-pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), CommandError> {
     let mut interrupts = Interrupts::watch()?;
     let sandbox = Sandbox::start(options(&args)).await.map_err(|error| {
-        Failure::new(Code::Usage, "invalidInput", "the sandbox cannot be started")
+        CommandError::new(Code::Usage, "invalidInput", "the sandbox cannot be started")
             .with_source(&error)
     })?;
     announce(&sandbox, output)?;
@@ -45,7 +45,7 @@ fn options(args: &args::Sandbox) -> Options {
     options
 }
 
-fn announce(sandbox: &Sandbox, output: &Output) -> Result<(), Failure> {
+fn announce(sandbox: &Sandbox, output: &Output) -> Result<(), CommandError> {
     let (key, secret) = (&sandbox.options().api_key, &sandbox.options().api_secret);
     if output.is_json() {
         return output.document(&json!({"url": sandbox.url(), "apiKey": key, "apiSecret": secret}));

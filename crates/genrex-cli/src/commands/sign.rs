@@ -2,13 +2,13 @@ use genrex_sign::{Payload, UnixMillis};
 
 use crate::args::{Global, Sign};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::body;
 use crate::config::Config;
-use crate::failure::Failure;
 use crate::output::Output;
 
 /// `genrex sign`: a body in, the header's value out.
-pub(crate) fn run(sign: &Sign, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(sign: &Sign, global: &Global, output: &Output) -> Result<(), CommandError> {
     let secret = Config::read(global)?.take_secret()?;
     let t = UnixMillis::new(sign.timestamp.unwrap_or_else(clock::now));
     let header = secret.sign(t, &Payload::from(body::read()?));

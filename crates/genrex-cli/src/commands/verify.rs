@@ -2,13 +2,13 @@ use genrex_sign::{ErrorKind, SignatureHeader, UnixMillis, Verifier};
 
 use crate::args::{Global, Verify};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::body;
 use crate::config::Config;
-use crate::failure::Failure;
 use crate::output::Output;
 
 /// `genrex verify`: a body in; the exit code says whether the signature is right.
-pub(crate) fn run(verify: &Verify, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(verify: &Verify, global: &Global, output: &Output) -> Result<(), CommandError> {
     let secret = Config::read(global)?.take_secret()?;
     let now = UnixMillis::new(verify.now.unwrap_or_else(clock::now));
     let body = body::read()?;
@@ -20,8 +20,8 @@ pub(crate) fn run(verify: &Verify, global: &Global, output: &Output) -> Result<(
     output.line(format_args!("valid, signed at t={t}"))
 }
 
-fn refused(kind: ErrorKind, verify: &Verify, now: UnixMillis) -> Failure {
-    let failure = Failure::other("the signature is not valid");
+fn refused(kind: ErrorKind, verify: &Verify, now: UnixMillis) -> CommandError {
+    let failure = CommandError::other("the signature is not valid");
     let header: Option<SignatureHeader> = verify.signature.parse().ok();
     match (kind, header) {
         (ErrorKind::Expired | ErrorKind::FromTheFuture, Some(header)) => {

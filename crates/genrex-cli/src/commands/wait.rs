@@ -3,18 +3,18 @@ use genrex_async::core::{may_be, without_id};
 use genrex_ledger::{Filter, State};
 
 use crate::args::{Global, Wait};
+use crate::command_error::CommandError;
 use crate::commands::deliver::{CommandContext, Paid};
 use crate::commands::settled_by::who_says_so;
 use crate::confirm;
 use crate::connect::{CallOptions, Connection};
-use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::ledger;
 use crate::output::Output;
 use crate::progress::Display;
 
 /// `genrex wait`: takes a job up by its id.
-pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), CommandError> {
     let delivery = &wait.delivery;
     delivery.check(output)?;
     let connection = Connection::open(global, CallOptions::from(delivery)).await?;
@@ -38,7 +38,7 @@ async fn offer_to_link(
     wait: &Wait,
     connection: &Connection,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let client = &connection.client;
     let Some(ledger) = client.ledger() else {
         return Ok(());

@@ -4,11 +4,11 @@ use genrex_async::core::bought_elsewhere;
 use genrex_async::core::proto::Escaped;
 use genrex_ledger::Entry;
 
+use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
 use crate::commands::batch::rows::{Row, Source};
 use crate::connect::{Connection, quoted, same_command};
-use crate::failure::Failure;
 
 /// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
 /// Only then the folder is marked.
@@ -17,7 +17,7 @@ pub(crate) async fn identify(
     folder: &Path,
     connection: &Connection,
     is_new: bool,
-) -> Result<Kept, Failure> {
+) -> Result<Kept, CommandError> {
     let mut kept = Kept::of(&connection.client, new_batch(folder)).await?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
     let Some(path) = &connection.ledger_path else {
@@ -51,7 +51,7 @@ pub(crate) async fn identify(
 }
 
 /// By another ledger nothing of the batch would be known, and everything bought again.
-fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<(), Failure> {
+fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<(), CommandError> {
     if kept.name == opened.name {
         return Ok(());
     }
@@ -62,7 +62,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
              replaced; nothing was sent",
             folder.display()
         );
-        return Err(Failure::usage(message).hint(
+        return Err(CommandError::usage(message).hint(
             "put it back, or name it by GENREX_LEDGER; --new buys everything in this folder again",
         ));
     }
@@ -71,7 +71,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
         folder.display()
     );
     let again = same_command();
-    Err(Failure::usage(message).hint(format!(
+    Err(CommandError::usage(message).hint(format!(
         "GENREX_LEDGER={} {} goes on with it; --new buys everything in this folder again",
         quoted(&place),
         Escaped(&again)
@@ -83,7 +83,7 @@ async fn batch_that_lies_in(
     folder: &Path,
     source: &Source,
     kept: &Kept,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandError> {
     for row in source.rows()? {
         let row = row?;
         let jobs = bought_elsewhere(kept.account.clone(), &row.name);
@@ -114,7 +114,7 @@ async fn refuse_bought_elsewhere(
     source: &Source,
     folder: &Path,
     kept: &Kept,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut elsewhere = None;
     let mut count = 0_u64;
     for row in source.rows()? {
@@ -154,7 +154,7 @@ async fn refuse_bought_elsewhere(
         }
         None => format!("genrex jobs show {id} says how to go on with it"),
     };
-    Err(Failure::usage(message).hint(format!(
+    Err(CommandError::usage(message).hint(format!(
         "{go_on}; --new buys them again for {}",
         folder.display()
     )))

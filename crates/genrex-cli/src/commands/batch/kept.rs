@@ -3,8 +3,8 @@ use std::sync::Arc;
 use genrex_async::Client;
 use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger};
 
+use crate::command_error::CommandError;
 use crate::commands::batch::rows::Row;
-use crate::failure::Failure;
 
 /// What the ledger holds of a batch.
 pub(crate) struct Kept {
@@ -16,10 +16,10 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Asks the service whose account it is, since rows are bought of one account.
-    pub(crate) async fn of(client: &Client, batch: String) -> Result<Self, Failure> {
+    pub(crate) async fn of(client: &Client, batch: String) -> Result<Self, CommandError> {
         let ledger = client.ledger().cloned();
         Ok(Self {
-            ledger: ledger.ok_or_else(|| Failure::other("a batch needs a ledger"))?,
+            ledger: ledger.ok_or_else(|| CommandError::other("a batch needs a ledger"))?,
             account: client.account().await?,
             batch,
         })
@@ -30,7 +30,7 @@ impl Kept {
     }
 
     /// The newest job of a row, if it has one.
-    pub(crate) async fn newest(&self, row: &Row) -> Result<Option<Entry>, Failure> {
+    pub(crate) async fn newest(&self, row: &Row) -> Result<Option<Entry>, CommandError> {
         let mut filter = Filter::of(self.account.clone());
         filter.row = Some(self.row(row));
         filter.limit = Some(1);

@@ -5,7 +5,7 @@ use genrex_async::Existing;
 use genrex_file::PartFile;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::files;
 use crate::random_name::random_name;
 
@@ -33,11 +33,11 @@ pub(crate) struct KeptIn {
 
 impl Marker {
     /// The marker of a folder, if it has one.
-    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Failure> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CommandError> {
         let path = folder.join(NAME);
         let unreadable = |cause: &(dyn std::error::Error + 'static)| {
             let message = format!("{} cannot be read; nothing was sent", path.display());
-            Failure::usage(message)
+            CommandError::usage(message)
                 .with_source(cause)
                 .hint("it says which batch the folder holds: restore it, or use another folder")
         };
@@ -50,13 +50,14 @@ impl Marker {
 
     /// Puts it into a folder in place of the one that was found there; returns the one that is there then: another
     /// process may have been faster.
-    pub(crate) fn write(self, folder: &Path, found: Option<&Self>) -> Result<Self, Failure> {
+    pub(crate) fn write(self, folder: &Path, found: Option<&Self>) -> Result<Self, CommandError> {
         if found == Some(&self) {
             return Ok(self);
         }
         let path = folder.join(NAME);
-        let json = serde_json::to_vec(&self)
-            .map_err(|error| Failure::other("the batch cannot be named").with_source(&error))?;
+        let json = serde_json::to_vec(&self).map_err(|error| {
+            CommandError::other("the batch cannot be named").with_source(&error)
+        })?;
         let existing = match found {
             Some(_) => Existing::Replace,
             None => Existing::Keep,
@@ -67,11 +68,13 @@ impl Marker {
             Ok(()) => Ok(self),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let there = Self::read(folder)?;
-                there.ok_or_else(|| Failure::usage("the batch's marker went away; run it again"))
+                there.ok_or_else(|| {
+                    CommandError::usage("the batch's marker went away; run it again")
+                })
             }
             Err(error) => {
                 let message = format!("{} cannot be written; nothing was sent", path.display());
-                Err(Failure::usage(message).with_source(&error))
+                Err(CommandError::usage(message).with_source(&error))
             }
         }
     }

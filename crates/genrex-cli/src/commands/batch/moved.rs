@@ -7,9 +7,9 @@ use genrex_ledger::{Entry, State};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::rows::Row;
-use crate::failure::Failure;
 
 /// Looks for the file of a downloaded job in its batch's folder, if it is not where it was put: the folder may have
 /// been moved. If it is there, and is the very same, the ledger keeps where it is.
@@ -18,7 +18,7 @@ pub(super) async fn found_here(
     folder: &Path,
     row: &Row,
     newest: Option<Entry>,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Entry>, CommandError> {
     let Some(entry) = newest else {
         return Ok(None);
     };

@@ -1,9 +1,9 @@
 use genrex_async::core::{RowPlace, is_to_be_settled};
 use serde::Serialize;
 
+use crate::command_error::{Code, CommandError};
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::{Runner, StopReason};
-use crate::failure::{Code, Failure};
 use crate::output::Output;
 
 /// Where every row of a batch stands, read from the ledger: the numbers add up to `planned`.
@@ -34,7 +34,7 @@ struct Ambiguous {
 }
 
 impl Report {
-    pub(crate) async fn of(source: &Source, runner: &Runner) -> Result<Self, Failure> {
+    pub(crate) async fn of(source: &Source, runner: &Runner) -> Result<Self, CommandError> {
         let mut report = Self::default();
         for row in source.rows()? {
             report.planned += 1;
@@ -63,9 +63,14 @@ impl Report {
     }
 
     /// Shows it on standard error: standard output has a line a job.
-    pub(crate) fn show(&self, credits_moved: Option<u64>, output: &Output) -> Result<(), Failure> {
-        let mut document = serde_json::to_value(self)
-            .map_err(|error| Failure::other("the report cannot be written").with_source(&error))?;
+    pub(crate) fn show(
+        &self,
+        credits_moved: Option<u64>,
+        output: &Output,
+    ) -> Result<(), CommandError> {
+        let mut document = serde_json::to_value(self).map_err(|error| {
+            CommandError::other("the report cannot be written").with_source(&error)
+        })?;
         document["creditsMoved"] = credits_moved.into();
         output.aside(&serde_json::json!({"report": document}))?;
         let Self {
@@ -100,9 +105,10 @@ impl Report {
     }
 
     /// How the command ends.
-    pub(crate) fn verdict(&self, stopped: Option<StopReason>) -> Result<(), Failure> {
+    pub(crate) fn verdict(&self, stopped: Option<StopReason>) -> Result<(), CommandError> {
         let again = "run the same command again to go on";
-        let end = |code, kind, message: String| Err(Failure::new(code, kind, message).hint(again));
+        let end =
+            |code, kind, message: String| Err(CommandError::new(code, kind, message).hint(again));
         match stopped {
             Some(StopReason::Interrupted) => end(
                 Code::Interrupted,
@@ -123,10 +129,10 @@ impl Report {
             ),
             Some(StopReason::OverLimit(message)) => end(Code::OutOfCredit, "overLimit", message),
             Some(StopReason::PriceUnknown(message, when)) => {
-                Err(Failure::new(Code::OutOfCredit, "priceUnknown", message).hint(when))
+                Err(CommandError::new(Code::OutOfCredit, "priceUnknown", message).hint(when))
             }
             Some(StopReason::Ledger(message)) => end(Code::Other, "ledger", message),
-            _ if self.unsettled > 0 => Err(Failure::new(
+            _ if self.unsettled > 0 => Err(CommandError::new(
                 Code::Ambiguous,
                 "ambiguous",
                 format!(
@@ -135,7 +141,7 @@ impl Report {
                 ),
             )
             .hint("genrex jobs recover says what to do about each")),
-            _ if self.failed > 0 => Err(Failure::new(
+            _ if self.failed > 0 => Err(CommandError::new(
                 Code::GenerationFailed,
                 "generationFailed",
                 format!(
@@ -153,7 +159,7 @@ impl Report {
                         "{lost} were charged and are lost, as somebody has settled: --retry-failed buys them again"
                     ),
                 };
-                Err(Failure::new(Code::Other, "incomplete", message).hint(hint))
+                Err(CommandError::new(Code::Other, "incomplete", message).hint(hint))
             }
             _ => Ok(()),
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use genrex_async::Seconds;
 use genrex_cli::rows::{BadRow, Rows};
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 
 pub(crate) use genrex_cli::rows::Row;
 
@@ -30,14 +30,14 @@ pub(crate) struct Checked {
 }
 
 impl Source {
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CommandError> {
         let spooled = if path == Path::new("-") {
             spool(io::stdin().lock(), LARGEST)
         } else {
             File::open(path).and_then(|file| spool(file, LARGEST))
         };
         let unreadable = |error: io::Error| {
-            Failure::usage(format!("{} cannot be read", path.display())).with_source(&error)
+            CommandError::usage(format!("{} cannot be read", path.display())).with_source(&error)
         };
         Ok(Self {
             path: path.to_owned(),
@@ -47,7 +47,7 @@ impl Source {
 
     /// Reads every row and refuses the batch if one is bad, or if there is none: each bad one is named with its
     /// line, and nothing is paid for.
-    pub(crate) fn check(&self) -> Result<Checked, Failure> {
+    pub(crate) fn check(&self) -> Result<Checked, CommandError> {
         const SHOWN: usize = 20;
         let mut bad = Vec::new();
         let mut count = 0_u64;
@@ -73,13 +73,13 @@ impl Source {
         }
         if rows == 0 {
             let message = format!("{} holds no rows; nothing was sent", self.path.display());
-            return Err(Failure::usage(message)
+            return Err(CommandError::usage(message)
                 .hint("write text,duration and under it a row for each piece"));
         }
         if count == 0 {
             return Ok(Checked { rows, longest });
         }
-        let mut failure = Failure::usage(format!("{count} rows are bad; nothing was sent"));
+        let mut failure = CommandError::usage(format!("{count} rows are bad; nothing was sent"));
         failure.causes = bad;
         Err(failure.hint("mend them and run the same command again"))
     }
@@ -87,11 +87,12 @@ impl Source {
     /// The rows, one at a time.
     pub(crate) fn rows(
         &self,
-    ) -> Result<impl Iterator<Item = Result<Row, Failure>> + use<>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<Row, CommandError>> + use<>, CommandError> {
         let unreadable = |error: io::Error| {
-            Failure::usage(format!("{} cannot be read", self.path.display())).with_source(&error)
+            CommandError::usage(format!("{} cannot be read", self.path.display()))
+                .with_source(&error)
         };
-        let refused = |bad: BadRow| Failure::usage(bad.to_string());
+        let refused = |bad: BadRow| CommandError::usage(bad.to_string());
         let mut file = self.spooled.try_clone().map_err(unreadable)?;
         file.rewind().map_err(unreadable)?;
         let rows = Rows::read(BufReader::new(file)).map_err(refused)?;
@@ -101,13 +102,13 @@ impl Source {
 
 impl Checked {
     /// Refuses what the account does not allow, before anything is sent.
-    pub(crate) fn refuse_longer_than(&self, most: Option<u64>) -> Result<(), Failure> {
+    pub(crate) fn refuse_longer_than(&self, most: Option<u64>) -> Result<(), CommandError> {
         match (self.longest, most) {
             (Some((longest, line)), Some(most)) if u64::from(longest.get()) > most => {
                 let message = format!(
                     "line {line}: the account allows {most} s at most, and not {longest}; nothing was sent"
                 );
-                Err(Failure::usage(message).hint("shorten it and run the same command again"))
+                Err(CommandError::usage(message).hint("shorten it and run the same command again"))
             }
             _ => Ok(()),
         }

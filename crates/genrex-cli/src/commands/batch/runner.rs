@@ -8,12 +8,12 @@ use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
 use crate::args::{Batch, OnAmbiguous};
+use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
 use crate::commands::batch::rows::Row;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
-use crate::failure::{Code, Failure, in_a_line};
 use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
@@ -122,18 +122,18 @@ impl Runner {
     }
 
     /// One row, from wherever the ledger says that it stands.
-    pub(crate) async fn work(&self, row: Row) -> Result<(), Failure> {
+    pub(crate) async fn work(&self, row: Row) -> Result<(), CommandError> {
         self.work_by(self.policy, row).await
     }
 
     /// The same for one that a person, or the balance, says may be bought again.
-    pub(crate) async fn work_uncharged(&self, row: Row) -> Result<(), Failure> {
+    pub(crate) async fn work_uncharged(&self, row: Row) -> Result<(), CommandError> {
         let mut policy = self.policy;
         policy.resubmit_uncharged = true;
         self.work_by(policy, row).await
     }
 
-    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<(), Failure> {
+    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<(), CommandError> {
         let newest = self.kept.newest(&row).await?;
         let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
         let newest = newest.as_ref();
@@ -166,7 +166,7 @@ impl Runner {
     }
 
     /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
-    async fn buy(&self, row: &Row, last: Option<LocalId>) -> Result<Bought, Failure> {
+    async fn buy(&self, row: &Row, last: Option<LocalId>) -> Result<Bought, CommandError> {
         let _turn = self.turn.lock().await;
         if self.stopped().is_some() {
             return Ok(Bought::NotStarted);
@@ -200,7 +200,7 @@ impl Runner {
         options
     }
 
-    fn refused(&self, error: &Error) -> Result<Bought, Failure> {
+    fn refused(&self, error: &Error) -> Result<Bought, CommandError> {
         let reason = || {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             cause.unwrap_or_else(|| error.to_string())
@@ -222,7 +222,7 @@ impl Runner {
             }
             ErrorKind::Cancelled => return Ok(Bought::NotStarted),
             ErrorKind::Ledger => {
-                let failure = Failure::new(Code::Other, "ledger", reason());
+                let failure = CommandError::new(Code::Other, "ledger", reason());
                 self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
             }
@@ -235,17 +235,17 @@ impl Runner {
     }
 
     /// The last resort: the ledger cannot take the id.
-    fn not_kept(&self, job: &Job, why: &str) -> Failure {
+    fn not_kept(&self, job: &Job, why: &str) -> CommandError {
         self.stop(StopReason::Ledger(why.to_owned()));
         self.output.warning(format_args!(
             "accepted {}: keep this id, the ledger could not",
             job.id()
         ));
-        Failure::new(Code::Other, "ledger", why).resumable(job.id(), None)
+        CommandError::new(Code::Other, "ledger", why).resumable(job.id(), None)
     }
 
     /// Waits for a job that is paid for, and downloads it. Its troubles are its own: others go on.
-    async fn fetch(&self, row: &Row, job: &Job, resumed: bool) -> Result<(), Failure> {
+    async fn fetch(&self, row: &Row, job: &Job, resumed: bool) -> Result<(), CommandError> {
         let client = match self.line_of(row, "waiting for the service") {
             Some(line) => self.client.on_progress(move |progress| line.show(progress)),
             None => self.client.clone(),
@@ -300,13 +300,13 @@ impl Runner {
         Some(line)
     }
 
-    async fn say_newest(&self, row: &Row, why: Option<&str>) -> Result<(), Failure> {
+    async fn say_newest(&self, row: &Row, why: Option<&str>) -> Result<(), CommandError> {
         let newest = self.kept.newest(row).await?;
         self.say(row, newest.as_ref(), why)
     }
 
     /// A line for a row that is as far as it comes in this run.
-    fn say(&self, row: &Row, entry: Option<&Entry>, why: Option<&str>) -> Result<(), Failure> {
+    fn say(&self, row: &Row, entry: Option<&Entry>, why: Option<&str>) -> Result<(), CommandError> {
         let state = entry.map_or("notStarted", |entry| entry.state.as_str());
         if self.output.is_json() {
             return ignore_broken_pipe(self.output.document(&json!({
@@ -345,7 +345,7 @@ impl Drop for Runner {
 }
 
 /// A reader that has gone away does not end a batch.
-fn ignore_broken_pipe(said: Result<(), Failure>) -> Result<(), Failure> {
+fn ignore_broken_pipe(said: Result<(), CommandError>) -> Result<(), CommandError> {
     match said {
         Err(failure) if failure.kind == BROKEN_PIPE => Ok(()),
         said => said,

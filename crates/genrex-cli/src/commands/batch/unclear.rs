@@ -5,10 +5,10 @@ use genrex_ledger::LocalId;
 
 use crate::args::OnAmbiguous;
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::batch::rows::{Row, Source};
 use crate::commands::batch::runner::{Runner, StopReason};
 use crate::confirm;
-use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 
 /// What the policy says of the rows that may have been charged: now, when nothing else is in flight.
@@ -19,7 +19,7 @@ pub(crate) async fn settle(
     source: &Source,
     policy: OnAmbiguous,
     interrupts: &mut Interrupts,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     match policy {
         OnAmbiguous::Skip | OnAmbiguous::Stop => return Ok(()),
         OnAmbiguous::Ask | OnAmbiguous::ResubmitIfUncharged => {}
@@ -38,7 +38,11 @@ pub(crate) async fn settle(
     }
 }
 
-async fn settle_all(runner: &Runner, source: &Source, policy: OnAmbiguous) -> Result<(), Failure> {
+async fn settle_all(
+    runner: &Runner,
+    source: &Source,
+    policy: OnAmbiguous,
+) -> Result<(), CommandError> {
     for row in source.rows()? {
         let row = row?;
         let newest = runner.kept.newest(&row).await?;
@@ -57,7 +61,7 @@ async fn settle_one(
     row: Row,
     id: LocalId,
     policy: OnAmbiguous,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let line = row.line;
     let mut looks = 0;
     loop {

@@ -6,14 +6,14 @@ use genrex_ledger::Entry;
 use super::show::document;
 use crate::args::Global;
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::advice::advice;
 use crate::connect::{CallOptions, Connection};
-use crate::failure::Failure;
 use crate::ledger;
 use crate::output::Output;
 
 /// Ends what nobody carries on, and says how to go on with what is open.
-pub(super) async fn recover(global: &Global, output: &Output) -> Result<(), Failure> {
+pub(super) async fn recover(global: &Global, output: &Output) -> Result<(), CommandError> {
     let open = open_jobs(global, output).await?;
     if output.is_json() {
         let open: Vec<_> = open.iter().map(document).collect();
@@ -34,7 +34,7 @@ pub(super) async fn recover(global: &Global, output: &Output) -> Result<(), Fail
 
 /// With a key, the service is asked after each id that stood in a broken answer. Without one, or without a network,
 /// the rest is done all the same, for all accounts.
-async fn open_jobs(global: &Global, output: &Output) -> Result<Vec<Entry>, Failure> {
+async fn open_jobs(global: &Global, output: &Output) -> Result<Vec<Entry>, CommandError> {
     let calls = CallOptions {
         timeout: Duration::from_secs(10),
         ..CallOptions::KEPT_QUESTION

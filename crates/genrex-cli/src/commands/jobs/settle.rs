@@ -6,19 +6,23 @@ use serde_json::json;
 use super::show::document;
 use crate::args::{Global, ResolveJob};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::advice::advice;
 use crate::commands::settled_by::who_says_so;
 use crate::connect::{CallOptions, Connection};
-use crate::failure::Failure;
 use crate::ledger::{self, find, open_to_read};
 use crate::output::Output;
 
 /// Holds an ambiguous job against the balance, once.
-pub(super) async fn reconcile(id: &str, global: &Global, output: &Output) -> Result<(), Failure> {
+pub(super) async fn reconcile(
+    id: &str,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
     let entry = find(&open_to_read()?, id).await?;
     if entry.state != State::Ambiguous {
         let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
-        return Err(Failure::usage(message));
+        return Err(CommandError::usage(message));
     }
     let connection = connect(global, &entry).await?;
     output.detail("looking at the balance");
@@ -52,7 +56,7 @@ pub(super) async fn resolve(
     resolve: ResolveJob,
     global: &Global,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let entry = find(&open_to_read()?, &resolve.id).await?;
     let why = who_says_so(resolve.why);
     let settled = match resolve.query_id {
@@ -80,7 +84,7 @@ pub(super) async fn resolve(
 }
 
 /// A connection to the account that a job is on.
-async fn connect(global: &Global, entry: &Entry) -> Result<Connection, Failure> {
+async fn connect(global: &Global, entry: &Entry) -> Result<Connection, CommandError> {
     let connection = Connection::open(global, CallOptions::KEPT_QUESTION).await?;
     let account = connection.client.account().await?;
     // A first look may have told whose jobs these are.
@@ -89,5 +93,5 @@ async fn connect(global: &Global, entry: &Entry) -> Result<Connection, Failure> 
         return Ok(connection);
     }
     let message = format!("job {} is on another account: {}", entry.id, entry.account);
-    Err(Failure::usage(message).hint("choose its profile by --profile, or its --base-url"))
+    Err(CommandError::usage(message).hint("choose its profile by --profile, or its --base-url"))
 }

@@ -4,12 +4,12 @@ use genrex_ledger::Entry;
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::commands::advice::advice;
-use crate::failure::Failure;
 use crate::output::Output;
 
 /// All that is known of one job.
-pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
+pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), CommandError> {
     if output.is_json() {
         return output.document(&whole_document(entry));
     }

@@ -31,7 +31,7 @@ pub(crate) enum Code {
 
 /// Why a command failed, for people and for scripts.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     pub(crate) code: Code,
     /// A stable name, for `--json`.
     pub(crate) kind: &'static str,
@@ -43,7 +43,7 @@ pub(crate) struct Failure {
     pub(crate) resume: Option<String>,
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn new(code: Code, kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -97,7 +97,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandError {
     fn from(error: Error) -> Self {
         let (code, kind) = name(error.kind());
         let mut failure = Self::new(code, kind, error.to_string());

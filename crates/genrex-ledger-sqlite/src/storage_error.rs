@@ -7,24 +7,24 @@ use rusqlite::ErrorCode;
 
 /// Why a request was not done: the storage failed, or a rule refused it.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    Storage(Trouble),
+pub(crate) enum RequestError {
+    Storage(StorageError),
     Rule(Error),
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for RequestError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Storage(error.into())
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<StorageError> for RequestError {
+    fn from(trouble: StorageError) -> Self {
         Self::Storage(trouble)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for RequestError {
     fn from(error: Error) -> Self {
         Self::Rule(error)
     }
@@ -32,14 +32,14 @@ impl From<Error> for Failure {
 
 /// What is wrong with the storage. One may be told to each caller whose request was in a transaction.
 #[derive(Debug, Clone)]
-pub(crate) struct Trouble {
+pub(crate) struct StorageError {
     kind: ErrorKind,
     /// It goes on from "the ledger PATH".
     why: String,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-impl Trouble {
+impl StorageError {
     pub(crate) fn new(why: impl Into<String>) -> Self {
         Self::of_kind(ErrorKind::Storage, why)
     }
@@ -74,7 +74,7 @@ impl Trouble {
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         let (kind, why) = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
