@@ -9,7 +9,7 @@ use syn::{Attribute, Item, Meta};
 
 /// A module of a crate that is not a test.
 pub(crate) struct Module {
-    /// Where it is, such as `crates/genrex-core/src/wait.rs`.
+    /// Where it is, such as `crates/genrex-core/src/operations/wait.rs`.
     pub(crate) file: String,
     /// Its path in the crate, such as `failure::table`; empty for the root.
     pub(crate) path: String,

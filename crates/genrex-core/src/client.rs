@@ -18,18 +18,18 @@ pub use self::balance_check::BalanceCheck;
 pub use self::proxy::EnvironmentProxy;
 pub use self::setup::Setup;
 pub use self::stream::AudioChunks;
-use crate::call::{Call, SignedCall, Terms};
-use crate::download::{Download, Downloaded};
 use crate::driver::{Ports, drive};
 use crate::job::allowance::Allowance;
 use crate::machine::Machine;
-use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions};
-use crate::reconcile::{Reconcile, Recover, Resolve};
+use crate::operations::call::{Call, SignedCall, Terms};
+use crate::operations::download::{Download, Downloaded};
+use crate::operations::purchase::{Keeping, Look, Purchase, PurchaseOptions};
+use crate::operations::reconcile::{Reconcile, Recover, Resolve};
+use crate::operations::submit::Submission;
+use crate::operations::wait::Wait;
 use crate::session::Session;
 use crate::sink::NoSink;
-use crate::submit::Submission;
 use crate::transport::{Moment, Transport};
-use crate::wait::Wait;
 use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Track, trace};
 
 /// The operations of GenreX over any [`Transport`], with or without a [`Ledger`].

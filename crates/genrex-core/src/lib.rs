@@ -46,53 +46,45 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base_url;
-mod batch;
 mod block_on;
-mod call;
 mod client;
-#[cfg(test)]
-mod done_stays_done;
-mod download;
 mod driver;
 mod error;
 pub mod failure;
 mod job;
 mod machine;
+mod operations;
 mod progress;
-mod purchase;
-mod reconcile;
 mod session;
 mod settings;
 mod sink;
-mod submit;
 #[cfg(any(feature = "testing", test))]
 pub mod testing;
 mod trace;
 mod transport;
-mod wait;
 
 pub use base_url::BaseUrl;
-pub use batch::cost::cost_of;
-pub use batch::elsewhere::bought_elsewhere;
-pub use batch::place::RowPlace;
-pub use batch::unclear::UnclearStep;
-pub use batch::{RowPolicy, RowStep};
 pub use block_on::block_on;
 pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
-pub use download::{Downloaded, Sha256Digest};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};
+pub use operations::batch::cost::cost_of;
+pub use operations::batch::elsewhere::bought_elsewhere;
+pub use operations::batch::place::RowPlace;
+pub use operations::batch::unclear::UnclearStep;
+pub use operations::batch::{RowPolicy, RowStep};
+pub use operations::download::{Downloaded, Sha256Digest};
+pub use operations::purchase::PurchaseOptions;
+pub use operations::purchase::given_up::{GivenUp, PurchaseSoFar};
+pub use operations::reconcile::is_to_be_settled;
+pub use operations::reconcile::link::{may_be, without_id};
+pub use operations::reconcile::offline::{found_at, recover_offline, resolve_offline};
+pub use operations::submit::Submission;
 pub use progress::Progress;
-pub use purchase::PurchaseOptions;
-pub use purchase::given_up::{GivenUp, PurchaseSoFar};
-pub use reconcile::is_to_be_settled;
-pub use reconcile::link::{may_be, without_id};
-pub use reconcile::offline::{found_at, recover_offline, resolve_offline};
 pub use settings::backoff::Backoff;
 pub use settings::pace::Pace;
 pub use settings::{Settings, Timeouts};
 pub use sink::Sink;
-pub use submit::Submission;
 pub use transport::{
     AddressPolicy, Body, Cancelled, Moment, Now, Route, SendOptions, Transport, TransportError,
     TransportErrorKind,

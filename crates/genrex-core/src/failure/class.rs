@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 use serde::{Deserialize, Serialize};
 
-use crate::call::exchange::Answer;
+use crate::operations::call::exchange::Answer;
 use crate::transport::TransportErrorKind;
 
 /// Makes an enum, and the list of all its variants, which cannot forget one.

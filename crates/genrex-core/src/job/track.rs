@@ -6,7 +6,7 @@ use genrex_proto::{Generation, QueryId, Status};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Audio;
-use crate::download::asset_url::AssetUrl;
+use crate::operations::download::asset_url::AssetUrl;
 use crate::{AddressPolicy, Error, ErrorKind};
 
 /// A piece of music that is ready.

@@ -7,5 +7,5 @@ use http::HeaderMap;
 /// How long an answer asks to wait, at most 300 s.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    crate::call::retry_after::retry_after(headers)
+    crate::operations::call::retry_after::retry_after(headers)
 }

@@ -72,11 +72,11 @@ fn the_ledger_is_told_once_that_a_job_is_being_made() {
             true => Reply::json(200, PROCESSING),
             false => ready(),
         });
-        let books = MemoryLedger::new();
-        let client = client(&wire).with_ledger(Arc::new(books.clone()), Limits::default());
+        let ledger = MemoryLedger::new();
+        let client = client(&wire).with_ledger(Arc::new(ledger.clone()), Limits::default());
         block_on(client.generate(&request())).unwrap();
-        let jobs = block_on(books.entries(&Filter::default())).unwrap();
-        let steps = block_on(books.history(jobs[0].id)).unwrap();
+        let jobs = block_on(ledger.entries(&Filter::default())).unwrap();
+        let steps = block_on(ledger.history(jobs[0].id)).unwrap();
         let states: Vec<&str> = steps[1..].iter().map(|past| past.state.as_str()).collect();
         assert_eq!(states, expected);
         let is_told = |past: &Past| past.detail.as_deref() == Some("the service is at work on it");

@@ -61,7 +61,7 @@ pub(super) async fn check_total(transport: &dyn Transport) -> Result<(), Finding
     Ok(())
 }
 
-/// The server has patience for ten seconds, and then closes, which is another error than a time-out.
+/// The server waits for ten seconds, and then closes, which is another error than a time-out.
 async fn must_end(
     transport: &dyn Transport,
     rule: Rule,

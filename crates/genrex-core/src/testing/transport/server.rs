@@ -28,7 +28,7 @@ pub(super) struct Seen {
     pub(super) stray: usize,
     /// The connections that the other side closed while it was waited for.
     pub(super) given_up: usize,
-    /// The connections that the other side kept, until the server lost patience.
+    /// The connections that the other side kept, until the server closed them.
     pub(super) outlasted: usize,
 }
 

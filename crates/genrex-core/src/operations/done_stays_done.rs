@@ -12,16 +12,16 @@ use genrex_sign::UnixMillis;
 use proptest::prelude::*;
 
 use self::told::{Answer, COMPLETED, Service, Told, account, told};
-use crate::call::Terms;
-use crate::download::Download;
 use crate::job::allowance::Allowance;
 use crate::machine::{Machine, Step};
-use crate::purchase::{Keeping, Look, Purchase, PurchaseOptions, Turn};
-use crate::reconcile::{Reconcile, Recover, Resolve};
+use crate::operations::call::Terms;
+use crate::operations::download::Download;
+use crate::operations::purchase::{Keeping, Look, Purchase, PurchaseOptions, Turn};
+use crate::operations::reconcile::{Reconcile, Recover, Resolve};
+use crate::operations::wait::Wait;
 use crate::session::Session;
 use crate::testing::keys;
 use crate::transport::{Moment, Now};
-use crate::wait::Wait;
 use crate::{BalanceCheck, BaseUrl, Job, Settings, Track};
 
 fn now(millis: u64) -> Now {

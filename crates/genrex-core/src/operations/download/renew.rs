@@ -7,7 +7,7 @@ use http::response::Parts;
 use super::asset_url::AssetUrl;
 use super::received::Received;
 use super::{Download, State, Then, unexpected};
-use crate::call::SignedCall;
+use crate::operations::call::SignedCall;
 use crate::{ErrorKind, Progress, Track};
 
 /// Where it is asked for next: behind a redirect, or behind a fresh link.

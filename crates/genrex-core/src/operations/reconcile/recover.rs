@@ -4,8 +4,8 @@ use genrex_ledger::{self as ledger, Account, Entry, Event, Filter, LocalId};
 use genrex_proto::{QueryId, RetrieveRequest};
 
 use super::{left_open, open_or_unclear};
-use crate::call::{SignedCall, Terms};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::operations::call::{SignedCall, Terms};
 use crate::session::Session;
 use crate::transport::Now;
 use crate::{Error, ErrorKind};

@@ -8,10 +8,10 @@ use genrex_ledger::Refusal;
 use genrex_proto::{Excerpt, GenerateRequest, Generation, QueryId, RetrieveRequest};
 
 pub use self::submission::Submission;
-use crate::call::exchange::Answer;
-use crate::call::{Answered, CallError, SignedCall, Terms, Wish};
 use crate::failure::{Class, Free, Next, Paid};
 use crate::machine::{Machine as _, Outcome, Step};
+use crate::operations::call::exchange::Answer;
+use crate::operations::call::{Answered, CallError, SignedCall, Terms, Wish};
 use crate::session::Session;
 use crate::transport::Now;
 use crate::{Error, ErrorKind, Evidence, Job};

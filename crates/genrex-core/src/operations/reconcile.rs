@@ -10,9 +10,9 @@ use genrex_ledger::{self as ledger, Entry, Event, Filter, LocalId, Resolution};
 use genrex_proto::{QueryId, RetrieveRequest};
 
 pub(crate) use self::recover::Recover;
-use crate::call::{SignedCall, Terms};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
-use crate::purchase::Look;
+use crate::operations::call::{SignedCall, Terms};
+use crate::operations::purchase::Look;
 use crate::session::Session;
 use crate::transport::Now;
 use crate::{Error, ErrorKind};

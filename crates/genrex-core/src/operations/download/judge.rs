@@ -7,9 +7,9 @@ use http::response::Parts;
 
 use super::received::{Received, announced, length};
 use super::{Download, State, Then, unexpected};
-use crate::call::retries::Failed;
-use crate::call::retry_after::retry_after;
 use crate::failure::{self, Class, Follows, Next, class_of_failure, class_of_status};
+use crate::operations::call::retries::Failed;
+use crate::operations::call::retry_after::retry_after;
 use crate::transport::{Moment, Now, TransportError};
 use crate::{Error, ErrorKind, Progress};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use genrex_ledger::{self as ledger, Event, LocalId};
 use genrex_proto::{Generation, RetrieveRequest, Status};
 
-use crate::call::{Answered, CallError, SignedCall, Terms};
 use crate::error::Waited;
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::operations::call::{Answered, CallError, SignedCall, Terms};
 use crate::session::Session;
 use crate::transport::{Moment, Now};
 use crate::{Error, ErrorKind, Job, Progress, Track};

@@ -18,10 +18,10 @@ use genrex_proto::{GenerateRequest, QueryId};
 pub(crate) use self::look::{Look, Looked};
 use self::refused::refused;
 pub(crate) use self::turn::Turn;
-use crate::call::Terms;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::operations::call::Terms;
+use crate::operations::submit::{Submission, Submit, Wants};
 use crate::session::Session;
-use crate::submit::{Submission, Submit, Wants};
 use crate::transport::Now;
 use crate::{BalanceCheck, Error, ErrorKind, Progress};
 

@@ -5,8 +5,8 @@ use genrex_ledger::{self as ledger, Account};
 use genrex_proto::{Balance, BalanceRequest};
 
 use super::refused::refused;
-use crate::call::{Answered, SignedCall, Terms};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::operations::call::{Answered, SignedCall, Terms};
 use crate::session::Session;
 use crate::transport::Now;
 use crate::{Error, ErrorKind};

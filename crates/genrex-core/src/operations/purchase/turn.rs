@@ -6,9 +6,9 @@ use genrex_ledger::{self as ledger, Account, Entry, Event, Filter, LocalId};
 use genrex_proto::{Generation, QueryId, RetrieveRequest, Status};
 
 use super::refused::refused;
-use crate::call::{Answered, CallError, SignedCall, Terms};
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
+use crate::operations::call::{Answered, CallError, SignedCall, Terms};
 use crate::session::Session;
 use crate::settings::pace::Pace;
 use crate::transport::{Moment, Now};
