@@ -301,9 +301,9 @@ pub(crate) struct Sandbox {
     /// Where to listen: a loopback address, port 0 for any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// What ids and music are made from
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// What ids and music are made from; another each time unless it is given
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// How long a job takes
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub(crate) render_time: Duration,

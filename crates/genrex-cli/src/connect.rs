@@ -159,7 +159,10 @@ impl Target {
                 limits: config.limits,
             });
         }
-        let sandbox = Sandbox::start(Options::default()).await.map_err(|error| {
+        let mut options = Options::default();
+        // Other ids each time, so that the same command makes another file.
+        options.seed = fastrand::u64(..);
+        let sandbox = Sandbox::start(options).await.map_err(|error| {
             CommandError::other("the sandbox cannot be started").with_source(&error)
         })?;
         let refused =

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), Comm
 fn options(args: &args::Sandbox) -> Options {
     let mut options = Options::default();
     options.listen = args.listen;
-    options.seed = args.seed;
+    options.seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     options.render_time = args.render_time;
     options.quota = args.quota;
     options.price = args.price;

@@ -37,6 +37,13 @@ fn the_main_job_makes_a_file_of_music() {
         stderr(&made)
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let again = run(
+        folder.path(),
+        &["generate", "intense EDM", "--duration", "10", "--sandbox"],
+    );
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]
