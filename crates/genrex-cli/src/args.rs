@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_ledger::State;
-use genrex_sandbox::{Charge, Dialect, Incident, Others, Price, PriceChange};
+use genrex_sandbox::{ChargeTime, Dialect, Incident, Others, Price, PriceChange};
 
 use crate::command_error::CommandError;
 use crate::output::{self, Output};
@@ -318,8 +318,8 @@ pub(crate) struct Sandbox {
     pub(crate) price_change: Option<PriceChange>,
     /// When a job is charged: at its `submit`, at its `completion`, `completion+2s`, or in `parts:1`, which is 1
     /// credit at the submit and the others at completion
-    #[arg(long, value_name = "WHEN", default_value = "submit", value_parser = str::parse::<Charge>)]
-    pub(crate) charge: Charge,
+    #[arg(long, value_name = "WHEN", default_value = "submit", value_parser = str::parse::<ChargeTime>)]
+    pub(crate) charge: ChargeTime,
     /// Give back what a failed job was charged
     #[arg(long)]
     pub(crate) refund_failures: bool,

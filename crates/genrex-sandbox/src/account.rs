@@ -4,17 +4,17 @@ use std::time::Duration;
 use crate::history::{Cause, Happening, What};
 use crate::incident::Others;
 use crate::job::Job;
-use crate::options::{Charge, Options};
+use crate::options::{ChargeTime, Options};
 use crate::random::Random;
 
 /// The credits of the one account.
 #[derive(Debug)]
-pub(crate) struct Account {
+pub(crate) struct SandboxAccount {
     pub(crate) quota: u64,
     pub(crate) used: u64,
     /// Promised to jobs that are charged later.
     held: u64,
-    charge: Charge,
+    charge: ChargeTime,
     refunds_failures: bool,
     others: Option<Others>,
     /// What other clients do is made from it.
@@ -39,7 +39,7 @@ struct Due {
     released: u64,
 }
 
-impl Account {
+impl SandboxAccount {
     pub(crate) fn new(options: &Options, user_id: String, now: u64) -> Self {
         Self {
             quota: options.quota,
@@ -78,13 +78,13 @@ impl Account {
         self.happened(now, taken);
         self.held = self.held.saturating_add(job.cost);
         let first = match self.charge {
-            Charge::AtSubmit => job.cost,
-            Charge::AtCompletion | Charge::Late(_) => 0,
-            Charge::InParts(first) => first.min(job.cost),
+            ChargeTime::AtSubmit => job.cost,
+            ChargeTime::AtCompletion | ChargeTime::Late(_) => 0,
+            ChargeTime::InParts(first) => first.min(job.cost),
         };
         let rest_at = match self.charge {
-            Charge::Late(late) => job.over_at.saturating_add(millis(late)),
-            Charge::AtSubmit | Charge::AtCompletion | Charge::InParts(_) => job.over_at,
+            ChargeTime::Late(late) => job.over_at.saturating_add(millis(late)),
+            ChargeTime::AtSubmit | ChargeTime::AtCompletion | ChargeTime::InParts(_) => job.over_at,
         };
         self.move_for(job, job.created_at, first, first);
         let rest = job.cost - first;

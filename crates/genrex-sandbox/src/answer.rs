@@ -5,7 +5,7 @@ use genrex_proto::Waveform;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::account::Account;
+use crate::account::SandboxAccount;
 use crate::job::{Job, Stage};
 use crate::options::Dialect;
 
@@ -51,7 +51,7 @@ pub(crate) fn asset(job: &Job, url: &str, waveform: &Waveform, dialect: Dialect)
     })
 }
 
-pub(crate) fn balance(account: &Account, max_duration: u8, dialect: Dialect) -> Value {
+pub(crate) fn balance(account: &SandboxAccount, max_duration: u8, dialect: Dialect) -> Value {
     let (limit, quota, used) = match dialect {
         Dialect::QuickStart => ("durationLimit", "creditQuota", "usedCredit"),
         Dialect::Reference => ("maxDurationSeconds", "totalCreditQuota", "creditsUsed"),

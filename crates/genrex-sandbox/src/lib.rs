@@ -39,7 +39,7 @@ mod synth;
 
 pub use history::{Cause, Happening, What};
 pub use incident::{Incident, Others, Trouble};
-pub use options::{Charge, Dialect, Options};
+pub use options::{ChargeTime, Dialect, Options};
 pub use price::{Price, PriceChange};
 pub use server::{Sandbox, StartError};
 pub use service::Service;

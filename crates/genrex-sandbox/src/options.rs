@@ -23,7 +23,7 @@ pub struct Options {
     /// Another price, after so many jobs.
     pub price_change: Option<PriceChange>,
     /// When a job is charged.
-    pub charge: Charge,
+    pub charge: ChargeTime,
     /// Whether a job that fails is given back what it was charged.
     pub refunds_failures: bool,
     /// What happens at which submit.
@@ -57,7 +57,7 @@ impl Default for Options {
             quota: 10_000,
             price: Price::default(),
             price_change: None,
-            charge: Charge::AtSubmit,
+            charge: ChargeTime::AtSubmit,
             refunds_failures: false,
             incidents: Vec::new(),
             others: None,
@@ -108,7 +108,7 @@ impl FromStr for Dialect {
 
 /// When a job's credits are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Charge {
+pub enum ChargeTime {
     /// When it is accepted; one that fails is not given back, unless [`Options::refunds_failures`] says so.
     #[default]
     AtSubmit,
@@ -121,7 +121,7 @@ pub enum Charge {
 }
 
 /// `submit`, `completion`, `completion+2000ms`, `parts:1`.
-impl fmt::Display for Charge {
+impl fmt::Display for ChargeTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtSubmit => f.pad("submit"),
@@ -132,7 +132,7 @@ impl fmt::Display for Charge {
     }
 }
 
-impl FromStr for Charge {
+impl FromStr for ChargeTime {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn each_choice_is_read_as_it_is_shown() {
         for charge in [
-            Charge::AtSubmit,
-            Charge::AtCompletion,
-            Charge::Late(Duration::from_millis(1_500)),
-            Charge::InParts(3),
+            ChargeTime::AtSubmit,
+            ChargeTime::AtCompletion,
+            ChargeTime::Late(Duration::from_millis(1_500)),
+            ChargeTime::InParts(3),
         ] {
             assert_eq!(charge.to_string().parse(), Ok(charge));
         }

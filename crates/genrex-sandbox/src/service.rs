@@ -8,7 +8,7 @@ use http::header::{ALLOW, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 
-use crate::account::Account;
+use crate::account::SandboxAccount;
 use crate::answer::{asset, balance, generation, refusal, respond};
 use crate::audio::Audio;
 use crate::history::{Cause, Happening};
@@ -29,7 +29,7 @@ pub struct Service {
     /// Where its assets lie: `http://127.0.0.1:PORT`.
     storage_origin: String,
     random: Random,
-    account: Account,
+    account: SandboxAccount,
     /// How many submits were well formed.
     submits: u64,
     jobs: HashMap<String, Job>,
@@ -62,7 +62,7 @@ impl Service {
         let began = ahead(now, options.clock_offset);
         Ok(Self {
             keys,
-            account: Account::new(&options, user_id, began.get()),
+            account: SandboxAccount::new(&options, user_id, began.get()),
             submits: 0,
             storage_origin,
             random,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use genrex_proto::{Balance, BalanceRequest, GenerateRequest, Operation, RetrieveRequest};
-use genrex_sandbox::{Cause, Charge, Options, Others, Service, What};
+use genrex_sandbox::{Cause, ChargeTime, Options, Others, Service, What};
 use genrex_sign::{ApiSecret, KEY_HEADER, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::header::DATE;
 use http::{Request, Response};
@@ -78,7 +78,7 @@ fn a_price_depends_on_the_duration_and_changes_after_so_many_jobs() {
 fn a_job_is_charged_when_the_rules_say() {
     // At the submit, shortly before the end, at the end, two seconds after it, and later.
     let times = [0, 9, 10, 12, 60];
-    let seen = |charge: Charge| {
+    let seen = |charge: ChargeTime| {
         let mut service = service(|options| {
             options.price = "flat:5".parse().unwrap();
             options.charge = charge;
@@ -86,8 +86,8 @@ fn a_job_is_charged_when_the_rules_say() {
         submit(&mut service, "music", 5, at(0));
         times.map(|seconds| used(&mut service, at(seconds)))
     };
-    assert_eq!(seen(Charge::AtSubmit), [5; 5]);
-    assert_eq!(seen(Charge::AtCompletion), [0, 0, 5, 5, 5]);
+    assert_eq!(seen(ChargeTime::AtSubmit), [5; 5]);
+    assert_eq!(seen(ChargeTime::AtCompletion), [0, 0, 5, 5, 5]);
     assert_eq!(seen("completion+2s".parse().unwrap()), [0, 0, 0, 5, 5]);
     assert_eq!(seen("parts:1".parse().unwrap()), [1, 1, 5, 5, 5]);
 }

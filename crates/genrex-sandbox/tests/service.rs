@@ -9,7 +9,7 @@ use genrex_proto::{
     Balance, BalanceRequest, ErrorBody, GenerateRequest, Generation, Operation, RetrieveRequest,
     Status,
 };
-use genrex_sandbox::{Charge, Dialect, Options, Service};
+use genrex_sandbox::{ChargeTime, Dialect, Options, Service};
 use genrex_sign::{ApiSecret, KEY_HEADER, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::{Request, Response, StatusCode};
 use proptest::prelude::*;
@@ -223,8 +223,8 @@ fn what_is_wrong_with_a_request_is_said_and_costs_nothing() {
 #[test]
 fn credits_are_spent_when_they_are_said_to_be() {
     for (charge, used) in [
-        (Charge::AtSubmit, [10, 10, 20]),
-        (Charge::AtCompletion, [0, 10, 10]),
+        (ChargeTime::AtSubmit, [10, 10, 20]),
+        (ChargeTime::AtCompletion, [0, 10, 10]),
     ] {
         let mut options = Options::default();
         options.charge = charge;

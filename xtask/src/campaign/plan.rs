@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use genrex_sandbox::{Charge, Dialect, Options, Price};
+use genrex_sandbox::{ChargeTime, Dialect, Options, Price};
 
 /// What is bought, from which service, and within which limits.
 #[derive(Debug, Clone)]
@@ -137,12 +137,12 @@ pub(crate) fn price(random: &mut fastrand::Rng) -> Price {
 }
 
 /// `late` is the most that a charge may come after the completion.
-pub(crate) fn charge(random: &mut fastrand::Rng, late: Duration) -> Charge {
+pub(crate) fn charge(random: &mut fastrand::Rng, late: Duration) -> ChargeTime {
     match random.u8(0..4) {
-        0 => Charge::AtSubmit,
-        1 => Charge::AtCompletion,
-        2 => Charge::Late(late.mul_f64(random.f64())),
-        _ => Charge::InParts(random.u64(0..5)),
+        0 => ChargeTime::AtSubmit,
+        1 => ChargeTime::AtCompletion,
+        2 => ChargeTime::Late(late.mul_f64(random.f64())),
+        _ => ChargeTime::InParts(random.u64(0..5)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use genrex_sandbox::{Charge, Incident, Options, Price, PriceChange};
+use genrex_sandbox::{ChargeTime, Incident, Options, Price, PriceChange};
 
 use super::drive::Case;
 use super::script;
@@ -114,7 +114,7 @@ fn times() -> Vec<Case> {
     vec![
         case("1 at the submit, 4 when done", &[5; 12], 20, |options| {
             options.price = Price::Flat(5);
-            options.charge = Charge::InParts(1);
+            options.charge = ChargeTime::InParts(1);
             options.render_time = Duration::from_millis(400);
         }),
         case("a refund while the price shows", &[5; 20], 60, |options| {
@@ -122,7 +122,7 @@ fn times() -> Vec<Case> {
             options.incidents.extend(incident("1:others:-4"));
         }),
         resubmits(case("late charges, one unclear", &[5; 4], 100, |options| {
-            options.charge = Charge::Late(Duration::from_secs(60));
+            options.charge = ChargeTime::Late(Duration::from_secs(60));
             options.incidents.extend(incident("2:303"));
         })),
         resubmits(case(
@@ -130,7 +130,7 @@ fn times() -> Vec<Case> {
             &[5; 4],
             100,
             |options| {
-                options.charge = Charge::AtCompletion;
+                options.charge = ChargeTime::AtCompletion;
                 options.render_time = Duration::from_secs(30);
                 options.incidents.extend(incident("2:504+20s"));
             },
@@ -172,7 +172,7 @@ fn first_purchases() -> Vec<Case> {
     });
     fails.plan.rows[0].text = String::from("sandbox:fail piece");
     let mut fails_unpaid = case("the first one fails, unpaid", &[5; 4], 100, |options| {
-        options.charge = Charge::AtCompletion;
+        options.charge = ChargeTime::AtCompletion;
     });
     fails_unpaid.plan.rows[0].text = String::from("sandbox:fail piece");
     vec![
