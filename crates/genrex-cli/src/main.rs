@@ -1,7 +1,7 @@
 //! The program `genrex`: music from a prompt, in a shell.
 //!
 //! Results go to standard output and everything else to standard error. What each exit code means is in
-//! [`failure::Code`]; scripts rely on it.
+//! [`command_error::Code`]; scripts rely on it.
 //!
 //! Invariant: this crate decides nothing about the wire. It reads what was typed, calls the async
 //! client, and says what came of it.
