@@ -155,9 +155,10 @@ fn unpacked(
     folder: &Path,
     top: &str,
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    // Cargo gives all files one old time; what was built of an older package would pass for this one.
     cmd!(
         shell,
-        "tar --extract --gzip --file {archive} --directory {folder}"
+        "tar --extract --touch --gzip --file {archive} --directory {folder}"
     )
     .quiet()
     .run()?;
