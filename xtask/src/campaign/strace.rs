@@ -1,7 +1,10 @@
 //! Running a command under strace: to count its system calls, and to make one of them fail or kill.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
@@ -84,19 +87,42 @@ fn put_through(
     let mut scene = scene(random)?;
     let plain = scene.command(setting);
     scene.service.begin_run();
-    let ended = injected(&plain, call, fault, *nth)
-        .stderr(Stdio::piped())
-        .output()?;
+    let mut command = injected(&plain, call, fault, *nth);
+    let (ended, hung) = within_limit(command.stderr(Stdio::piped()))?;
     // strace dies of the signal that it has sent.
     scene.service.end_run(ended.status.code().is_none());
     scene.perhaps_move()?;
     let told = String::from_utf8_lossy(&ended.stderr).into_owned();
     let mut found = scene.settle_and_check(setting, &told)?;
     found.cases = 1;
+    // The wake of a thread is a `write` too, and one that fails is a fault that no disk has: it counts as a kill.
+    if hung && call != "write" {
+        found.wrong.push("it did not end".to_owned());
+    }
     for what in &mut found.wrong {
         *what = format!("{what} ({fault} at {call} {nth})");
     }
     Ok(found)
+}
+
+/// Runs a command to its end; kills it, and says so, if that does not come.
+fn within_limit(command: &mut Command) -> anyhow::Result<(Output, bool)> {
+    /// The program itself gives up after a minute.
+    const LIMIT: Duration = Duration::from_secs(120);
+    let child = command.process_group(0).spawn()?;
+    let group = format!("-{}", child.id());
+    let (ended, is_over) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let hung = is_over.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout);
+        if hung {
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        }
+        hung
+    });
+    let output = child.wait_with_output()?;
+    drop(ended);
+    let hung = watch.join().unwrap_or(false);
+    Ok((output, hung))
 }
 
 /// The same command with a fault at the `nth` call of this name.
