@@ -108,7 +108,7 @@ fn put_through(
 /// Runs a command to its end; kills it, and says so, if that does not come.
 fn within_limit(command: &mut Command) -> anyhow::Result<(Output, bool)> {
     /// The program itself gives up after a minute.
-    const LIMIT: Duration = Duration::from_secs(120);
+    const LIMIT: Duration = Duration::from_secs(90);
     let child = command.process_group(0).spawn()?;
     let group = format!("-{}", child.id());
     let (ended, is_over) = mpsc::channel::<()>();
