@@ -29,7 +29,9 @@ impl Credits {
             State::Refused | State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
-                self.has_unexpected |= before.expected_cost.is_none();
+                if before.expected_cost.is_none() {
+                    self.add_unexpected(before.duration, before.run.as_deref(), at);
+                }
             }
             State::Ambiguous => self.is_unclear(before, after),
             State::Accepted => {

@@ -27,7 +27,7 @@ impl Credits {
         self.newest = self.newest.max(other.newest);
         self.doubted.extend(other.doubted.iter().cloned());
         self.has_unpriced |= other.has_unpriced || other.solo.is_some();
-        self.has_unexpected |= other.has_unexpected;
+        self.unexpected.extend(other.unexpected.iter().cloned());
         self.is_shared |= other.is_shared;
     }
 }

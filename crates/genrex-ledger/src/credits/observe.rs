@@ -32,6 +32,7 @@ impl Credits {
         }
         self.look = Some(dated);
         self.settle(look, at);
+        self.expire_unexpected(at);
     }
 
     /// The balance moved by so much, between the last look and this one.
@@ -42,7 +43,7 @@ impl Credits {
         } else if self.is_open(last_at) {
             // The charges of our jobs had their time before this look, and so had everybody else's.
             let expected = self.pending.total().saturating_add(self.unclear.total());
-            if self.has_unpriced || self.has_unexpected {
+            if self.has_unpriced || !self.unexpected.is_empty() {
                 moved
             } else {
                 moved.min(expected)
