@@ -74,6 +74,8 @@ pub struct Credits {
     has_unpriced: bool,
     /// Jobs of which nothing is expected, and that may be charged all the same.
     unexpected: Vec<Unexpected>,
+    /// Whether credits were given back while something was expected, which may hide its charge.
+    may_be_hidden: bool,
     /// Whether somebody else was seen to use the account.
     is_shared: bool,
     runs: Runs,

@@ -28,6 +28,7 @@ impl Credits {
         self.doubted.extend(other.doubted.iter().cloned());
         self.has_unpriced |= other.has_unpriced || other.solo.is_some();
         self.unexpected.extend(other.unexpected.iter().cloned());
+        self.may_be_hidden |= other.may_be_hidden;
         self.is_shared |= other.is_shared;
     }
 }

@@ -86,10 +86,11 @@ impl Credits {
         }
     }
 
-    /// Credits were given back. To whom is not told, so that it makes no room; and what the job that went
-    /// alone costs can no longer be told.
+    /// Credits were given back. To whom is not told, so that it makes no room; what the job that went alone costs can
+    /// no longer be told; and what is expected may have been charged at the same time.
     fn gave_back(&mut self, at: u64) {
         self.solo = None;
+        self.may_be_hidden |= !self.pending.is_empty();
         if !self.is_open(at) {
             self.is_shared = true;
         }

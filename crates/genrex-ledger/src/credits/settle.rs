@@ -162,10 +162,14 @@ impl Credits {
         }
     }
 
-    /// What was expected and did not come is not spent.
+    /// What was expected and did not come is not spent, unless its charge may be hidden.
     fn release_pending(&mut self) {
+        if self.may_be_hidden {
+            self.seen.join(&self.pending);
+        }
         self.pending.clear();
-        self.runs.settle();
+        self.runs.settle(self.may_be_hidden);
+        self.may_be_hidden = false;
         self.has_unpriced = false;
     }
 }

@@ -116,6 +116,24 @@ fn a_piece_that_is_dearer_than_the_limit_is_bought_once() {
     assert_eq!(world.bought.len(), 1);
 }
 
+/// The balance falls, and shows neither what was given back nor what was charged: what was expected counts.
+#[test]
+fn what_is_given_back_to_others_hides_no_charge_of_a_known_price() {
+    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
+    let limits = limits(50, None);
+    let mut world = World::new(settings);
+    world.process(vec![vec![Purchase::of(10, limits); 2]]);
+    assert!(world.run(24 * HOUR));
+    world.process(vec![vec![Purchase::of(10, limits)]]);
+    let refunded_at = world.service.now + 15 * SECOND;
+    world.service.other(refunded_at, -14);
+    assert!(world.run(24 * HOUR));
+    world.pass(HOUR);
+    world.process(vec![vec![Purchase::of(10, limits); 10]]);
+    assert!(world.run(24 * HOUR));
+    assert_eq!(world.service.charged(0, u64::MAX), 50);
+}
+
 #[test]
 fn a_daily_purchase_fits_a_limit_of_one_a_day() {
     // Nobody looks between one purchase and the next.
