@@ -20,6 +20,8 @@ pub(super) struct Bound {
     pub(super) per_job: Option<u64>,
     /// How many processes there are: the last looks may be the others'.
     pub(super) processes: usize,
+    /// How many jobs may have been on their way to the service, decided on, when a look showed that a price is another.
+    pub(super) on_their_way: usize,
     /// Whether others use the account, or answers were not what they seem: the balance then says less.
     pub(super) is_disturbed: bool,
     /// Whether a refusal may charge while another submit is unclear, or another process looks: no balance tells the one
@@ -56,7 +58,8 @@ pub(super) fn broken(history: &[Happening], from: usize, to: usize, bound: Bound
             bound.name, bound.most, job.seconds, job.credits
         ));
     }
-    wrong
+    let allowed = bound.on_their_way.min(wrong.len());
+    wrong.split_off(allowed)
 }
 
 /// What all jobs of ours have cost, and refusals; what was given back makes no room.
