@@ -76,6 +76,8 @@ pub struct Credits {
     unexpected: Vec<Unexpected>,
     /// Whether credits were given back while something was expected, which may hide its charge.
     may_be_hidden: bool,
+    /// How much of what is expected is of jobs that failed or were refused, and may cost nothing.
+    may_be_free: u64,
     /// Whether somebody else was seen to use the account.
     is_shared: bool,
     runs: Runs,

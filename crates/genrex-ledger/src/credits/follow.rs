@@ -29,8 +29,9 @@ impl Credits {
             State::Refused | State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
-                if before.expected_cost.is_none() {
-                    self.add_unexpected(before.duration, before.run.as_deref(), at);
+                match before.expected_cost {
+                    Some(credits) => self.may_be_free = self.may_be_free.saturating_add(credits),
+                    None => self.add_unexpected(before.duration, before.run.as_deref(), at),
                 }
             }
             State::Ambiguous => self.is_unclear(before, after),

@@ -29,6 +29,7 @@ impl Credits {
         self.has_unpriced |= other.has_unpriced || other.solo.is_some();
         self.unexpected.extend(other.unexpected.iter().cloned());
         self.may_be_hidden |= other.may_be_hidden;
+        self.may_be_free = self.may_be_free.saturating_add(other.may_be_free);
         self.is_shared |= other.is_shared;
     }
 }

@@ -165,8 +165,10 @@ impl Credits {
     /// What was expected and did not come is not spent, unless its charge may be hidden.
     fn release_pending(&mut self) {
         if self.may_be_hidden {
+            self.pending.take_oldest(self.may_be_free);
             self.seen.join(&self.pending);
         }
+        self.may_be_free = 0;
         self.pending.clear();
         self.runs.settle(self.may_be_hidden);
         self.may_be_hidden = false;
