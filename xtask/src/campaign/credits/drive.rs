@@ -131,7 +131,6 @@ impl Case {
             ended.collect::<std::io::Result<Vec<_>>>()
         })?;
         scene.service.end_run(false);
-        scene.service.wait_until_idle();
         Ok(Run {
             from,
             to: scene.service.history().len(),
