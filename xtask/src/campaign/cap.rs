@@ -29,6 +29,8 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Findings> {
         ..Limits::default()
     };
     let mut scene = Scene::new(plan, setting.seed)?;
+    // Whoever waits for its turn among many is not to give up.
+    scene.timeout = "30m";
     let running: Vec<Child> = (0..processes)
         .map(|process| start(&mut scene, setting, process, rows, limit))
         .collect::<anyhow::Result<_>>()?;

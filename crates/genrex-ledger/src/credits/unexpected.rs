@@ -43,6 +43,7 @@ impl Credits {
         let is_priced = |job: &mut Unexpected| job.duration == Some(duration);
         for Unexpected { run, at, .. } in self.unexpected.extract_if(.., is_priced) {
             self.pending.add(at, credits);
+            self.may_be_free = self.may_be_free.saturating_add(credits);
             if let Some(run) = run {
                 self.runs.reserve(&run, credits, at);
             }
