@@ -7,6 +7,7 @@ pub mod canary;
 mod closed_port;
 mod fault;
 pub mod hostile;
+pub mod pacing;
 mod recorder;
 mod stack;
 

@@ -22,6 +22,9 @@ pub struct Job {
     /// Of this process only.
     #[serde(skip)]
     accepted_at: Option<Moment>,
+    /// How many seconds of music it makes, likewise.
+    #[serde(skip)]
+    seconds: Option<u8>,
     #[serde(skip)]
     not_kept: Option<String>,
 }
@@ -34,15 +37,17 @@ impl Job {
             id,
             local_id: None,
             accepted_at: None,
+            seconds: None,
             not_kept: None,
         }
     }
 
-    pub(crate) const fn accepted(id: QueryId, at: Moment) -> Self {
+    pub(crate) const fn accepted(id: QueryId, seconds: u8, at: Moment) -> Self {
         Self {
             id,
             local_id: None,
             accepted_at: Some(at),
+            seconds: Some(seconds),
             not_kept: None,
         }
     }
@@ -80,5 +85,10 @@ impl Job {
     /// When this process saw it accepted.
     pub(crate) const fn accepted_at(&self) -> Option<Moment> {
         self.accepted_at
+    }
+
+    /// How many seconds of music it makes, if this process asked for it.
+    pub(crate) const fn seconds(&self) -> Option<u8> {
+        self.seconds
     }
 }

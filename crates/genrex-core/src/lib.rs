@@ -54,6 +54,7 @@ pub mod failure;
 mod job;
 mod machine;
 mod operations;
+mod pacing;
 mod progress;
 mod session;
 mod settings;

@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, Request};
 use self::breaker::Breaker;
 use self::budget::RetryBudget;
 use self::clock::SigningClock;
+use crate::pacing::Pacing;
 use crate::settings::backoff::{Backoff, Jitter};
 use crate::transport::{Moment, Now};
 use crate::{BaseUrl, Error, ErrorKind};
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     keys: KeyPair,
     key_header: HeaderValue,
     learned: Mutex<Learned>,
+    /// Apart, since to make a schedule takes longer than to look at a clock.
+    pacing: Mutex<Pacing>,
 }
 
 struct Learned {
@@ -56,6 +59,7 @@ impl Session {
                 paused_until: None,
                 jitter: Jitter::seeded(seed),
             }),
+            pacing: Mutex::default(),
         })
     }
 
@@ -152,6 +156,20 @@ impl Session {
 
     pub(crate) fn poll_succeeded(&self) {
         self.learned().breaker.succeeded();
+    }
+
+    /// How long until a job is asked after, so long after it was accepted, by how long jobs of its duration took.
+    pub(crate) fn learned_delay(&self, seconds: Option<u8>, elapsed: Duration) -> Duration {
+        self.pacing().delay(seconds, elapsed)
+    }
+
+    /// A job that makes so many seconds of music was over between these two times after it was accepted.
+    pub(crate) fn completed(&self, seconds: u8, after: Duration, by: Duration) {
+        self.pacing().completed(seconds, after, by);
+    }
+
+    fn pacing(&self) -> MutexGuard<'_, Pacing> {
+        self.pacing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {

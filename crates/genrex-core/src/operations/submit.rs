@@ -22,6 +22,7 @@ use crate::{Error, ErrorKind, Evidence, Job};
 pub(crate) struct Submit {
     session: Arc<Session>,
     terms: Terms,
+    seconds: u8,
     /// An id that stands whole in an answer which is not whole yet, and whether it was handed on to be kept.
     early: Option<(QueryId, bool)>,
     state: State,
@@ -56,6 +57,7 @@ impl Submit {
         Self {
             session,
             terms,
+            seconds: request.duration().get(),
             early: None,
             state: State::Submitting(Box::new(call)),
         }
@@ -207,7 +209,11 @@ impl Submit {
     }
 
     fn accepted(&mut self, id: QueryId, now: Now) -> Wants {
-        self.over(Submission::Accepted(Job::accepted(id, now.moment)))
+        self.over(Submission::Accepted(Job::accepted(
+            id,
+            self.seconds,
+            now.moment,
+        )))
     }
 
     /// An id that stood whole in a success is believed, unless the service does not know it.

@@ -30,6 +30,10 @@ pub(crate) struct Wait {
     local: Option<LocalId>,
     began: Option<Moment>,
     polls: u32,
+    /// How many seconds of music it makes, as far as that is known.
+    seconds: Option<u8>,
+    /// When the service last said that it is not over, after it was accepted.
+    not_over_at: Duration,
     last_status: Option<Status>,
     last_failure: Option<Error>,
     counters: Counters,
@@ -68,6 +72,8 @@ impl Wait {
         let counters = Counters::since(job.accepted_at());
         Self {
             session,
+            seconds: job.seconds(),
+            not_over_at: Duration::ZERO,
             job,
             terms,
             is_kept,
@@ -114,7 +120,10 @@ impl Wait {
 
     /// Plans the next poll, at the pace and no sooner than asked; or ends the wait.
     fn pause(&mut self, asked: Duration, now: Now) {
-        let planned = now.moment + self.terms.settings.pace.delay(self.elapsed(now)).max(asked);
+        let elapsed = self.elapsed(now);
+        let learned = || self.session.learned_delay(self.seconds, elapsed);
+        let delay = self.terms.settings.pace.delay(elapsed, learned);
+        let planned = now.moment + delay.max(asked);
         self.state = match self.terms.deadline {
             Some(deadline) if planned >= deadline => {
                 let left = deadline.since(now.moment);
@@ -179,6 +188,7 @@ impl Wait {
             }
             status => {
                 self.counters.went_well();
+                self.not_over_at = self.elapsed(now);
                 if *status != Status::Processing && !self.warned {
                     self.warned = true;
                     self.reports.push_back(Progress::UnknownStatus {
@@ -207,6 +217,11 @@ impl Wait {
     }
 
     fn completed(&mut self, track: Track, now: Now) {
+        // Of a job that was accepted elsewhere, nobody here knows how long it took.
+        if let (Some(seconds), Some(_)) = (self.seconds, self.job.accepted_at()) {
+            let elapsed = self.elapsed(now);
+            self.session.completed(seconds, self.not_over_at, elapsed);
+        }
         let track = track.waited_for(self.elapsed(now), self.polls);
         let track = match self.local {
             Some(local) => track.kept_as(local),

@@ -181,7 +181,7 @@ impl Turn {
     fn later(&mut self, now: Now) -> State {
         if !self.has_more {
             let waited = now.moment.since(self.began);
-            self.again_after = self.again_after.max(Pace::Growing.delay(waited));
+            self.again_after = self.again_after.max(Pace::growing(waited));
         }
         self.sleeping(now)
     }
