@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
+use genrex_cli::template::{Template, other_format};
 use genrex_ledger::State;
 use genrex_sandbox::{ChargeTime, Dialect, Incident, Others, Price, PriceChange};
 
@@ -118,12 +119,19 @@ pub(crate) struct Generate {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Batch {
-    /// CSV with a header (text, duration, and output if wanted) or JSON Lines with those keys; `-` reads
-    /// standard input
+    /// CSV with a header (text, duration, and output if wanted), JSON Lines or a JSON array with those keys, or
+    /// plain lines with --duration; `-` reads standard input
     pub(crate) file: PathBuf,
     /// The folder for the audio: the batch is known by it, so that running it again continues it
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: PathBuf,
+    /// How long a piece is whose row does not say it; with it, each line of a file without a header is a prompt
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Seconds>,
+    /// The name of each file in the folder, unless its row says it; `{id}`, `{prompt}`, `{line}` and `{n}` stand for
+    /// the job's id, the prompt, the row's line and its number [default: {prompt}-{id}.wav]
+    #[arg(short, long, value_name = "NAME", value_parser = template)]
+    pub(crate) output: Option<Template>,
     /// How many jobs are waited for and downloaded at once; submits go one by one
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
@@ -374,6 +382,16 @@ fn seconds(text: &str) -> Result<Seconds, String> {
         .parse()
         .map_err(|_| String::from("write whole seconds, from 5 to 60"))?;
     Seconds::new(number).map_err(|error| error.to_string())
+}
+
+/// A name with fields for the files of a batch.
+fn template(text: &str) -> Result<Template, String> {
+    match other_format(text) {
+        Some(other) => Err(format!(
+            "it would not hold {other} but WAV; end it with .wav"
+        )),
+        None => Template::new(text),
+    }
 }
 
 fn query_id(text: &str) -> Result<QueryId, String> {

@@ -6,3 +6,5 @@
 pub mod profiles;
 #[doc(hidden)]
 pub mod rows;
+#[doc(hidden)]
+pub mod template;

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use genrex_async::QueryId;
-use genrex_async::core::proto::Escaped;
+use genrex_cli::template::slug;
 
 /// Where the audio of a job goes: `--output`, a folder in it, or a name of the job's own.
 ///
@@ -34,23 +34,9 @@ pub(crate) fn target(
 
 /// `intense-edm-QRY_….wav`.
 fn file_name(text: Option<&str>, id: &QueryId) -> String {
-    const LONGEST: usize = 48;
-    let mut name = String::new();
-    for character in text.unwrap_or_default().chars() {
-        if name.len() + character.len_utf8() > LONGEST {
-            break;
-        }
-        if character.is_alphanumeric() && !Escaped::escapes(character) {
-            name.extend(character.to_lowercase());
-        } else if !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        }
-    }
-    let slug = name.trim_end_matches('-');
-    if slug.is_empty() {
-        format!("{id}.wav")
-    } else {
-        format!("{slug}-{id}.wav")
+    match slug(text.unwrap_or_default()) {
+        slug if slug.is_empty() => format!("{id}.wav"),
+        slug => format!("{slug}-{id}.wav"),
     }
 }
 

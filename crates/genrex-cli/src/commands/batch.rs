@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use genrex_async::Balance;
 use genrex_async::core::{RowPlace, cost_of, is_to_be_settled, recover_offline};
+use genrex_cli::rows::Defaults;
 use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global};
@@ -36,7 +37,11 @@ pub(crate) async fn run(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let source = Source::open(&batch.file)?;
+    let defaults = Defaults {
+        duration: batch.duration,
+        output: batch.output.clone(),
+    };
+    let source = Source::open(&batch.file, defaults)?;
     let checked = source.check()?;
     let folder = folder(&batch.out_dir)?;
     if batch.no_balance_check {

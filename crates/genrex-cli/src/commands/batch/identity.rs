@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use genrex_async::QueryId;
 use genrex_async::core::bought_elsewhere;
 use genrex_async::core::proto::Escaped;
 use genrex_ledger::Entry;
@@ -101,7 +102,8 @@ fn lies_in(folder: &Path, row: &Row, job: &Entry) -> bool {
     let path = job.path.as_deref().map(Path::new);
     match (path, job.batch.as_deref().and_then(folder_of)) {
         (Some(path), _) => {
-            let output = row.output.as_ref().map(|output| folder.join(output));
+            let output = row.output(job.query_id.as_ref().map(QueryId::as_str));
+            let output = output.map(|output| folder.join(output));
             path.parent() == Some(folder) || output.as_deref() == Some(path)
         }
         (None, Some(begun)) => begun == words(folder),
@@ -163,9 +165,7 @@ async fn refuse_bought_elsewhere(
 /// The folder of the batch that a job is of.
 fn place_of(row: &Row, job: &Entry) -> Option<String> {
     let path = job.path.as_deref().map(Path::new);
-    let named = row.output.as_deref().unwrap_or_else(|| Path::new("x"));
-    let depth = named.components().count();
-    let folder = path.and_then(|path| path.ancestors().nth(depth));
+    let folder = path.and_then(|path| path.ancestors().nth(row.depth()));
     let begun = || job.batch.as_deref().and_then(folder_of).map(str::to_owned);
     folder.map(words).or_else(begun)
 }

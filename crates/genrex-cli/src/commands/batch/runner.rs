@@ -161,7 +161,7 @@ impl Runner {
 
     /// What could not be stored is not bought.
     fn is_output_taken(&self, row: &Row) -> bool {
-        let path = row.output.as_ref().map(|output| self.folder.join(output));
+        let path = row.output(None).map(|output| self.folder.join(output));
         path.is_some_and(|path| path.symlink_metadata().is_ok())
     }
 
@@ -266,7 +266,7 @@ impl Runner {
         resumed: bool,
     ) -> Result<(), Error> {
         let audio = track.audio();
-        let (path, existing) = match &row.output {
+        let (path, existing) = match row.output(Some(track.id().as_str())) {
             Some(output) => (self.folder.join(output), Existing::Keep),
             // A name with the job's id in it is this job's, whole, whoever wrote it.
             None => (
