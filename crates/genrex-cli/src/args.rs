@@ -10,6 +10,7 @@ use genrex_ledger::State;
 use genrex_sandbox::{ChargeTime, Dialect, Incident, Others, Price, PriceChange};
 
 use crate::command_error::CommandError;
+use crate::name;
 use crate::output::{self, Output};
 
 /// Music from a prompt, by the GenreX API.
@@ -132,6 +133,12 @@ pub(crate) struct Batch {
     /// the job's id, the prompt, the row's line and its number [default: {prompt}-{id}.wav]
     #[arg(short, long, value_name = "NAME", value_parser = template)]
     pub(crate) output: Option<Template>,
+    /// Say what would be bought and for how much, and buy nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace files that are there already
+    #[arg(long)]
+    pub(crate) force: bool,
     /// How many jobs are waited for and downloaded at once; submits go one by one
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
@@ -246,8 +253,8 @@ pub(crate) struct Wait {
 /// How a job is waited for, and where its audio goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
-    /// The file or folder to write to; `-` for standard output [default: a name from the prompt and the
-    /// job's id]
+    /// The file or folder to write to; `-` for standard output. In a name, `{id}` and `{prompt}` stand for the job's
+    /// id and prompt, `{n}` for the piece [default: {prompt}-{id}.wav]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     /// Replace a file of that name
@@ -270,17 +277,44 @@ impl Delivery {
         self.output.as_deref() == Some(Path::new("-"))
     }
 
-    /// Refuses what would put both the audio and the document into one stream, or audio on a terminal.
+    /// Refuses what would put both the audio and the document into one stream, or audio on a terminal, and a name that
+    /// is none or says that it holds something else.
     pub(crate) fn check(&self, output: &Output) -> Result<(), CommandError> {
         let message = match self.to_stdout() {
             true if output.is_json() => "--json and --output - both want standard output",
             true if output::is_on_terminal() => {
                 "standard output is a terminal, which audio would garble"
             }
-            _ => return Ok(()),
+            true => return Ok(()),
+            false => return self.check_name(output),
         };
         Err(CommandError::usage(message)
             .hint("give --output a file, or send standard output into a pipe or a file"))
+    }
+}
+
+impl Delivery {
+    fn check_name(&self, output: &Output) -> Result<(), CommandError> {
+        let Some(path) = &self.output else {
+            return Ok(());
+        };
+        name::template(path).map_err(CommandError::usage)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name::is_folder(path) {
+            return Ok(());
+        }
+        if let Some(other) = other_format(&name) {
+            let message = format!("{name} would not hold {other} but WAV; nothing was sent");
+            return Err(CommandError::usage(message)
+                .hint("end the name with .wav, and convert the file when it is here"));
+        }
+        match path.extension() {
+            Some(extension) if !extension.eq_ignore_ascii_case("wav") => {
+                output.warning(format_args!("{name} will hold WAV, whatever its name says"));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use genrex_async::core::proto::Escaped;
 use genrex_async::reqwest::Certificate;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Limits, Pace, QueryId};
-use genrex_ledger::MemoryLedger;
+use genrex_ledger::{Alias, MemoryLedger};
 use genrex_sandbox::{Options, Sandbox};
 
 use crate::args::{Delivery, Global};
@@ -19,6 +19,10 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     /// Where the ledger is that purchases are kept in; `None` if none is, or only for as long as the process lives.
     pub(crate) ledger_path: Option<PathBuf>,
+    /// What the account may spend.
+    pub(crate) limits: Limits,
+    /// What the ledger knows the key by.
+    pub(crate) alias: Alias,
     /// Ends what the client is doing.
     pub(crate) stop: Stop,
     /// Stopped when this is dropped.
@@ -82,6 +86,7 @@ impl Connection {
     pub(crate) async fn open(global: &Global, options: CallOptions) -> Result<Self, CommandError> {
         let target = Target::of(global).await?;
         let is_loopback = target.base_url.is_loopback();
+        let alias = Alias::new(&target.base_url.origin(), target.keys.key().as_str());
         let mut builder = Client::builder()
             .key_pair(target.keys)
             .base_url(target.base_url)
@@ -112,6 +117,8 @@ impl Connection {
         Ok(Self {
             client,
             ledger_path,
+            limits: target.limits,
+            alias,
             stop,
             command: Command {
                 is_sandbox: target.sandbox.is_some(),

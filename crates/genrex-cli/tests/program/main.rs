@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+mod batches_forms;
 mod batches_identity;
+mod batches_plan;
 mod batches_settled;
 mod bounds;
 #[cfg(unix)]
@@ -12,6 +14,7 @@ mod configuration;
 mod environment;
 mod failures;
 mod hostile;
+mod inputs;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]

@@ -3,7 +3,7 @@ use std::path::Path;
 use genrex_async::QueryId;
 use genrex_async::core::bought_elsewhere;
 use genrex_async::core::proto::Escaped;
-use genrex_ledger::Entry;
+use genrex_ledger::{Account, Entry};
 
 use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
@@ -11,18 +11,39 @@ use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words
 use crate::commands::batch::rows::{Row, Source};
 use crate::connect::{Connection, quoted, same_command};
 
+/// A batch, and the marker that its folder is to have.
+pub(crate) struct Identified {
+    pub(crate) kept: Kept,
+    marker: Option<Marker>,
+    found: Option<Marker>,
+}
+
+impl Identified {
+    /// Marks the folder; another process may have been faster, and has named the batch then.
+    pub(crate) fn mark(mut self, folder: &Path) -> Result<Kept, CommandError> {
+        if let Some(marker) = self.marker {
+            self.kept.batch = marker.write(folder, self.found.as_ref())?.batch;
+        }
+        Ok(self.kept)
+    }
+}
+
 /// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
-/// Only then the folder is marked.
 pub(crate) async fn identify(
     source: &Source,
     folder: &Path,
     connection: &Connection,
+    account: Account,
     is_new: bool,
-) -> Result<Kept, CommandError> {
-    let mut kept = Kept::of(&connection.client, new_batch(folder)).await?;
+) -> Result<Identified, CommandError> {
+    let mut kept = Kept::of(&connection.client, account, new_batch(folder))?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
     let Some(path) = &connection.ledger_path else {
-        return Ok(kept);
+        return Ok(Identified {
+            kept,
+            marker: None,
+            found: None,
+        });
     };
     let kept_in = KeptIn {
         name: kept.ledger.name().await?,
@@ -47,8 +68,11 @@ pub(crate) async fn identify(
         batch: kept.batch.clone(),
         ledger: Some(kept_in),
     };
-    kept.batch = marker.write(folder, found.as_ref())?.batch;
-    Ok(kept)
+    Ok(Identified {
+        kept,
+        marker: Some(marker),
+        found,
+    })
 }
 
 /// By another ledger nothing of the batch would be known, and everything bought again.
