@@ -13,6 +13,7 @@ mod configuration;
 #[cfg(unix)]
 mod environment;
 mod failures;
+mod help;
 mod hostile;
 mod inputs;
 #[cfg(unix)]
@@ -25,6 +26,9 @@ mod offline;
 #[cfg(target_os = "linux")]
 mod privacy;
 mod service;
+#[cfg(unix)]
+mod settings;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod watching;
