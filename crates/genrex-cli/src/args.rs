@@ -152,8 +152,8 @@ pub(crate) struct Batch {
     /// How long a piece is whose row does not say it; with it, each line of a file without a header is a prompt
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Seconds>,
-    /// The name of each file in the folder, unless its row says it; `{id}`, `{prompt}`, `{line}` and `{n}` stand for
-    /// the job's id, the prompt, the row's line and its number [default: {prompt}-{id}.wav]
+    /// The name of each file in the folder, unless its row says it; `{id}`, `{prompt}` and `{line}` stand for the
+    /// job's id, the prompt and the row's line: see `genrex help batch-file` [default: {prompt}-{id}.wav]
     #[arg(short, long, value_name = "NAME", value_parser = template)]
     pub(crate) output: Option<Template>,
     /// Say what would be bought and for how much, and buy nothing
@@ -337,7 +337,7 @@ pub(crate) struct Wait {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
     /// The file or folder to write to; `-` for standard output. In a name, `{id}` and `{prompt}` stand for the job's
-    /// id and prompt, `{n}` for the piece [default: {prompt}-{id}.wav]
+    /// id and prompt [default: {prompt}-{id}.wav]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     /// Replace a file of that name

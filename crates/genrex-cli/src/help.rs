@@ -69,7 +69,8 @@ fn after(path: &str) -> String {
     format!("Examples:\n{examples}\n{ENVIRONMENT}\n{FILES}\n{EXIT_CODES}")
 }
 
-/// How a command is typed. A test runs each: `QRY_ID` stands for a job that is there, and `1` for its number.
+/// How a command is typed. A test runs each: `QRY_ID` stands for a job that is there, and `1` for its number. clap makes
+/// a line end of `{n}`, so that none has it.
 fn examples(path: &str) -> &'static [&'static str] {
     match path {
         "" => &[
@@ -79,12 +80,12 @@ fn examples(path: &str) -> &'static [&'static str] {
         "generate" => &[
             "genrex generate 'slow rain on a tin roof' --duration 30 --output rain.wav",
             "echo 'brass band at dawn' | genrex generate - --no-wait",
-            "genrex generate 'a drum' -d 5 --output - | head -c 4",
+            "genrex generate 'a drum' -d 5 --output - > drum.wav",
         ],
         "batch" => &[
             "genrex batch prompts.csv --out-dir music --dry-run",
             "genrex batch prompts.csv --out-dir music --max-credits 100",
-            "genrex batch lines.txt --out-dir lines --duration 10 --output '{n}-{prompt}.wav'",
+            "genrex batch lines.txt --out-dir lines --duration 10 --output '{line}-{prompt}.wav'",
         ],
         "wait" => &[
             "genrex wait QRY_ID",
@@ -139,7 +140,7 @@ pub(crate) fn run(topic: &[String], output: &Output) -> Result<(), CommandError>
             .find_subcommand(name)
             .is_none_or(|_| name == "config")
     {
-        return print(text, output);
+        return tell(text, output);
     }
     let mut found = &mut command;
     for name in topic {
@@ -156,10 +157,10 @@ pub(crate) fn run(topic: &[String], output: &Output) -> Result<(), CommandError>
             text.push_str(&format!("  {name:<12} {about}\n"));
         }
     }
-    print(&text, output)
+    tell(&text, output)
 }
 
-fn print(text: &str, output: &Output) -> Result<(), CommandError> {
+fn tell(text: &str, output: &Output) -> Result<(), CommandError> {
     let text = text.trim_end();
     text.lines().try_for_each(|line| output.line(line))
 }

@@ -81,11 +81,10 @@ impl Key {
                 .map_err(|error| error.to_string())?,
             "api_secret" => {}
             _ => {
-                let credits = text.parse::<i64>().ok().filter(|credits| *credits >= 0);
-                let credits = credits.ok_or_else(|| {
-                    format!("{text:?} is no number of credits; write a whole one")
-                })?;
-                return Ok(Some(value(credits)));
+                let number = text.parse::<u32>().map(i64::from);
+                let number = number
+                    .map_err(|_| format!("{text:?} is no number of credits; write a whole one"))?;
+                return Ok(Some(value(number)));
             }
         }
         Ok(Some(value(text)))

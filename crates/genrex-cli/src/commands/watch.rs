@@ -64,7 +64,7 @@ const LEAST: std::time::Duration = std::time::Duration::from_secs(2);
 
 fn record(balance: &Balance, last: Option<&Balance>, output: &Output) -> Result<(), CommandError> {
     let left = balance.credits_left();
-    let change = last.map(|last| i128::from(left) - i128::from(last.credits_left()));
+    let change = last.map(|last| balance.change_since(last));
     let now = clock::now();
     if output.is_json() {
         return output.document(&json!({
@@ -72,7 +72,7 @@ fn record(balance: &Balance, last: Option<&Balance>, output: &Output) -> Result<
             "creditsLeft": left,
             "creditsUsed": balance.credits_used,
             "totalCreditQuota": balance.total_credit_quota,
-            "change": change.and_then(|change| i64::try_from(change).ok()),
+            "change": change,
         }));
     }
     let change = match change {

@@ -137,73 +137,77 @@ impl<R: Read> Table<R> {
         if self.text.peek()?.is_none() {
             return Ok(None);
         }
-        let mut fields = vec![Vec::new()];
+        let mut record = Record {
+            fields: vec![Vec::new()],
+            place: Place::Start,
+        };
         let mut length = 0;
-        // A quote opens a field only at its start.
-        let mut place = Place::Start;
         loop {
             let Some(byte) = self.text.next()? else {
-                return match place {
-                    Place::Quoted => Err(Fault {
-                        is_last: true,
-                        ..self.fault(
-                            &fields,
-                            "its quotes are not closed; write \" at the end of it",
-                        )
-                    }),
-                    _ => Ok(Some(fields)),
+                return match record.place {
+                    Place::Quoted => Err(self.fault(
+                        &record.fields,
+                        "its quotes are not closed; write \" at the end of it",
+                    )),
+                    Place::Start | Place::Plain | Place::Closed => Ok(Some(record.fields)),
                 };
             };
-            if place != Place::Quoted && matches!(byte, b'\n' | b'\r') {
+            if record.place != Place::Quoted && matches!(byte, b'\n' | b'\r') {
                 self.text.end_line(byte)?;
-                return Ok(Some(fields));
+                return Ok(Some(record.fields));
             }
             length += 1;
             if length > LONGEST {
                 return Err(Fault::too_long());
             }
-            let is_delimiter = byte == self.delimiter;
-            let field = fields.last_mut();
-            place = match (place, byte) {
-                (Place::Start, b'"') => Place::Quoted,
-                (Place::Quoted, b'"') => Place::Closed,
-                (Place::Closed, b'"') => {
-                    field.into_iter().for_each(|field| field.push(byte));
-                    Place::Quoted
-                }
-                (Place::Quoted, _) => {
-                    field.into_iter().for_each(|field| field.push(byte));
-                    Place::Quoted
-                }
-                _ if is_delimiter => {
-                    fields.push(Vec::new());
-                    Place::Start
-                }
-                (Place::Closed, b' ') => Place::Closed,
-                (Place::Closed, _) => {
-                    // Where the record ends nobody knows.
-                    return Err(Fault {
-                        is_last: true,
-                        ..self.fault(
-                            &fields,
-                            "something stands behind its quotes; write a quote within quotes twice",
-                        )
-                    });
-                }
-                (Place::Start | Place::Plain, _) => {
-                    field.into_iter().for_each(|field| field.push(byte));
-                    Place::Plain
-                }
-            };
+            if !record.take(byte, self.delimiter) {
+                return Err(self.fault(
+                    &record.fields,
+                    "something stands behind its quotes; write a quote within quotes twice",
+                ));
+            }
         }
     }
 
+    /// Where the record ends nobody knows.
     fn fault(&self, fields: &[Vec<u8>], message: &str) -> Fault {
-        let fault = Fault::of(message.to_owned());
+        let fault = Fault {
+            is_last: true,
+            ..Fault::of(message.to_owned())
+        };
         match self.header.get(fields.len() - 1) {
             Some(name) => fault.in_column(name),
             None => fault,
         }
+    }
+}
+
+/// A record that is being read.
+struct Record {
+    fields: Vec<Vec<u8>>,
+    place: Place,
+}
+
+impl Record {
+    /// Takes a byte; says whether it can stand there. A quote opens a field only at its start.
+    fn take(&mut self, byte: u8, delimiter: u8) -> bool {
+        let (place, is_text) = match (self.place, byte) {
+            (Place::Start, b'"') => (Place::Quoted, false),
+            (Place::Quoted, b'"') => (Place::Closed, false),
+            (Place::Closed, b'"') | (Place::Quoted, _) => (Place::Quoted, true),
+            (Place::Start | Place::Plain | Place::Closed, _) if byte == delimiter => {
+                self.fields.push(Vec::new());
+                (Place::Start, false)
+            }
+            (Place::Closed, b' ') => (Place::Closed, false),
+            (Place::Closed, _) => return false,
+            (Place::Start | Place::Plain, _) => (Place::Plain, true),
+        };
+        self.place = place;
+        if is_text && let Some(field) = self.fields.last_mut() {
+            field.push(byte);
+        }
+        true
     }
 }
 

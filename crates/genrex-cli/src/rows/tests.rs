@@ -178,130 +178,134 @@ fn a_row_keeps_its_name_when_others_come_and_go() {
     assert_eq!(before[0], "32b9d075ea43a94f78dd01025963e83e:1");
 }
 
+/// Files, and how the first fault in each is told.
+const BAD: &[(&str, &str)] = &[
+    (
+        "text,duration\nok,5\n,5\n",
+        "line 3, column text: the prompt is empty or blank; write",
+    ),
+    (
+        "text,duration\r\nok,5\r\n\r\n\" \",5\r\n",
+        "line 4, column text: the prompt is empty or blank; write",
+    ),
+    (
+        "Text,Duration\n\"two\r\nlines\",5\nok,4\n",
+        "line 4, column Duration: 4 is not a duration; write whole seconds, 5 to 60",
+    ),
+    (
+        "text;duration\nok;ten\n",
+        "line 2, column duration: ten is not a duration; write whole seconds",
+    ),
+    (
+        "text,duration\nok,5.5\n",
+        "line 2, column duration: 5.5 is not a duration; write whole seconds",
+    ),
+    (
+        "text,duration\nok,\n",
+        "line 2, column duration: nothing is written there; write whole seconds",
+    ),
+    (
+        "text,duration\nok\n",
+        "line 2: it has 1 fields, and the header 2; put",
+    ),
+    (
+        "text,duration,output\nok,5,../x\n",
+        "line 2, column output: \"../x\" leads out of the folder; write",
+    ),
+    (
+        "text,duration,output\nok,5,/etc/passwd\n",
+        "line 2, column output: \"/etc/passwd\" leads",
+    ),
+    (
+        "text,duration,output\nok,5,{id}.mp3\n",
+        "line 2, column output: \"id.mp3\" would not hold mp3 but WAV; end",
+    ),
+    (
+        "text,duration,output\nok,5,{title}.wav\n",
+        "line 2, column output: \"{title}.wav\" has the field {title}; the fields are",
+    ),
+    (
+        "prompt,duration\nok,5\n",
+        "line 1: the header names no column text, but \"prompt, duration\"; write text,duration",
+    ),
+    (
+        "rain\nsnow\n",
+        "line 1: the header names no column text, but \"rain\"; write text,duration",
+    ),
+    (
+        "text;output\nok;x\n",
+        "line 1: the header names no column duration, but \"text, output\"; write",
+    ),
+    (
+        "text,duration,TEXT\n",
+        "line 1: the header names text twice; leave",
+    ),
+    (
+        "text,duration\n\"a\" b,5\n",
+        "line 2, column text: something stands behind its quotes; write",
+    ),
+    (
+        "text,duration\nok,5\n\"a,5\nb,5\n",
+        "line 3, column text: its quotes are not closed; write",
+    ),
+    (
+        "{\"text\":\"ok\",\"duration\":5}\n{\"text\":\"ok\"}\n",
+        "line 2, column duration: nothing is written there",
+    ),
+    (
+        "{\"text\":5,\"duration\":5}\n",
+        "line 1, column text: 5 is not text; put it into quotes",
+    ),
+    (
+        "{\"text\":\"ok\",\"duration\":[5]}\n",
+        "line 1, column duration: [5] is not a duration; write",
+    ),
+    (
+        "{\"text\":\"ok\",\"duration\":5,\"Text\":\"b\"}\n",
+        "line 1, column Text: it is there twice; leave",
+    ),
+    (
+        "{nonsense\n",
+        "line 1: it is no JSON object, at character 2; write it as {\"text\"",
+    ),
+    (
+        "\n[{\"text\":\"ok\",\"duration\":5}\n {}",
+        "line 3: write a comma between rows",
+    ),
+    (
+        "[{\"text\":\"ok\",\"duration\":5},\n]",
+        "line 2: here a row should begin; write",
+    ),
+    (
+        "[{\"text\":\"ok\",\"duration\":5}]\n[",
+        "line 2: something stands after the array; take",
+    ),
+    ("[5]", "line 1: here a row should begin; write"),
+    (
+        "[\n{\"text\":\"ok\",\n\"duration\":4}]",
+        "line 2, column duration: 4 is not a duration",
+    ),
+    (
+        "[{\"text\":\"ok\"",
+        "line 1: the file ends within a row; write",
+    ),
+];
+
 #[test]
 fn a_bad_row_is_named_with_its_line_its_column_and_the_remedy() {
-    let long = "x".repeat(251);
-    for (text, said) in [
-        (
-            "text,duration\nok,5\n,5\n",
-            "line 3, column text: the prompt is empty or blank; write",
-        ),
-        (
-            "text,duration\r\nok,5\r\n\r\n\" \",5\r\n",
-            "line 4, column text: the prompt is empty or blank; write",
-        ),
-        (
-            "Text,Duration\n\"two\r\nlines\",5\nok,4\n",
-            "line 4, column Duration: 4 is not a duration; write whole seconds, 5 to 60",
-        ),
-        (
-            "text;duration\nok;ten\n",
-            "line 2, column duration: ten is not a duration; write whole seconds",
-        ),
-        (
-            "text,duration\nok,5.5\n",
-            "line 2, column duration: 5.5 is not a duration; write whole seconds",
-        ),
-        (
-            "text,duration\nok,\n",
-            "line 2, column duration: nothing is written there; write whole seconds",
-        ),
-        (
-            "text,duration\nok\n",
-            "line 2: it has 1 fields, and the header 2; put",
-        ),
-        (
-            "text,duration,output\nok,5,../x\n",
-            "line 2, column output: \"../x\" leads out of the folder; write",
-        ),
-        (
-            "text,duration,output\nok,5,/etc/passwd\n",
-            "line 2, column output: \"/etc/passwd\" leads",
-        ),
-        (
-            "text,duration,output\nok,5,{id}.mp3\n",
-            "line 2, column output: \"id.mp3\" would not hold mp3 but WAV; end",
-        ),
-        (
-            "text,duration,output\nok,5,{title}.wav\n",
-            "line 2, column output: \"{title}.wav\" has the field {title}; the fields are",
-        ),
-        (
-            "prompt,duration\nok,5\n",
-            "line 1: the header names no column text, but \"prompt, duration\"; write text,duration",
-        ),
-        (
-            "rain\nsnow\n",
-            "line 1: the header names no column text, but \"rain\"; write text,duration",
-        ),
-        (
-            "text;output\nok;x\n",
-            "line 1: the header names no column duration, but \"text, output\"; write",
-        ),
-        (
-            "text,duration,TEXT\n",
-            "line 1: the header names text twice; leave",
-        ),
-        (
-            "text,duration\n\"a\" b,5\n",
-            "line 2, column text: something stands behind its quotes; write",
-        ),
-        (
-            "text,duration\nok,5\n\"a,5\nb,5\n",
-            "line 3, column text: its quotes are not closed; write",
-        ),
-        (
-            "{\"text\":\"ok\",\"duration\":5}\n{\"text\":\"ok\"}\n",
-            "line 2, column duration: nothing is written there",
-        ),
-        (
-            "{\"text\":5,\"duration\":5}\n",
-            "line 1, column text: 5 is not text; put it into quotes",
-        ),
-        (
-            "{\"text\":\"ok\",\"duration\":[5]}\n",
-            "line 1, column duration: [5] is not a duration; write",
-        ),
-        (
-            "{\"text\":\"ok\",\"duration\":5,\"Text\":\"b\"}\n",
-            "line 1, column Text: it is there twice; leave",
-        ),
-        (
-            "{nonsense\n",
-            "line 1: it is no JSON object, at character 2; write it as {\"text\"",
-        ),
-        (
-            "\n[{\"text\":\"ok\",\"duration\":5}\n {}",
-            "line 3: write a comma between rows",
-        ),
-        (
-            "[{\"text\":\"ok\",\"duration\":5},\n]",
-            "line 2: here a row should begin; write",
-        ),
-        (
-            "[{\"text\":\"ok\",\"duration\":5}]\n[",
-            "line 2: something stands after the array; take",
-        ),
-        ("[5]", "line 1: here a row should begin; write"),
-        (
-            "[\n{\"text\":\"ok\",\n\"duration\":4}]",
-            "line 2, column duration: 4 is not a duration",
-        ),
-        (
-            "[{\"text\":\"ok\"",
-            "line 1: the file ends within a row; write",
-        ),
-        (
-            &format!("text,duration\n{long},5\n"),
-            "line 2, column text: the prompt has 251",
-        ),
-    ] {
+    let long = format!("text,duration\n{},5\n", "x".repeat(251));
+    let too_long = (long.as_str(), "line 2, column text: the prompt has 251");
+    for (text, said) in BAD.iter().chain([&too_long]) {
         let error = read(text)
             .into_iter()
             .find_map(Result::err)
             .unwrap_or_default();
         assert!(error.starts_with(said), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn what_is_no_text_is_named_where_it_is() {
     for (bytes, said) in [
         (
             &b"text,duration\nok,5\nr\xe9sum\xe9,5\n"[..],

@@ -104,74 +104,67 @@ fn it_tells_each_row_and_what_the_rest_costs_and_buys_nothing() {
     assert_eq!(balance["creditsUsed"], 15, "no plan has bought anything");
 }
 
+/// Whether each bound of a plan is kept; none where that is not known.
+fn fits(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Vec<(String, Option<bool>)> {
+    let said = json(&plan(sandbox, folder, &[&["--json"], more].concat()));
+    let bounds = said["bounds"].as_array().unwrap().iter();
+    let bounds = bounds.map(|it| {
+        (
+            it["name"].as_str().unwrap().to_owned(),
+            it["fits"].as_bool(),
+        )
+    });
+    bounds.collect()
+}
+
 #[test]
 fn it_says_whether_a_limit_would_stop_it() {
     let (folder, sandbox) = folder_of("text,duration\na,5\nb,5\n");
-    let fits = |more: &[&str]| -> Vec<(String, Value)> {
-        let planned = plan(&sandbox, folder.path(), &[&["--json"], more].concat());
-        let said = json(&planned);
-        let bounds = said["bounds"].as_array().unwrap().iter();
-        bounds
-            .map(|bound| {
-                (
-                    bound["name"].as_str().unwrap().to_owned(),
-                    bound["fits"].clone(),
-                )
-            })
-            .collect()
-    };
-    let is = |name: &str, fits: Option<bool>| (name.to_owned(), Value::from(fits));
-    limits(&folder, "day = 20");
-    assert_eq!(
-        fits(&["--max-credits", "9"]),
-        [is("balance", None), is("maxCredits", None), is("day", None)]
-    );
-    limits(&folder, "day = 20\nper_job = 10");
-    assert_eq!(
-        fits(&["--max-credits", "9"]),
-        [
-            is("balance", Some(true)),
-            is("maxCredits", None),
-            is("day", Some(true))
-        ]
-    );
-    limits(&folder, "day = 20\nper_job = 11");
-    assert_eq!(fits(&[])[1], is("day", None));
-    // What a piece costs is observed; then the sum is known.
+    let is = |name: &str, fits| (name.to_owned(), fits);
+    for (set, balance, run, day) in [
+        ("day = 20", None, None, None),
+        ("day = 20\nper_job = 10", Some(true), None, Some(true)),
+        ("day = 20\nper_job = 11", Some(true), None, None),
+    ] {
+        limits(&folder, set);
+        assert_eq!(
+            fits(&sandbox, folder.path(), &["--max-credits", "9"]),
+            [
+                is("balance", balance),
+                is("maxCredits", run),
+                is("day", day)
+            ],
+            "{set}"
+        );
+    }
+}
+
+#[test]
+fn a_price_that_was_observed_is_counted_with() {
+    let (folder, sandbox) = folder_of("text,duration\na,5\nb,5\n");
     limits(&folder, "day = 14");
-    let one = sandbox.run(
-        folder.path(),
-        &[
+    for prompt in ["y", "z"] {
+        let args = [
             "generate",
-            "z",
+            prompt,
             "-d",
             "5",
             "--poll-interval",
             "10ms",
             "--json",
-        ],
-    );
-    assert_eq!(code(&one), 0, "{}", stderr(&one));
-    let balance = sandbox.run(
-        folder.path(),
-        &[
-            "generate",
-            "y",
-            "-d",
-            "5",
-            "--poll-interval",
-            "10ms",
-            "--no-wait",
-        ],
-    );
-    assert_eq!(code(&balance), 0, "{}", stderr(&balance));
-    assert_eq!(fits(&[])[1], is("day", Some(false)));
+        ];
+        let bought = sandbox.run(folder.path(), &args);
+        assert_eq!(code(&bought), 0, "{}", stderr(&bought));
+    }
+    let day = fits(&sandbox, folder.path(), &[]).pop();
+    assert_eq!(day, Some((String::from("day"), Some(false))));
     let told = stdout(&plan(&sandbox, folder.path(), &[]));
-    assert!(
-        told.contains("2 of 5 s, 5 credits each")
-            && told.contains("[limits] day: 4 credits left, too few"),
-        "{told}"
-    );
+    for part in [
+        "2 of 5 s, 5 credits each",
+        "[limits] day: 4 credits left, too few",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }
 
 #[test]
