@@ -2,14 +2,16 @@ use std::collections::HashSet;
 use std::path::Component;
 
 use genrex_cli::profiles::{self as files, Wiped};
-use genrex_cli::rows::Rows;
+use genrex_cli::rows::{Defaults, Rows};
 use genrex_sign::{ApiKey, ApiSecret};
 
 /// A file of rows: each is what may be bought, once, and is kept in its folder.
 pub fn rows(data: &[u8]) {
-    let Ok(rows) = Rows::read(data) else { return };
+    let Ok(rows) = Rows::read(data, Defaults::default()) else { return };
     let lines = data.split(|byte| matches!(byte, b'\n' | b'\r'));
-    let most = lines.filter(|line| !line.is_empty()).count();
+    // An array may hold many in a line.
+    let braces = data.iter().filter(|byte| **byte == b'{').count();
+    let most = lines.filter(|line| !line.is_empty()).count() + braces;
     let mut names = HashSet::new();
     let mut count = 0;
     for row in rows {
@@ -18,7 +20,8 @@ pub fn rows(data: &[u8]) {
             Ok(row) => {
                 assert!((1..=250).contains(&row.text.as_str().chars().count()));
                 assert!((5..=60).contains(&row.duration.get()));
-                let mut parts = row.output.iter().flat_map(|path| path.components());
+                let output = row.output(Some("QRY_1"));
+                let mut parts = output.iter().flat_map(|path| path.components());
                 assert!(parts.all(|part| matches!(part, Component::Normal(_))));
                 assert!(names.insert(row.name), "two rows have one name");
             }

@@ -1,3 +1,5 @@
+mod values;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -5,10 +7,16 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
+use genrex_cli::settings::Key;
+use genrex_cli::template::{Template, other_format};
 use genrex_ledger::State;
 use genrex_sandbox::{ChargeTime, Dialect, Incident, Others, Price, PriceChange};
 
+use self::values::{
+    base_url, dialect, duration, instant, query_id, seconds, signed_millis, template,
+};
 use crate::command_error::CommandError;
+use crate::name;
 use crate::output::{self, Output};
 
 /// Music from a prompt, by the GenreX API.
@@ -73,8 +81,20 @@ pub(crate) enum Command {
     },
     /// The ledger: what was sent, paid for, finished, unclear
     Jobs(Jobs),
-    /// Show the account's credits
-    Balance,
+    /// Show the account's credits, once or again and again
+    Balance(Balance),
+    /// Read and change settings, without an editor
+    Config {
+        #[command(subcommand)]
+        action: Option<ConfigAction>,
+    },
+    /// Keep an API key and its secret: asked for on a terminal, or from a pipe
+    Login(Login),
+    /// The ledger's storage
+    Ledger {
+        #[command(subcommand)]
+        action: Option<LedgerAction>,
+    },
     /// Sign a body from standard input, and print the value of gx-signature
     Sign(Sign),
     /// Check a signature of a body from standard input
@@ -86,8 +106,13 @@ pub(crate) enum Command {
         /// For which shell
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of genrex, or of one of its commands
+    Man(Man),
+    /// Explain a command or a topic: money, config, batch-file, exit-codes, environment
+    Help {
+        /// A command, such as `jobs show`, or a topic
+        topic: Vec<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,12 +143,25 @@ pub(crate) struct Generate {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Batch {
-    /// CSV with a header (text, duration, and output if wanted) or JSON Lines with those keys; `-` reads
-    /// standard input
+    /// CSV with a header (text, duration, and output if wanted), JSON Lines or a JSON array with those keys, or
+    /// plain lines with --duration; `-` reads standard input
     pub(crate) file: PathBuf,
     /// The folder for the audio: the batch is known by it, so that running it again continues it
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: PathBuf,
+    /// How long a piece is whose row does not say it; with it, each line of a file without a header is a prompt
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Seconds>,
+    /// The name of each file in the folder, unless its row says it; `{id}`, `{prompt}` and `{line}` stand for the
+    /// job's id, the prompt and the row's line: see `genrex help batch-file` [default: {prompt}-{id}.wav]
+    #[arg(short, long, value_name = "NAME", value_parser = template)]
+    pub(crate) output: Option<Template>,
+    /// Say what would be bought and for how much, and buy nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace files that are there already
+    #[arg(long)]
+    pub(crate) force: bool,
     /// How many jobs are waited for and downloaded at once; submits go one by one
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
@@ -161,6 +199,66 @@ pub(crate) enum OnAmbiguous {
     Ask,
     /// Hold it against the balance, and buy again what was not charged
     ResubmitIfUncharged,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Balance {
+    /// Ask again and again, and write a record of each reading: the time, what is left, the change
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// End with exit code 6 when fewer credits are left
+    #[arg(long, value_name = "CREDITS", requires = "watch")]
+    pub(crate) below: Option<u64>,
+    /// How long to wait between two readings
+    #[arg(long, value_name = "TIME", default_value = "1m", requires = "watch", value_parser = duration)]
+    pub(crate) interval: Duration,
+    /// End after so many readings [default: never]
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Print where the settings are
+    Path,
+    /// List what is set; secrets are not shown
+    List,
+    /// Print one setting
+    Get {
+        /// Its name, such as `limits.day`
+        #[arg(value_parser = Key::new)]
+        key: Key,
+    },
+    /// Change one setting; comments and order stay
+    Set {
+        /// Its name, such as `profile.default.base_url` or `limits.day`
+        #[arg(value_parser = Key::new)]
+        key: Key,
+        /// What it is to be; an empty value takes it out
+        value: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Login {
+    /// Keep them without asking the service whether they are right
+    #[arg(long)]
+    pub(crate) no_check: bool,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum LedgerAction {
+    /// Print which ledger is used
+    Path,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The command, such as `batch` or `jobs show` [default: genrex itself]
+    pub(crate) command: Vec<String>,
+    /// Write a page a command into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) out_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -238,8 +336,8 @@ pub(crate) struct Wait {
 /// How a job is waited for, and where its audio goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
-    /// The file or folder to write to; `-` for standard output [default: a name from the prompt and the
-    /// job's id]
+    /// The file or folder to write to; `-` for standard output. In a name, `{id}` and `{prompt}` stand for the job's
+    /// id and prompt [default: {prompt}-{id}.wav]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     /// Replace a file of that name
@@ -262,17 +360,44 @@ impl Delivery {
         self.output.as_deref() == Some(Path::new("-"))
     }
 
-    /// Refuses what would put both the audio and the document into one stream, or audio on a terminal.
+    /// Refuses what would put both the audio and the document into one stream, or audio on a terminal, and a name that
+    /// is none or says that it holds something else.
     pub(crate) fn check(&self, output: &Output) -> Result<(), CommandError> {
         let message = match self.to_stdout() {
             true if output.is_json() => "--json and --output - both want standard output",
             true if output::is_on_terminal() => {
                 "standard output is a terminal, which audio would garble"
             }
-            _ => return Ok(()),
+            true => return Ok(()),
+            false => return self.check_name(output),
         };
         Err(CommandError::usage(message)
             .hint("give --output a file, or send standard output into a pipe or a file"))
+    }
+}
+
+impl Delivery {
+    fn check_name(&self, output: &Output) -> Result<(), CommandError> {
+        let Some(path) = &self.output else {
+            return Ok(());
+        };
+        name::template(path).map_err(CommandError::usage)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name::is_folder(path) {
+            return Ok(());
+        }
+        if let Some(other) = other_format(&name) {
+            let message = format!("{name} would not hold {other} but WAV; nothing was sent");
+            return Err(CommandError::usage(message)
+                .hint("end the name with .wav, and convert the file when it is here"));
+        }
+        match path.extension() {
+            Some(extension) if !extension.eq_ignore_ascii_case("wav") => {
+                output.warning(format_args!("{name} will hold WAV, whatever its name says"));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
     }
 }
 
@@ -343,43 +468,6 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
     pub(crate) link_lifetime: Duration,
     /// Which form the answers have: `quick-start` or `reference`
-    #[arg(long, value_name = "FORM", default_value = "quick-start", value_parser = str::parse::<Dialect>)]
+    #[arg(long, value_name = "FORM", default_value = "quick-start", value_parser = dialect())]
     pub(crate) dialect: Dialect,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok();
-    let positive = parsed.and_then(|duration| Duration::try_from(duration).ok());
-    positive
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| String::from("write a time with its unit, such as 500ms, 5s or 10m"))
-}
-
-/// A time either way, in milliseconds.
-fn signed_millis(text: &str) -> Result<i64, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok();
-    let millis = parsed.and_then(|time| i64::try_from(time.as_millis()).ok());
-    millis.ok_or_else(|| String::from("write a time with its unit, such as 25h or -90s"))
-}
-
-/// A time, in milliseconds since 1970.
-fn instant(text: &str) -> Result<u64, String> {
-    let parsed = text.parse::<jiff::Timestamp>().ok();
-    let millis = parsed.and_then(|time| u64::try_from(time.as_millisecond()).ok());
-    millis.ok_or_else(|| String::from("write a time such as 2026-11-23T10:00:00Z"))
-}
-
-fn seconds(text: &str) -> Result<Seconds, String> {
-    let number = text
-        .parse()
-        .map_err(|_| String::from("write whole seconds, from 5 to 60"))?;
-    Seconds::new(number).map_err(|error| error.to_string())
-}
-
-fn query_id(text: &str) -> Result<QueryId, String> {
-    QueryId::new(text).map_err(|error| error.to_string())
-}
-
-fn base_url(text: &str) -> Result<BaseUrl, String> {
-    BaseUrl::new(text).map_err(|error| error.to_string())
 }

@@ -13,6 +13,10 @@ use crate::files::{self, Rights};
 
 pub(crate) const KEY: &str = "GENREX_API_KEY";
 pub(crate) const SECRET: &str = "GENREX_API_SECRET";
+/// The file of profiles and limits.
+pub(crate) const CONFIG: &str = "config.toml";
+/// The file of secrets.
+pub(crate) const CREDENTIALS: &str = "credentials.toml";
 const BASE_URL: &str = "GENREX_BASE_URL";
 const PROFILE: &str = "GENREX_PROFILE";
 
@@ -98,8 +102,6 @@ impl Profile {
     const DEFAULT: &str = "default";
 
     fn read(folder: &Path, global: &Global) -> Result<Self, CommandError> {
-        const CONFIG: &str = "config.toml";
-        const CREDENTIALS: &str = "credentials.toml";
         let asked = match &global.profile {
             Some(name) => Some(name.clone()),
             None => variable(PROFILE)?,
@@ -187,7 +189,45 @@ fn variable(name: &str) -> Result<Option<String>, CommandError> {
     })
 }
 
-fn folder() -> Result<PathBuf, CommandError> {
+/// The profile that is asked for, whether it is there or not.
+pub(crate) fn profile_name(global: &Global) -> Result<String, CommandError> {
+    let asked = match &global.profile {
+        Some(name) => Some(name.clone()),
+        None => variable(PROFILE)?,
+    };
+    Ok(asked.unwrap_or_else(|| Profile::DEFAULT.to_owned()))
+}
+
+/// Where a profile that may not be there yet calls.
+pub(crate) fn base_url_of(global: &Global, profile: &str) -> Result<BaseUrl, CommandError> {
+    let folder = folder()?;
+    let named = match files::read_own(&folder, CONFIG, Rights::Read)? {
+        Some(text) => {
+            let read = profiles::settings(&text, profile);
+            let (settings, _) = read.map_err(|bad| unreadable(&folder.join(CONFIG), bad))?;
+            settings.and_then(|settings| settings.base_url)
+        }
+        None => None,
+    };
+    let by_flag = global.profile.is_some();
+    match (&global.base_url, named) {
+        (Some(url), _) => Ok(url.clone()),
+        (None, Some(url)) if by_flag => Ok(BaseUrl::new(&url)?),
+        (None, named) => match variable(BASE_URL)?.or(named) {
+            Some(url) => Ok(BaseUrl::new(&url)?),
+            None => Ok(BaseUrl::default()),
+        },
+    }
+}
+
+/// The key that the environment names.
+pub(crate) fn key_in_environment() -> Result<Option<String>, CommandError> {
+    let key = key_variable()?;
+    Ok(key.map(|key| key.as_str().to_owned()))
+}
+
+/// The folder of the two files.
+pub(crate) fn folder() -> Result<PathBuf, CommandError> {
     let strategy = etcetera::base_strategy::choose_base_strategy()
         .map_err(|error| CommandError::other("there is no home folder").with_source(&error))?;
     Ok(strategy.config_dir().join("genrex"))

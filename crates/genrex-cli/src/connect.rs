@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::reqwest::Certificate;
-use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, KeyPair, Limits, Pace, QueryId};
-use genrex_ledger::MemoryLedger;
+use genrex_async::{
+    ApiKey, ApiSecret, BaseUrl, Client, ClientBuilder, KeyPair, Limits, Pace, QueryId,
+};
+use genrex_ledger::{Alias, MemoryLedger};
 use genrex_sandbox::{Options, Sandbox};
 
 use crate::args::{Delivery, Global};
@@ -19,6 +21,10 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     /// Where the ledger is that purchases are kept in; `None` if none is, or only for as long as the process lives.
     pub(crate) ledger_path: Option<PathBuf>,
+    /// What the account may spend.
+    pub(crate) limits: Limits,
+    /// What the ledger knows the key by.
+    pub(crate) alias: Alias,
     /// Ends what the client is doing.
     pub(crate) stop: Stop,
     /// Stopped when this is dropped.
@@ -81,18 +87,11 @@ struct Target {
 impl Connection {
     pub(crate) async fn open(global: &Global, options: CallOptions) -> Result<Self, CommandError> {
         let target = Target::of(global).await?;
-        let is_loopback = target.base_url.is_loopback();
-        let mut builder = Client::builder()
-            .key_pair(target.keys)
-            .base_url(target.base_url)
+        let alias = Alias::new(&target.base_url.origin(), target.keys.key().as_str());
+        let mut builder = builder(target.base_url, target.keys)
             .deadline(Some(options.timeout))
             .balance_check(options.balance_check)
-            .pace(options.poll_interval.map_or(Pace::Growing, Pace::Fixed))
-            // A machine without a certificate store can still call; this machine itself needs no proxy.
-            .http(move |http| {
-                let http = http.tls_certs_merge(roots());
-                if is_loopback { http.no_proxy() } else { http }
-            });
+            .pace(options.poll_interval.map_or(Pace::Growing, Pace::Fixed));
         let mut ledger_path = None;
         if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.
@@ -112,6 +111,8 @@ impl Connection {
         Ok(Self {
             client,
             ledger_path,
+            limits: target.limits,
+            alias,
             stop,
             command: Command {
                 is_sandbox: target.sandbox.is_some(),
@@ -176,6 +177,26 @@ impl Target {
             sandbox: Some(sandbox),
         })
     }
+}
+
+/// What an account has left, by one free call as whoever has these keys.
+pub(crate) async fn ask_balance(base_url: BaseUrl, keys: KeyPair) -> Result<u64, CommandError> {
+    let client = builder(base_url, keys)
+        .deadline(Some(CallOptions::QUESTION.timeout))
+        .build()?;
+    Ok(client.balance().await?.credits_left())
+}
+
+fn builder(base_url: BaseUrl, keys: KeyPair) -> ClientBuilder {
+    let is_loopback = base_url.is_loopback();
+    Client::builder()
+        .key_pair(keys)
+        .base_url(base_url)
+        // A machine without a certificate store can still call; this machine itself needs no proxy.
+        .http(move |http| {
+            let http = http.tls_certs_merge(roots());
+            if is_loopback { http.no_proxy() } else { http }
+        })
 }
 
 /// Mozilla's roots.

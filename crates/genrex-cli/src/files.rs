@@ -1,8 +1,8 @@
 //! Files that are read whole: a bound on each, and of the ones that hold settings, whose they are.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, Read as _};
-use std::path::Path;
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -45,6 +45,41 @@ pub(crate) fn read_own(
     bounded(file, LARGEST)
         .map(Some)
         .map_err(|error| cannot(&error))
+}
+
+/// Writes a file of settings whole, in place of the one that is there: nobody sees half of it, and only the user may
+/// read it. What is there has to be the user's own, as when it is read; a link is not followed.
+pub(crate) fn write_own(
+    folder: &Path,
+    name: &str,
+    rights: Rights,
+    bytes: &[u8],
+) -> Result<PathBuf, CommandError> {
+    let path = folder.join(name);
+    if path.is_symlink() {
+        let message = format!(
+            "{} is a symbolic link, which is not written through",
+            path.display()
+        );
+        return Err(refused(rights, message).hint("put the file itself there"));
+    }
+    let written = system::make_folder(folder);
+    let cannot = |error: io::Error| {
+        let message = format!("{} cannot be written", path.display());
+        CommandError::other(message).with_source(&error)
+    };
+    written.map_err(cannot)?;
+    read_own(folder, name, rights)?;
+    let write = || -> io::Result<()> {
+        // It is made for the user alone.
+        let mut part = tempfile::NamedTempFile::new_in(folder)?;
+        part.write_all(bytes)?;
+        part.as_file().sync_all()?;
+        part.persist(&path)?;
+        system::sync_folder(folder)
+    };
+    write().map_err(cannot)?;
+    Ok(path)
 }
 
 /// Reads a file whole, if it is one and no longer than so many bytes.
@@ -105,9 +140,9 @@ fn refused(rights: Rights, message: String) -> CommandError {
 
 #[cfg(unix)]
 mod system {
-    use std::fs::{File, Metadata};
+    use std::fs::{DirBuilder, File, Metadata};
     use std::os::fd::OwnedFd;
-    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 
     use rustix::fs::{CWD, Mode, OFlags, openat};
     use rustix::io::Errno;
@@ -161,6 +196,15 @@ mod system {
         Ok(Some(file))
     }
 
+    /// A folder that is made is the user's alone.
+    pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+
+    pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
     fn found(file: io::Result<File>) -> io::Result<Option<File>> {
         match file {
             Ok(file) => Ok(Some(file)),
@@ -200,7 +244,7 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    use std::fs::File;
+    use std::fs::{self, File};
 
     use super::{CommandError, Path, Rights, io};
 
@@ -212,6 +256,14 @@ mod system {
 
     pub(super) fn open(path: &Path) -> io::Result<File> {
         File::open(path)
+    }
+
+    pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     pub(super) fn open_own(folder: &Path, name: &str, _: Rights) -> Result<Option<File>, Refusal> {

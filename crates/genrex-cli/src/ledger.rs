@@ -24,7 +24,12 @@ pub(crate) fn place() -> Result<PathBuf, CommandError> {
         Some((scheme, _)) => Err(CommandError::new(
             Code::Usage,
             "configuration",
-            format!("{VARIABLE} names a {scheme} ledger, which this genrex does not have"),
+            match scheme {
+                "postgres" | "postgresql" => {
+                    format!("{VARIABLE} names a ledger in PostgreSQL, which is not in this version")
+                }
+                _ => format!("{VARIABLE} begins with {scheme}://, which is no ledger"),
+            },
         )
         .hint("give it the path of a file, such as ~/.local/share/genrex/ledger.db")),
     }

@@ -6,3 +6,7 @@
 pub mod profiles;
 #[doc(hidden)]
 pub mod rows;
+#[doc(hidden)]
+pub mod settings;
+#[doc(hidden)]
+pub mod template;

@@ -15,6 +15,7 @@ mod config;
 mod confirm;
 mod connect;
 mod files;
+mod help;
 mod interrupt;
 mod ledger;
 mod name;
@@ -25,15 +26,16 @@ mod stop;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, LedgerAction};
 use crate::command_error::CommandError;
 use crate::output::Output;
 
 fn main() -> ExitCode {
     hide();
-    let args = match Args::try_parse() {
+    let parsed = help::command().try_get_matches();
+    let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => return output::usage(error),
     };
@@ -68,7 +70,8 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         Command::Sign(sign) => commands::sign::run(&sign, global, output),
         Command::Verify(verify) => commands::verify::run(&verify, global, output),
         Command::Completions { shell } => commands::pages::completions(shell, output),
-        Command::Man => commands::pages::man(output),
+        Command::Man(man) => commands::pages::man(&man, output),
+        Command::Help { topic } => help::run(&topic, output),
         Command::Generate(generate) => {
             on_runtime(commands::generate::run(*generate, global, output))
         }
@@ -78,7 +81,14 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
             on_runtime(commands::account::status(query_id, global, output))
         }
         Command::Jobs(jobs) => on_runtime(commands::jobs::run(jobs, global, output)),
-        Command::Balance => on_runtime(commands::account::balance(global, output)),
+        Command::Balance(balance) => {
+            on_runtime(commands::account::balance(&balance, global, output))
+        }
+        Command::Config { action } => commands::config::run(action.as_ref(), output),
+        Command::Login(login) => on_runtime(commands::login::run(login, global, output)),
+        Command::Ledger {
+            action: None | Some(LedgerAction::Path),
+        } => commands::ledger::path(output),
         Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),
     }
 }

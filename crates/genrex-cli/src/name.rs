@@ -1,13 +1,13 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use genrex_async::QueryId;
-use genrex_async::core::proto::Escaped;
+use genrex_cli::template::{Field, Template, Values, slug};
 
-/// Where the audio of a job goes: `--output`, a folder in it, or a name of the job's own.
+/// Where the audio of a job goes: `--output`, whose name may have fields; a folder in it; or a name of the job's own.
 ///
 /// The name is made of the prompt and the id, never of a URL or a header. A second asset of one job
-/// gets a number.
+/// gets a number, unless the name has one.
 pub(crate) fn target(
     output: Option<&Path>,
     text: Option<&str>,
@@ -18,7 +18,27 @@ pub(crate) fn target(
     let path = match output {
         None => PathBuf::from(own()),
         Some(path) if is_folder(path) => path.join(own()),
-        Some(path) => path.to_owned(),
+        Some(path) => {
+            let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+            match template(path) {
+                Ok(Some(template)) => {
+                    let (id, prompt, line) = (id.as_str(), text.unwrap_or_default(), 1);
+                    let name = template.name(&Values {
+                        id,
+                        prompt,
+                        line,
+                        number,
+                    });
+                    let path = path.with_file_name(name);
+                    if template.has(Field::Number) {
+                        return path;
+                    }
+                    path
+                }
+                // What has no fields, and what was refused before.
+                Ok(None) | Err(_) => path.to_owned(),
+            }
+        }
     };
     if index == 0 {
         return path;
@@ -32,25 +52,38 @@ pub(crate) fn target(
     path.with_file_name(name)
 }
 
+/// The fields of a path's name, if it has any.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub(crate) fn template(path: &Path) -> Result<Option<Template>, String> {
+    let has_brace = |text: &OsStr| text.to_string_lossy().contains(['{', '}']);
+    if path
+        .parent()
+        .is_some_and(|folder| has_brace(folder.as_os_str()))
+    {
+        return Err(String::from(
+            "a field or a brace stands in the folder of --output; fields can stand in the file's name only",
+        ));
+    }
+    let name = path.file_name().filter(|name| has_brace(name));
+    let template = name
+        .map(|name| Template::new(&name.to_string_lossy()))
+        .transpose()?;
+    match template {
+        Some(template) if template.has(Field::Line) => Err(String::from(
+            "{line} stands for a line of a batch's file, and here is none; write {id}, {prompt} or {n}",
+        )),
+        template => Ok(template),
+    }
+}
+
 /// `intense-edm-QRY_….wav`.
 fn file_name(text: Option<&str>, id: &QueryId) -> String {
-    const LONGEST: usize = 48;
-    let mut name = String::new();
-    for character in text.unwrap_or_default().chars() {
-        if name.len() + character.len_utf8() > LONGEST {
-            break;
-        }
-        if character.is_alphanumeric() && !Escaped::escapes(character) {
-            name.extend(character.to_lowercase());
-        } else if !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        }
-    }
-    let slug = name.trim_end_matches('-');
-    if slug.is_empty() {
-        format!("{id}.wav")
-    } else {
-        format!("{slug}-{id}.wav")
+    match slug(text.unwrap_or_default()) {
+        slug if slug.is_empty() => format!("{id}.wav"),
+        slug => format!("{slug}-{id}.wav"),
     }
 }
 
@@ -95,5 +128,17 @@ mod tests {
         assert_eq!(at("x/song.wav", 1), Path::new("x/song-2.wav"));
         assert_eq!(at("x/song", 2), Path::new("x/song-3"));
         assert_eq!(at("new/", 0), Path::new("new/a-QRY_1.wav"));
+        assert_eq!(at("x/{prompt}_{id}.wav", 1), Path::new("x/a_QRY_1-2.wav"));
+        assert_eq!(at("x/{n}.wav", 1), Path::new("x/2.wav"));
+    }
+
+    #[test]
+    fn fields_stand_in_the_name_only() {
+        for path in ["{id}/a.wav", "a{b}.wav", "{line}.wav", "{"] {
+            template(Path::new(path)).unwrap_err();
+        }
+        for path in ["a.wav", "x/a", "-", "/"] {
+            assert_eq!(template(Path::new(path)).unwrap(), None);
+        }
     }
 }

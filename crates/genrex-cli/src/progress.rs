@@ -132,7 +132,8 @@ fn line_of(progress: &Progress) -> Option<(Loudness, String)> {
             ))
         }
         Progress::PriceUnknown { duration } => warning(format!(
-            "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit"
+            "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit; \
+             [limits] per_job bounds a piece: genrex help money"
         )),
         Progress::NotKept { message, .. } => {
             warning(format!("{message}; the job itself is not harmed"))

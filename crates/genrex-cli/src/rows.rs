@@ -1,33 +1,87 @@
-//! The rows of a batch: CSV with a header, or JSON Lines, told apart by how they begin.
+//! The rows of a batch: CSV with a header, JSON Lines, a JSON array, or plain lines, told apart by their content.
+
+mod array;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod written;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::{Component, PathBuf};
 
 use genrex_async::{Prompt, Seconds};
-use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use self::array::Array;
+use self::table::{Header, Table, header_of};
+use self::text::Text;
+use self::written::{Column, Written};
+use crate::template::{Field, Template, Values, other_format};
 
 /// The most bytes of a row as it is written: a prompt has 250 characters, each of which JSON can write in twelve.
 const LONGEST: usize = 64 * 1024;
-
-const TOO_LONG: &str = "it is longer than 64 KiB";
 
 /// A prompt of a batch.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// The line that it begins on, from 1.
     pub line: u64,
+    /// Which row it is, from 1.
+    pub number: u64,
     /// What to make.
     pub text: Prompt,
     /// How much of it.
     pub duration: Seconds,
     /// Where in the folder its audio goes, if that is said.
-    pub output: Option<PathBuf>,
+    output: Option<Template>,
+    /// The columns that a batch does not know, as they are written.
+    pub others: Vec<(String, Value)>,
     /// What it is known by in the ledger: a hash of its text and duration, and which of its like it is. So a row
     /// keeps its name when others come and go around it, and when its output is named.
     pub name: String,
+}
+
+/// What is said for all rows, and holds for those that say nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// How long a piece is. With it, plain lines are prompts.
+    pub duration: Option<Seconds>,
+    /// Where in the folder the audio goes.
+    pub output: Option<Template>,
+}
+
+impl Row {
+    /// Where in the folder its audio goes, if that is said, and known before its job has an id.
+    #[must_use]
+    pub fn output(&self, id: Option<&str>) -> Option<PathBuf> {
+        let template = self.output.as_ref()?;
+        let id = match id {
+            Some(id) => id,
+            None if template.has(Field::Id) => return None,
+            None => "",
+        };
+        Some(PathBuf::from(self.named(template, id)))
+    }
+
+    /// How many folders and names its place in the folder has.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let path = self.output(Some("id"));
+        path.map_or(1, |path| path.components().count())
+    }
+
+    fn named(&self, template: &Template, id: &str) -> String {
+        template.name(&Values {
+            id,
+            prompt: self.text.as_str(),
+            line: self.line,
+            number: self.number,
+        })
+    }
 }
 
 /// A row that is none.
@@ -35,77 +89,94 @@ pub struct Row {
 pub struct BadRow {
     /// The line that it begins on, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The column that is wrong, by the name that the file gives it; none if it is the whole row.
+    pub column: Option<String>,
+    /// What is wrong with it, and what to write.
     pub fault: String,
 }
 
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.fault)
+        match &self.column {
+            Some(column) => write!(f, "line {}, column {column}: {}", self.line, self.fault),
+            None => write!(f, "line {}: {}", self.line, self.fault),
+        }
     }
 }
 
-/// The rows of a file, in order. After one that is too long there is none: nobody knows where the next begins.
+/// The rows of a file, in order. After one whose end is not known there is none.
 #[derive(Debug)]
 pub struct Rows<R> {
     format: Format<R>,
+    defaults: Defaults,
     /// How many rows like each there were so far, by the first half of their hash.
     alike: HashMap<[u8; 16], u32>,
+    count: u64,
     has_ended: bool,
 }
 
 #[derive(Debug)]
 enum Format<R> {
-    Csv(Box<Csv<R>>),
-    Json { reader: R, line: u64 },
+    Table(Table<R>),
+    JsonLines(Text<R>),
+    Array(Array<R>),
+    Plain(Text<R>),
 }
 
-#[derive(Debug)]
-struct Csv<R> {
-    header: csv::StringRecord,
-    reader: csv::Reader<Bounded<R>>,
-}
+/// A row and the line that it begins on.
+type Numbered = (u64, Result<Written, Fault>);
 
-/// A row as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    text: String,
-    duration: u32,
-    #[serde(default)]
-    output: Option<String>,
-}
-
-impl<R: BufRead> Rows<R> {
-    /// Reads as much as tells the form, and the header of CSV.
+impl<R: Read> Rows<R> {
+    /// Reads as much as tells the form, and the header of a table.
     ///
     /// # Errors
     ///
-    /// The header cannot be read.
-    pub fn read(mut reader: R) -> Result<Self, BadRow> {
-        let unreadable = |error: &io::Error| BadRow {
-            line: 1,
-            fault: error.to_string(),
-        };
-        let start = reader.fill_buf().map_err(|error| unreadable(&error))?;
-        let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-        let is_json = start.trim_ascii_start().starts_with(b"{");
-        let format = if is_json {
-            Format::Json { reader, line: 0 }
-        } else {
-            Format::Csv(Box::new(Csv::read(reader)?))
-        };
+    /// The file cannot be read, or has none of the forms.
+    pub fn read(reader: R, defaults: Defaults) -> Result<Self, BadRow> {
+        let (text, start) = Text::of(reader).map_err(|error| Fault::from(error).at(1))?;
+        let format = Format::of(text, &start, defaults.duration.is_some())?;
         Ok(Self {
             format,
+            defaults,
             alike: HashMap::new(),
+            count: 0,
             has_ended: false,
         })
     }
 
-    fn row(&mut self, line: u64, written: Written) -> Result<Row, String> {
-        let output = written.output.filter(|output| !output.is_empty());
+    fn row(&mut self, line: u64, written: Written) -> Result<Row, Fault> {
+        self.count += 1;
+        let text = Column::or_empty(written.text, "text");
+        let duration = Column::or_empty(written.duration, "duration");
+        let output = Column::or_empty(written.output, "output");
+        let prompt = checked(&text)?;
+        let Some(seconds) = duration.seconds()?.or(self.defaults.duration) else {
+            let fault = "nothing is written there; write whole seconds, 5 to 60, or give --duration for all rows";
+            return Err(duration.fault(fault.to_owned()));
+        };
+        let template = match output.text()? {
+            Some(written) => Some(Template::new(&written).map_err(|fault| output.fault(fault))?),
+            None => self.defaults.output.clone(),
+        };
+        let row = Row {
+            line,
+            number: self.count,
+            name: self.name(&prompt, seconds),
+            text: prompt,
+            duration: seconds,
+            output: template,
+            others: written.others,
+        };
+        if let Some(template) = &row.output {
+            inside(&row.named(template, "id")).map_err(|fault| output.fault(fault))?;
+        }
+        Ok(row)
+    }
+
+    /// See [`Row::name`].
+    fn name(&mut self, text: &Prompt, duration: Seconds) -> String {
         let mut hash = Sha256::new();
-        for part in [written.text.as_str(), &written.duration.to_string()] {
+        for part in [text.as_str(), &duration.get().to_string()] {
             hash.update(part);
             hash.update([0]);
         }
@@ -113,279 +184,142 @@ impl<R: BufRead> Rows<R> {
         let half = digest.first_chunk::<16>().copied().unwrap_or_default();
         let nth = self.alike.entry(half).or_default();
         *nth += 1;
-        Ok(Row {
-            line,
-            text: Prompt::new(written.text).map_err(|error| error.to_string())?,
-            duration: Seconds::new(written.duration).map_err(|error| error.to_string())?,
-            output: output.map(|output| inside(&output)).transpose()?,
-            name: format!("{}:{nth}", hex::encode(half)),
-        })
+        format!("{}:{nth}", hex::encode(half))
     }
 }
 
-impl<R: BufRead> Iterator for Rows<R> {
+impl<R: Read> Iterator for Rows<R> {
     type Item = Result<Row, BadRow>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {
             return None;
         }
-        let (line, written) = match &mut self.format {
-            Format::Csv(csv) => csv.next()?,
-            Format::Json { reader, line } => next_json(reader, line)?,
-        };
-        self.has_ended = matches!(&written, Err(fault) if fault == TOO_LONG);
+        let (line, written) = self.format.next()?;
         let row = written.and_then(|written| self.row(line, written));
-        Some(row.map_err(|fault| BadRow { line, fault }))
+        Some(row.map_err(|fault| {
+            self.has_ended |= fault.is_last;
+            fault.at(line)
+        }))
     }
 }
 
-/// A row and the line that it begins on.
-type Numbered = (u64, Result<Written, String>);
-
-impl<R: BufRead> Csv<R> {
-    fn read(reader: R) -> Result<Self, BadRow> {
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::Headers)
-            .from_reader(Bounded {
-                inner: reader,
-                left: 0,
-            });
-        reader.get_mut().allow_a_record();
-        let bad = |fault| BadRow { line: 1, fault };
-        let header = reader.headers().cloned();
-        let header = header.map_err(|error| bad(csv_fault(&error)))?;
-        if reader.position().byte() > length(LONGEST) {
-            return Err(bad(TOO_LONG.to_owned()));
-        }
-        Ok(Self { header, reader })
+impl<R: Read> Format<R> {
+    fn of(text: Text<R>, start: &[u8], has_duration: bool) -> Result<Self, BadRow> {
+        let first = start.trim_ascii_start().first();
+        let is_plain = has_duration && header_of(start) == Header::None;
+        Ok(match first {
+            Some(b'{') => Self::JsonLines(text),
+            // A plain line may begin with a bracket.
+            Some(b'[') if array::begins(start) || !is_plain => Self::Array(Array::new(text)),
+            None => Self::Plain(text),
+            Some(_) if is_plain => Self::Plain(text),
+            Some(_) => Self::Table(Table::read(text, !has_duration)?),
+        })
     }
 
     fn next(&mut self) -> Option<Numbered> {
-        self.reader.get_mut().allow_a_record();
-        let before = self.reader.position().clone();
-        let mut record = csv::StringRecord::new();
-        let read = self.reader.read_record(&mut record);
-        let own = record.position().unwrap_or(&before);
-        let (line, start) = (own.line(), own.byte());
-        let written = match read {
-            Ok(false) => return None,
-            Ok(true) if self.reader.position().byte() - start > length(LONGEST) => {
-                return Some((line, Err(TOO_LONG.to_owned())));
+        match self {
+            Self::Table(table) => table.next(),
+            Self::Array(array) => array.next(),
+            Self::JsonLines(text) => {
+                let (line, json) = text.next_line()?;
+                Some((
+                    line,
+                    json.and_then(|json| Written::of_json(json.as_bytes())),
+                ))
             }
-            Ok(true) => record.deserialize(Some(&self.header)),
-            Err(error) => Err(error),
-        };
-        Some((line, written.map_err(|error| csv_fault(&error))))
+            Self::Plain(text) => {
+                let (line, prompt) = text.next_line()?;
+                let written = prompt.and_then(|prompt| {
+                    let mut written = Written::default();
+                    written.put("text", Value::String(prompt))?;
+                    Ok(written)
+                });
+                Some((line, written))
+            }
+        }
     }
 }
 
-/// Gives no more than a record may need: the CSV reader itself takes in a record of any length.
+/// What is wrong with a row.
 #[derive(Debug)]
-struct Bounded<R> {
-    inner: R,
-    left: usize,
+struct Fault {
+    column: Option<String>,
+    message: String,
+    /// Whether nobody knows where the next row begins.
+    is_last: bool,
 }
 
-impl<R> Bounded<R> {
-    /// The CSV reader reads ahead of the record, by as much as its buffer holds.
-    const READ_AHEAD: usize = 8 * 1024;
-
-    fn allow_a_record(&mut self) {
-        self.left = LONGEST + Self::READ_AHEAD;
-    }
-}
-
-impl<R: BufRead> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::other(TOO_LONG));
-        }
-        let most = buffer.len().min(self.left);
-        let read = self.inner.read(&mut buffer[..most])?;
-        self.left -= read;
-        Ok(read)
-    }
-}
-
-/// The next line that holds anything.
-fn next_json(reader: &mut impl BufRead, line: &mut u64) -> Option<Numbered> {
-    loop {
-        let text = next_line(reader)?;
-        *line += 1;
-        let text = match text {
-            Ok(text) => text,
-            Err(fault) => return Some((*line, Err(fault))),
-        };
-        if !text.trim().is_empty() {
-            let text = text.trim_start_matches('\u{feff}');
-            let written = serde_json::from_str(text).map_err(|error| error.to_string());
-            return Some((*line, written));
+impl Fault {
+    const fn of(message: String) -> Self {
+        Self {
+            column: None,
+            message,
+            is_last: false,
         }
     }
-}
 
-fn next_line(reader: &mut impl BufRead) -> Option<Result<String, String>> {
-    let mut bytes = Vec::new();
-    let most = length(LONGEST) + 1;
-    match reader.take(most).read_until(b'\n', &mut bytes) {
-        Ok(0) => None,
-        // What is cut off would be read as the next row.
-        Ok(_) if bytes.len() > LONGEST && !bytes.ends_with(b"\n") => Some(Err(TOO_LONG.to_owned())),
-        Ok(_) => Some(String::from_utf8(bytes).map_err(|_| String::from("it is not UTF-8"))),
-        Err(error) => Some(Err(error.to_string())),
+    fn too_long() -> Self {
+        let message = "it is longer than 64 KiB; is a quote or a brace not closed?";
+        Self {
+            is_last: true,
+            ..Self::of(message.to_owned())
+        }
     }
-}
 
-fn length(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-/// A path that stays in the folder.
-fn inside(output: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(output);
-    let plain = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if plain && path.file_name().is_some() {
-        Ok(path)
-    } else {
-        Err(format!(
-            "the output {output:?} leads out of the folder; write a name"
+    fn no_text() -> Self {
+        Self::of(String::from(
+            "it is not text in UTF-8 or UTF-16; save the file as UTF-8",
         ))
     }
-}
 
-fn csv_fault(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => match err.kind() {
-            csv::DeserializeErrorKind::Message(message) => message.clone(),
-            other => format!("{other}"),
-        },
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("it has {len} fields, and the header {expected_len}")
+    fn in_column(self, column: &str) -> Self {
+        let column = Some(column.to_owned());
+        Self { column, ..self }
+    }
+
+    fn at(self, line: u64) -> BadRow {
+        BadRow {
+            line,
+            column: self.column,
+            fault: self.message,
         }
-        csv::ErrorKind::Utf8 { .. } => String::from("it is not UTF-8"),
-        csv::ErrorKind::Io(error) => error.to_string(),
-        other => format!("{other:?}"),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Vec<Result<Row, String>> {
-        let rows = Rows::read(text.as_bytes()).unwrap();
-        rows.map(|row| row.map_err(|bad| bad.to_string())).collect()
-    }
-
-    #[test]
-    fn both_forms_say_the_same_and_have_the_same_names() {
-        let csv = read("text,duration,output\n\"rain, slow\",10,a.wav\nmusic,5,\n");
-        let json = read(
-            "{\"text\":\"rain, slow\",\"duration\":10,\"output\":\"a.wav\"}\n\n{\"text\":\"music\",\"duration\":5}\n",
-        );
-        assert_eq!((csv.len(), json.len()), (2, 2));
-        for (csv, json) in csv.iter().zip(&json) {
-            let (csv, json) = (csv.as_ref().unwrap(), json.as_ref().unwrap());
-            assert_eq!(
-                (&csv.text, csv.duration, &csv.output, &csv.name),
-                (&json.text, json.duration, &json.output, &json.name)
-            );
-        }
-        assert_eq!(csv[0].as_ref().unwrap().line, 2);
-        assert_eq!(json[1].as_ref().unwrap().line, 3);
-    }
-
-    #[test]
-    fn a_row_keeps_its_name_when_others_come_and_go() {
-        let names = |text: &str| -> Vec<String> {
-            read(text)
-                .into_iter()
-                .map(|row| row.unwrap().name)
-                .collect()
-        };
-        let before = names("text,duration\na,5\nb,5\na,5\n");
-        let after = names("text,duration\nnew,5\na,5\na,5\nb,5\n");
-        assert_eq!(before[0], after[1]);
-        assert_eq!(before[2], after[2]);
-        assert_eq!(before[1], after[3]);
-        assert_ne!(before[0], before[2], "two alike are two");
-    }
-
-    #[test]
-    fn a_bad_row_is_named_with_its_line_and_its_fault() {
-        let long = "x".repeat(251);
-        for (text, said) in [
-            ("text,duration\nok,5\n,5\n", "line 3: the prompt is empty"),
-            ("text,duration\nok,4\n", "line 2: 4 s is not a duration"),
-            ("text,duration\nok,ten\n", "line 2: "),
-            ("text,duration\nok\n", "line 2: it has 1 fields"),
-            ("text,duration,output\nok,5,../x\n", "line 2: the output"),
-            (
-                "text,duration,output\nok,5,/etc/passwd\n",
-                "line 2: the output",
-            ),
-            ("prompt,duration\nok,5\n", "line 2: "),
-            (
-                "{\"text\":\"ok\",\"duration\":5}\n{\"text\":\"ok\"}\n",
-                "line 2: missing field `duration`",
-            ),
-            (
-                "{\"text\":\"ok\",\"duration\":5,\"size\":1}\n",
-                "line 1: unknown field `size`",
-            ),
-            ("{nonsense\n", "line 1: "),
-            (
-                &format!("text,duration\n{long},5\n"),
-                "line 2: the prompt has 251",
-            ),
-        ] {
-            let error = read(text).into_iter().find_map(Result::err).unwrap();
-            assert!(error.starts_with(said), "{text:?}: {error}");
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self {
+            is_last: true,
+            ..Self::of(error.to_string())
         }
     }
+}
 
-    /// Whatever holds the byte that is one too many, nothing is read after it.
-    #[test]
-    fn nothing_is_read_of_a_row_that_is_too_long_and_after_it() {
-        let next = r#"{"text":"next","duration":5}"#;
-        let padded = |text: &str, length: usize| {
-            let row = format!("{{\"text\":\"{text}\",\"duration\":5}}");
-            row.clone() + &" ".repeat(length - row.len())
-        };
-        for length in [LONGEST - 1, LONGEST, LONGEST + 1, LONGEST + 2, 3 * LONGEST] {
-            let json = read(&format!("{}{next}\n{next}\n", padded("one", length)));
-            let whole = read(&format!("{}\n{next}\n", padded("one", length)));
-            assert_eq!(json.len(), 1, "{length}");
-            json[0].as_ref().unwrap_err();
-            assert_eq!(
-                whole.len(),
-                if length > LONGEST { 1 } else { 2 },
-                "{length}"
-            );
-            assert_eq!(whole[0].is_ok(), length <= LONGEST, "{length}");
-
-            let quoted = format!("\"{}\",5", " ".repeat(length - 4));
-            let csv = read(&format!("text,duration\nok,5\n{quoted}\nnext,5\n"));
-            // Its line end counts.
-            let is_too_long = length >= LONGEST;
-            assert_eq!(csv.len(), if is_too_long { 2 } else { 3 }, "{length}");
-            let fault = csv[1].as_ref().unwrap_err();
-            assert_eq!(fault.ends_with(TOO_LONG), is_too_long, "{length} {fault}");
-        }
+/// A prompt in which anything is written.
+fn checked(text: &Column) -> Result<Prompt, Fault> {
+    let written = text.text()?.unwrap_or_default();
+    if written.trim().is_empty() {
+        return Err(text.fault(String::from(
+            "the prompt is empty or blank; write what to make",
+        )));
     }
+    Prompt::new(written).map_err(|error| text.fault(format!("{error}; shorten it")))
+}
 
-    #[test]
-    fn a_csv_record_takes_no_more_memory_than_it_may() {
-        let endless = io::repeat(b'x').take(1 << 40);
-        let text = b"text,duration\n\"".chain(endless);
-        let rows: Vec<_> = Rows::read(io::BufReader::new(text)).unwrap().collect();
-        assert_eq!(rows.len(), 1);
-        let header = io::BufReader::new(io::repeat(b'x').take(1 << 40));
-        assert_eq!(Rows::read(header).unwrap_err().fault, TOO_LONG);
+/// Refuses a place that is not in the folder, and one that says that it holds something else.
+fn inside(output: &str) -> Result<(), String> {
+    let path = PathBuf::from(output);
+    let mut parts = path.components();
+    let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
+    if !is_inside || path.file_name().is_none() {
+        return Err(format!("{output:?} leads out of the folder; write a name"));
+    }
+    match other_format(output) {
+        Some(other) => Err(format!(
+            "{output:?} would not hold {other} but WAV; end it with .wav"
+        )),
+        None => Ok(()),
     }
 }

@@ -71,6 +71,7 @@ pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};
 pub use operations::batch::cost::cost_of;
 pub use operations::batch::elsewhere::bought_elsewhere;
+pub use operations::batch::estimate::{Estimate, Fit, left_of};
 pub use operations::batch::place::RowPlace;
 pub use operations::batch::unclear::UnclearStep;
 pub use operations::batch::{RowPolicy, RowStep};

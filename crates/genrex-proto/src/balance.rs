@@ -114,6 +114,14 @@ impl Balance {
         self.credits_used.saturating_sub(earlier.credits_used)
     }
 
+    /// How many more credits are left than at an earlier look, negative if fewer; at most what a signed number holds.
+    #[must_use]
+    pub fn change_since(&self, earlier: &Self) -> i64 {
+        let change = i128::from(self.credits_left()) - i128::from(earlier.credits_left());
+        let most = if change < 0 { i64::MIN } else { i64::MAX };
+        i64::try_from(change).unwrap_or(most)
+    }
+
     /// Credits that can still be spent; 0 when more is spent than was given.
     #[must_use]
     pub const fn credits_left(&self) -> u64 {

@@ -1,8 +1,9 @@
 use genrex_async::QueryId;
 use serde_json::json;
 
-use crate::args::Global;
+use crate::args::{self, Global};
 use crate::command_error::CommandError;
+use crate::commands::watch;
 use crate::connect::{CallOptions, Connection};
 use crate::output::Output;
 use crate::progress::Display;
@@ -33,8 +34,15 @@ pub(crate) async fn status(
 }
 
 /// `genrex balance`.
-pub(crate) async fn balance(global: &Global, output: &Output) -> Result<(), CommandError> {
+pub(crate) async fn balance(
+    args: &args::Balance,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
     let connection = Connection::open(global, CallOptions::QUESTION).await?;
+    if args.watch {
+        return watch::run(args, &connection, output).await;
+    }
     let display = Display::new(*output);
     let watcher = display.clone();
     let client = connection

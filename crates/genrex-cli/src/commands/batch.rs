@@ -4,6 +4,7 @@ mod identity;
 mod kept;
 mod marker;
 mod moved;
+mod plan;
 mod report;
 mod rows;
 mod runner;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::Balance;
-use genrex_async::core::{RowPlace, cost_of, is_to_be_settled, recover_offline};
+use genrex_async::core::{RowPlace, RowPolicy, cost_of, is_to_be_settled, recover_offline};
+use genrex_cli::rows::Defaults;
 use tokio::task::JoinSet;
 
-use crate::args::{Batch, Global};
+use crate::args::{Batch, Global, OnAmbiguous};
 use crate::clock;
 use crate::command_error::CommandError;
 use crate::commands::batch::identity::identify;
@@ -36,17 +38,30 @@ pub(crate) async fn run(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let source = Source::open(&batch.file)?;
+    let defaults = Defaults {
+        duration: batch.duration,
+        output: batch.output.clone(),
+    };
+    let source = Source::open(&batch.file, defaults)?;
     let checked = source.check()?;
-    let folder = folder(&batch.out_dir)?;
     if batch.no_balance_check {
         Connection::refuse_limits_without_looks(global)?;
     }
+    if batch.dry_run {
+        return plan::run(&batch, &source, &checked, global, output).await;
+    }
+    let folder = folder(&batch.out_dir)?;
     let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
-    let kept = identify(&source, &folder, &connection, batch.new).await?;
+    let account = connection.client.account().await?;
+    let identified = identify(&source, &folder, &connection, account, batch.new).await?;
+    if !batch.force {
+        let policy = row_policy(&batch);
+        plan::refuse_taken(&source, &folder, &identified.kept, policy).await?;
+    }
+    let kept = identified.mark(&folder)?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }
@@ -74,6 +89,14 @@ fn call_options(batch: &Batch) -> CallOptions {
         keeps: true,
         balance_check: !batch.no_balance_check,
     }
+}
+
+/// What the command line says of rows that were tried before.
+fn row_policy(batch: &Batch) -> RowPolicy {
+    let mut policy = RowPolicy::default();
+    policy.retry_failed = batch.retry_failed;
+    policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
+    policy
 }
 
 fn folder(out_dir: &Path) -> Result<PathBuf, CommandError> {

@@ -1,9 +1,10 @@
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::{GivenUp, PurchaseOptions, PurchaseSoFar, recover_offline};
 use genrex_async::{Error, ErrorKind, Existing, GenerateRequest, Job, Prompt, Submission};
+use genrex_cli::template::Values;
 use genrex_file::PartFile;
 use genrex_ledger::{Once, Run};
 use serde_json::json;
@@ -32,7 +33,7 @@ pub(crate) async fn run(
     let delivery = &generate.delivery;
     delivery.check(output)?;
     if !generate.no_wait && !generate.no_download {
-        check_target(delivery)?;
+        check_target(delivery, request.text())?;
     }
     if delivery.no_ledger {
         Connection::refuse_limits_without_ledger(global)?;
@@ -194,7 +195,7 @@ fn prompt(text: &str) -> Result<Prompt, CommandError> {
     /// What 250 characters can take, and a line end.
     const LARGEST: u64 = 4 * 250 + 2;
     if text != "-" {
-        return Ok(Prompt::new(text).map_err(Error::from)?);
+        return checked(text);
     }
     let mut piped = String::new();
     io::stdin()
@@ -206,17 +207,29 @@ fn prompt(text: &str) -> Result<Prompt, CommandError> {
         })?;
     let line = piped.strip_suffix('\n').unwrap_or(&piped);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    Ok(Prompt::new(line).map_err(Error::from)?)
+    checked(line)
+}
+
+/// The service would make something of blanks too, and charge for it.
+fn checked(text: &str) -> Result<Prompt, CommandError> {
+    if text.trim().is_empty() {
+        return Err(
+            CommandError::usage("the prompt is empty or blank; nothing was sent")
+                .hint("write what to make, in 1 to 250 characters: genrex generate 'slow rain on a tin roof'"),
+        );
+    }
+    Ok(Prompt::new(text).map_err(Error::from)?)
 }
 
 /// What cannot be stored is found out before anything is paid for: a name that is taken, a folder that is
 /// missing or cannot be written to.
-fn check_target(delivery: &Delivery) -> Result<(), CommandError> {
+fn check_target(delivery: &Delivery, prompt: &Prompt) -> Result<(), CommandError> {
     if delivery.to_stdout() {
         return Ok(());
     }
     let path = delivery.output.as_deref().unwrap_or(Path::new("."));
     let is_folder = name::is_folder(path);
+    let path = &known_path(path, prompt);
     if !is_folder && !delivery.force && path.symlink_metadata().is_ok() {
         let message = format!("{} is there already; nothing was sent", path.display());
         return Err(CommandError::usage(message).hint("--force replaces it"));
@@ -247,6 +260,19 @@ fn check_target(delivery: &Delivery) -> Result<(), CommandError> {
                 .with_source(&error)
                 .hint("choose another place with --output"))
         }
+    }
+}
+
+/// A path as far as it is known before the job has an id: without one, no file can have its name.
+fn known_path(path: &Path, prompt: &Prompt) -> PathBuf {
+    match name::template(path) {
+        Ok(Some(template)) => path.with_file_name(template.name(&Values {
+            id: "*",
+            prompt: prompt.as_str(),
+            line: 1,
+            number: 1,
+        })),
+        Ok(None) | Err(_) => path.to_owned(),
     }
 }
 

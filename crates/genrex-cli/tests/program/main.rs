@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+mod batches_forms;
 mod batches_identity;
+mod batches_plan;
 mod batches_settled;
 mod bounds;
 #[cfg(unix)]
@@ -11,7 +13,9 @@ mod configuration;
 #[cfg(unix)]
 mod environment;
 mod failures;
+mod help;
 mod hostile;
+mod inputs;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
@@ -22,6 +26,9 @@ mod offline;
 #[cfg(target_os = "linux")]
 mod privacy;
 mod service;
+#[cfg(unix)]
+mod settings;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod watching;

@@ -1,5 +1,6 @@
 pub(crate) mod cost;
 pub(crate) mod elsewhere;
+pub(crate) mod estimate;
 pub(crate) mod place;
 pub(crate) mod unclear;
 

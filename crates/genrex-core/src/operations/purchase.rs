@@ -139,11 +139,25 @@ impl Purchase {
 
     fn looked(&mut self, result: Result<Looked, Error>) {
         self.state = match result {
-            Ok(Looked { account, look }) => {
-                State::Intending(Box::new(self.intent(account, Some(look))))
-            }
+            Ok(looked) => match self.too_long(&looked) {
+                Some(error) => State::not_sent(error),
+                None => {
+                    let intent = self.intent(looked.account, Some(looked.look));
+                    State::Intending(Box::new(intent))
+                }
+            },
             Err(error) => State::not_sent(error),
         };
+    }
+
+    /// What the account does not allow is not sent.
+    fn too_long(&self, looked: &Looked) -> Option<Error> {
+        let (asked, most) = (self.request.duration().get(), looked.longest?);
+        (u64::from(asked) > most).then(|| {
+            let message =
+                format!("the account allows {most} s at most, and not {asked} s; nothing was sent");
+            Error::new(ErrorKind::InvalidInput, message)
+        })
     }
 
     fn whose(&mut self, answer: Result<Kept, ledger::Error>) {
@@ -213,7 +227,7 @@ impl Purchase {
             .as_ref()
             .map(|entry| (&entry.account, entry.look_before.as_ref()));
         match result {
-            Ok(Looked { account, look })
+            Ok(Looked { account, look, .. })
                 if before.is_some_and(|(own, before)| {
                     *own == account && before.is_some_and(|before| before.used == look.used)
                 }) =>

@@ -1,8 +1,9 @@
 use std::path::Path;
 
+use genrex_async::QueryId;
 use genrex_async::core::bought_elsewhere;
 use genrex_async::core::proto::Escaped;
-use genrex_ledger::Entry;
+use genrex_ledger::{Account, Entry};
 
 use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
@@ -10,18 +11,39 @@ use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words
 use crate::commands::batch::rows::{Row, Source};
 use crate::connect::{Connection, quoted, same_command};
 
+/// A batch, and the marker that its folder is to have.
+pub(crate) struct Identified {
+    pub(crate) kept: Kept,
+    marker: Option<Marker>,
+    found: Option<Marker>,
+}
+
+impl Identified {
+    /// Marks the folder; another process may have been faster, and has named the batch then.
+    pub(crate) fn mark(mut self, folder: &Path) -> Result<Kept, CommandError> {
+        if let Some(marker) = self.marker {
+            self.kept.batch = marker.write(folder, self.found.as_ref())?.batch;
+        }
+        Ok(self.kept)
+    }
+}
+
 /// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
-/// Only then the folder is marked.
 pub(crate) async fn identify(
     source: &Source,
     folder: &Path,
     connection: &Connection,
+    account: Account,
     is_new: bool,
-) -> Result<Kept, CommandError> {
-    let mut kept = Kept::of(&connection.client, new_batch(folder)).await?;
+) -> Result<Identified, CommandError> {
+    let mut kept = Kept::of(&connection.client, account, new_batch(folder))?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
     let Some(path) = &connection.ledger_path else {
-        return Ok(kept);
+        return Ok(Identified {
+            kept,
+            marker: None,
+            found: None,
+        });
     };
     let kept_in = KeptIn {
         name: kept.ledger.name().await?,
@@ -46,8 +68,11 @@ pub(crate) async fn identify(
         batch: kept.batch.clone(),
         ledger: Some(kept_in),
     };
-    kept.batch = marker.write(folder, found.as_ref())?.batch;
-    Ok(kept)
+    Ok(Identified {
+        kept,
+        marker: Some(marker),
+        found,
+    })
 }
 
 /// By another ledger nothing of the batch would be known, and everything bought again.
@@ -101,7 +126,8 @@ fn lies_in(folder: &Path, row: &Row, job: &Entry) -> bool {
     let path = job.path.as_deref().map(Path::new);
     match (path, job.batch.as_deref().and_then(folder_of)) {
         (Some(path), _) => {
-            let output = row.output.as_ref().map(|output| folder.join(output));
+            let output = row.output(job.query_id.as_ref().map(QueryId::as_str));
+            let output = output.map(|output| folder.join(output));
             path.parent() == Some(folder) || output.as_deref() == Some(path)
         }
         (None, Some(begun)) => begun == words(folder),
@@ -163,9 +189,7 @@ async fn refuse_bought_elsewhere(
 /// The folder of the batch that a job is of.
 fn place_of(row: &Row, job: &Entry) -> Option<String> {
     let path = job.path.as_deref().map(Path::new);
-    let named = row.output.as_deref().unwrap_or_else(|| Path::new("x"));
-    let depth = named.components().count();
-    let folder = path.and_then(|path| path.ancestors().nth(depth));
+    let folder = path.and_then(|path| path.ancestors().nth(row.depth()));
     let begun = || job.batch.as_deref().and_then(folder_of).map(str::to_owned);
     folder.map(words).or_else(begun)
 }

@@ -15,12 +15,16 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Asks the service whose account it is, since rows are bought of one account.
-    pub(crate) async fn of(client: &Client, batch: String) -> Result<Self, CommandError> {
+    /// Rows are bought of one account.
+    pub(crate) fn of(
+        client: &Client,
+        account: Account,
+        batch: String,
+    ) -> Result<Self, CommandError> {
         let ledger = client.ledger().cloned();
         Ok(Self {
             ledger: ledger.ok_or_else(|| CommandError::other("a batch needs a ledger"))?,
-            account: client.account().await?,
+            account,
             batch,
         })
     }

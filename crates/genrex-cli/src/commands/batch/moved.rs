@@ -2,6 +2,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use genrex_async::QueryId;
 use genrex_async::core::found_at;
 use genrex_ledger::{Entry, State};
 use sha2::{Digest as _, Sha256};
@@ -44,7 +45,8 @@ pub(super) async fn found_here(
 
 /// Where the file may be: at the row's output, or under the name that it had.
 fn places(folder: &Path, row: &Row, entry: &Entry) -> impl Iterator<Item = PathBuf> {
-    let output = row.output.as_ref().map(|output| folder.join(output));
+    let id = entry.query_id.as_ref().map(QueryId::as_str);
+    let output = row.output(id).map(|output| folder.join(output));
     let name = entry
         .path
         .as_deref()

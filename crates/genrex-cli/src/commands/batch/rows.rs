@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use genrex_async::Seconds;
-use genrex_cli::rows::{BadRow, Rows};
+use genrex_cli::rows::{BadRow, Defaults, Rows};
 
 use crate::command_error::CommandError;
 
@@ -19,6 +19,7 @@ const LARGEST: u64 = 1 << 30;
 pub(crate) struct Source {
     path: PathBuf,
     spooled: File,
+    defaults: Defaults,
 }
 
 /// What reading the whole of a batch has shown.
@@ -30,7 +31,7 @@ pub(crate) struct Checked {
 }
 
 impl Source {
-    pub(crate) fn open(path: &Path) -> Result<Self, CommandError> {
+    pub(crate) fn open(path: &Path, defaults: Defaults) -> Result<Self, CommandError> {
         let spooled = if path == Path::new("-") {
             spool(io::stdin().lock(), LARGEST)
         } else {
@@ -42,6 +43,7 @@ impl Source {
         Ok(Self {
             path: path.to_owned(),
             spooled: spooled.map_err(unreadable)?,
+            defaults,
         })
     }
 
@@ -59,10 +61,14 @@ impl Source {
             let fault = match row {
                 Ok(row) => {
                     longest = longest.max(Some((row.duration, row.line)));
-                    let twice = row.output.filter(|output| !outputs.insert(output.clone()));
+                    let known = row.output(None);
+                    let twice = known.filter(|output| !outputs.insert(output.clone()));
                     twice.map(|output| {
-                        let output = output.display();
-                        format!("line {}: {output} is the output of two rows", row.line)
+                        format!(
+                            "line {}: {} is the output of two rows; {{n}} or {{id}} in the name tells them apart",
+                            row.line,
+                            output.display()
+                        )
                     })
                 }
                 Err(failure) => Some(failure.message),
@@ -73,15 +79,18 @@ impl Source {
         }
         if rows == 0 {
             let message = format!("{} holds no rows; nothing was sent", self.path.display());
-            return Err(CommandError::usage(message)
-                .hint("write text,duration and under it a row for each piece"));
+            return Err(CommandError::usage(message).hint(
+                "write text,duration and under it a row for each piece: genrex help batch-file",
+            ));
         }
         if count == 0 {
             return Ok(Checked { rows, longest });
         }
         let mut failure = CommandError::usage(format!("{count} rows are bad; nothing was sent"));
         failure.causes = bad;
-        Err(failure.hint("mend them and run the same command again"))
+        Err(failure.hint(
+            "mend them and run the same command again; genrex help batch-file shows the forms",
+        ))
     }
 
     /// The rows, one at a time.
@@ -93,9 +102,16 @@ impl Source {
                 .with_source(&error)
         };
         let refused = |bad: BadRow| CommandError::usage(bad.to_string());
+        let formless = |bad: BadRow| {
+            let path = self.path.display();
+            let message = format!("{path} cannot be read as rows; nothing was sent");
+            let mut failure = CommandError::usage(message);
+            failure.causes.push(bad.to_string());
+            failure.hint("genrex help batch-file shows the forms that are read")
+        };
         let mut file = self.spooled.try_clone().map_err(unreadable)?;
         file.rewind().map_err(unreadable)?;
-        let rows = Rows::read(BufReader::new(file)).map_err(refused)?;
+        let rows = Rows::read(file, self.defaults.clone()).map_err(formless)?;
         Ok(rows.map(move |row| row.map_err(refused)))
     }
 }

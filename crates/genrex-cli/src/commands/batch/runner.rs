@@ -11,6 +11,7 @@ use crate::args::{Batch, OnAmbiguous};
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
+use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
@@ -45,6 +46,8 @@ pub(crate) struct Runner {
     pub(crate) output: Output,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
+    /// Whether a file that is there already is replaced.
+    replaces: bool,
     run: Option<Run>,
     bars: Option<Bars>,
     /// One purchase at a time: each sees what the last has shown.
@@ -73,9 +76,6 @@ impl Runner {
         let client = connection.client.clone();
         let buying = Stop::default();
         let buyer = client.with_transport(buying.around(Arc::clone(client.transport())));
-        let mut policy = RowPolicy::default();
-        policy.retry_failed = batch.retry_failed;
-        policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
         let run = batch
             .max_credits
             .map(|credits| Run::new(random_name(), credits));
@@ -85,8 +85,9 @@ impl Runner {
             buying,
             kept,
             folder,
-            policy,
+            policy: row_policy(batch),
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
+            replaces: batch.force,
             run,
             bars: output.draws().then(|| Bars::new(rows)),
             output,
@@ -116,9 +117,7 @@ impl Runner {
     }
 
     fn step_by(&self, policy: RowPolicy, newest: Option<&Entry>) -> RowStep {
-        let path = newest.and_then(|entry| entry.path.as_deref());
-        let is_here = path.is_some_and(|path| Path::new(path).exists());
-        RowStep::of(newest, policy, is_here)
+        RowStep::of(newest, policy, is_here(newest))
     }
 
     /// One row, from wherever the ledger says that it stands.
@@ -138,7 +137,7 @@ impl Runner {
         let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
         let newest = newest.as_ref();
         match self.step_by(policy, newest) {
-            RowStep::Fetch(job) => self.fetch(&row, &job, true).await,
+            RowStep::Fetch(job) => self.fetch(&row, &job, newest).await,
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
                 self.say(&row, newest, None)
             }
@@ -153,7 +152,7 @@ impl Runner {
                 match bought {
                     Bought::NotStarted => Ok(()),
                     Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
-                    Bought::Job(job) => self.fetch(&row, &job, false).await,
+                    Bought::Job(job) => self.fetch(&row, &job, None).await,
                 }
             }
         }
@@ -161,8 +160,8 @@ impl Runner {
 
     /// What could not be stored is not bought.
     fn is_output_taken(&self, row: &Row) -> bool {
-        let path = row.output.as_ref().map(|output| self.folder.join(output));
-        path.is_some_and(|path| path.symlink_metadata().is_ok())
+        let path = row.output(None).map(|output| self.folder.join(output));
+        !self.replaces && path.is_some_and(|path| path.symlink_metadata().is_ok())
     }
 
     /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
@@ -245,14 +244,19 @@ impl Runner {
     }
 
     /// Waits for a job that is paid for, and downloads it. Its troubles are its own: others go on.
-    async fn fetch(&self, row: &Row, job: &Job, resumed: bool) -> Result<(), CommandError> {
+    async fn fetch(
+        &self,
+        row: &Row,
+        job: &Job,
+        newest: Option<&Entry>,
+    ) -> Result<(), CommandError> {
         let client = match self.line_of(row, "waiting for the service") {
             Some(line) => self.client.on_progress(move |progress| line.show(progress)),
             None => self.client.clone(),
         };
         let fetched = async {
             let track = client.wait(job).await?;
-            self.download(&client, row, &track, resumed).await
+            self.download(&client, row, &track, newest).await
         };
         let why = fetched.await.err().map(|error| error.to_string());
         self.say_newest(row, why.as_deref()).await
@@ -263,16 +267,13 @@ impl Runner {
         client: &Client,
         row: &Row,
         track: &Track,
-        resumed: bool,
+        newest: Option<&Entry>,
     ) -> Result<(), Error> {
         let audio = track.audio();
-        let (path, existing) = match &row.output {
-            Some(output) => (self.folder.join(output), Existing::Keep),
-            // A name with the job's id in it is this job's, whole, whoever wrote it.
-            None => (
-                name::target(Some(&self.folder), Some(row.text.as_str()), track.id(), 0),
-                Existing::Replace,
-            ),
+        let output = row.output(Some(track.id().as_str()));
+        let path = match &output {
+            Some(output) => self.folder.join(output),
+            None => name::target(Some(&self.folder), Some(row.text.as_str()), track.id(), 0),
         };
         if let Some(parent) = path.parent() {
             let made = std::fs::create_dir_all(parent);
@@ -280,13 +281,21 @@ impl Runner {
                 Error::new(ErrorKind::Storage, "the folder cannot be made").with_source(error)
             })?;
         }
-        if !resumed || existing == Existing::Replace || !path.exists() {
+        let replaces = self.replaces || (output.is_none() && was_put(&path, newest));
+        let existing = match replaces {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        };
+        if replaces || !path.exists() {
             return client.download_over(audio, &path, existing).await.map(drop);
         }
         // An earlier run may have put it there, and ended before it was kept.
         let done = client.download_to(audio, tokio::io::sink()).await?;
         if !files::holds(&path, done.bytes, &done.sha256.0) {
-            let message = format!("{} is there already, and is another file", path.display());
+            let message = format!(
+                "{} is there already, and is another file; --force replaces it",
+                path.display()
+            );
             return Err(Error::new(ErrorKind::Storage, message));
         }
         let replaced = client.download_over(audio, &path, Existing::Replace);
@@ -316,6 +325,7 @@ impl Runner {
                 "state": state,
                 "path": entry.and_then(|entry| entry.path.clone()),
                 "error": why,
+                "columns": columns(row),
             })));
         }
         let here = entry.filter(|entry| entry.state == State::Downloaded);
@@ -342,6 +352,24 @@ impl Drop for Runner {
             bars.clear();
         }
     }
+}
+
+/// Whether the ledger says that a job's file was put under this name: then the name is the job's own, also where its
+/// folder was moved.
+fn was_put(path: &Path, newest: Option<&Entry>) -> bool {
+    let put = newest.and_then(|entry| entry.path.as_deref());
+    put.is_some_and(|put| Path::new(put).file_name() == path.file_name())
+}
+
+/// Whether the file of a downloaded job still stands where it was put.
+pub(crate) fn is_here(newest: Option<&Entry>) -> bool {
+    let path = newest.and_then(|entry| entry.path.as_deref());
+    path.is_some_and(|path| Path::new(path).exists())
+}
+
+/// What the row's file says beside what a batch knows.
+fn columns(row: &Row) -> serde_json::Map<String, serde_json::Value> {
+    row.others.iter().cloned().collect()
 }
 
 /// A reader that has gone away does not end a batch.

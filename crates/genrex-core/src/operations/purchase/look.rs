@@ -23,13 +23,15 @@ pub(crate) struct Look {
 pub(crate) struct Looked {
     pub(crate) account: Account,
     pub(crate) look: ledger::Look,
+    /// The longest piece that the account may have, in seconds, where the service says so.
+    pub(crate) longest: Option<u64>,
 }
 
 #[derive(Debug)]
 enum State {
     Asking(Box<SignedCall<BalanceRequest>>),
     /// The service did not say whose the key is; the ledger may have learned it before.
-    AskingWhose(ledger::Look),
+    AskingWhose(ledger::Look, Option<u64>),
     Keeping(Looked),
     Done(Option<Result<Looked, Error>>),
 }
@@ -58,21 +60,35 @@ impl Look {
         look.at = date
             .and_then(|seconds| u64::try_from(seconds).ok())
             .and_then(|seconds| seconds.checked_mul(1000));
+        let longest = answer.max_duration_seconds;
         self.state = match answer.user_id {
             Some(user) => {
                 let account = Account::new(&self.session.base().origin(), &user);
-                State::Keeping(Looked { account, look })
+                State::Keeping(Looked {
+                    account,
+                    look,
+                    longest,
+                })
             }
-            None => State::AskingWhose(look),
+            None => State::AskingWhose(look, longest),
         };
     }
 
     /// The account that was learned before; the key itself, if none was.
-    fn whose(&self, look: ledger::Look, answer: Result<Kept, ledger::Error>) -> State {
+    fn whose(
+        &self,
+        look: ledger::Look,
+        longest: Option<u64>,
+        answer: Result<Kept, ledger::Error>,
+    ) -> State {
         match answer.and_then(Kept::account) {
             Ok(account) => {
                 let account = account.unwrap_or_else(|| self.session.alias().into());
-                State::Keeping(Looked { account, look })
+                State::Keeping(Looked {
+                    account,
+                    look,
+                    longest,
+                })
             }
             Err(error) => State::Done(Some(Err(refused(error, None)))),
         }
@@ -91,8 +107,8 @@ impl Machine for Look {
                     Err(Ok(answered)) => self.answered(answered),
                     Err(Err(failure)) => self.state = State::Done(Some(Err(failure.into_error()))),
                 },
-                State::AskingWhose(_) => return Step::keep(Keep::Account(self.session.alias())),
-                State::Keeping(Looked { account, look }) => {
+                State::AskingWhose(..) => return Step::keep(Keep::Account(self.session.alias())),
+                State::Keeping(Looked { account, look, .. }) => {
                     let alias = self.session.alias();
                     return Step::keep(Keep::Look(alias, account.clone(), look.clone()));
                 }
@@ -107,9 +123,9 @@ impl Machine for Look {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match &mut self.state {
             State::Asking(call) => call.receive(now, outcome),
-            State::AskingWhose(look) => {
-                let look = look.clone();
-                self.state = self.whose(look, outcome.kept());
+            State::AskingWhose(look, longest) => {
+                let (look, longest) = (look.clone(), *longest);
+                self.state = self.whose(look, longest, outcome.kept());
             }
             State::Keeping(looked) => {
                 let looked = looked.clone();
