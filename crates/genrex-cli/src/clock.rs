@@ -1,3 +1,6 @@
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 /// Milliseconds since 1970, by this machine's clock.
 #[expect(
     clippy::disallowed_methods,
@@ -21,4 +24,14 @@ pub(crate) fn local(millis: u64) -> String {
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     let time = time.to_zoned(jiff::tz::TimeZone::system());
     time.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// How long the program has run, by a clock that nobody sets.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the time of what is drawn comes from"
+)]
+pub(crate) fn since_start() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
