@@ -18,6 +18,14 @@ pub(crate) fn iso8601(millis: u64) -> String {
     format!("{time:.3}")
 }
 
+/// The hour, the minute and the second, as the clock on the wall says them.
+pub(crate) fn time_of_day(millis: u64) -> String {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    let time = time.to_zoned(jiff::tz::TimeZone::system());
+    time.strftime("%H:%M:%S").to_string()
+}
+
 /// The same time as the clock on the wall says it, with its distance from UTC.
 pub(crate) fn local(millis: u64) -> String {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);

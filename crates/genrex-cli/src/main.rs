@@ -19,6 +19,7 @@ mod interrupt;
 mod ledger;
 mod name;
 mod output;
+mod player;
 mod progress;
 mod random_name;
 mod stop;
@@ -77,6 +78,8 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         Command::Status { query_id } => {
             on_runtime(commands::account::status(query_id, global, output))
         }
+        Command::Play(play) => on_runtime(commands::play::play(play, output)),
+        Command::Open(open) => on_runtime(commands::play::open(open, output)),
         Command::Jobs(jobs) => on_runtime(commands::jobs::run(jobs, global, output)),
         Command::Balance => on_runtime(commands::account::balance(global, output)),
         Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),

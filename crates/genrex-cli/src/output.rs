@@ -106,9 +106,14 @@ impl Output {
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
+    /// Whether anybody hears what is only to know.
+    pub(crate) const fn is_heard(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
     /// Something to know beside the result; not with `--quiet`.
     pub(crate) fn note(&self, text: impl fmt::Display) {
-        if !self.quiet && !self.json {
+        if self.is_heard() {
             say(None, text);
         }
     }

@@ -47,10 +47,9 @@ impl Display {
         }
     }
 
-    /// Shows how long such a job usually takes.
-    pub(crate) const fn expecting(mut self, expected: Option<Duration>) -> Self {
+    /// Shows how long such a job usually takes, from the next line on.
+    pub(crate) const fn expect(&mut self, expected: Option<Duration>) {
         self.expected = expected;
-        self
     }
 
     pub(crate) fn show(&self, progress: &Progress) {
@@ -128,7 +127,7 @@ impl BatchDisplay {
         locked(&self.view).done();
     }
 
-    /// A piece was made in this run.
+    /// A piece that was bought in this run is here.
     pub(crate) fn made(&self) {
         locked(&self.view).made(clock::since_start());
     }

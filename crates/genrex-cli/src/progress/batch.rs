@@ -18,10 +18,10 @@ pub(crate) struct BatchView {
     planned: u64,
     /// Rows that are as far as they come in this run.
     done: u64,
-    /// Pieces that were made in this run.
+    /// Pieces that were bought and made in this run.
     made: u64,
     began: Duration,
-    /// When the first piece of this run was begun, and when the last was made.
+    /// When the first piece of this run was submitted, and when the last was made.
     work: Option<(Duration, Duration)>,
     /// By the order in which they began.
     rows: BTreeMap<u64, Row>,
@@ -55,7 +55,6 @@ impl BatchView {
     /// A row is worked on from now on; what is given back is its place.
     pub(crate) fn begin(&mut self, text: &str, doing: &str, now: Duration) -> u64 {
         self.begun += 1;
-        self.work.get_or_insert((now, now));
         let row = Row {
             text: shown(text),
             job: JobView::new(doing, now, None),
@@ -67,6 +66,9 @@ impl BatchView {
     pub(crate) fn hear(&mut self, place: u64, progress: &Progress, now: Duration) {
         if let (Progress::Looked { balance, .. }, Some((_, last))) = (progress, &mut self.balance) {
             last.clone_from(balance);
+        }
+        if matches!(progress, Progress::Submitting { .. }) {
+            self.work.get_or_insert((now, now));
         }
         if let Some(row) = self.rows.get_mut(&place) {
             row.job.hear(progress, now);
@@ -81,6 +83,8 @@ impl BatchView {
         self.done += 1;
     }
 
+    /// A piece that was bought in this run is made. What was bought before comes at another pace, and says nothing of
+    /// the rows that are left.
     pub(crate) fn made(&mut self, now: Duration) {
         self.made += 1;
         let (first, _) = self.work.unwrap_or((now, now));

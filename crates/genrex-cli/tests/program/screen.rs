@@ -3,10 +3,21 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
+/// How a character looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) is_bold: bool,
+    pub(crate) is_dim: bool,
+    /// One of the eight colours, from 0.
+    pub(crate) colour: Option<u8>,
+}
+
+type Cell = (char, Look);
+
 /// A row of the window, and whether its text goes on in the next.
 #[derive(Debug, Clone, Default)]
 struct Row {
-    text: Vec<char>,
+    cells: Vec<Cell>,
     is_folded: bool,
 }
 
@@ -20,6 +31,7 @@ pub(crate) struct Screen {
     column: usize,
     /// Where the window's first row was last.
     top: usize,
+    look: Look,
 }
 
 impl Screen {
@@ -31,6 +43,7 @@ impl Screen {
             row: 0,
             column: 0,
             top: 0,
+            look: Look::default(),
         }
     }
 
@@ -66,7 +79,7 @@ impl Screen {
                 let place = line.len() + old.column;
                 (self.row, self.column) = (rows.len() + place / columns, place % columns);
             }
-            line.extend(row.text);
+            line.extend(row.cells);
             if !row.is_folded {
                 rows.extend(folded(&std::mem::take(&mut line), columns));
             }
@@ -85,20 +98,28 @@ impl Screen {
         self.from(0)
     }
 
+    /// The window's rows, each as its characters and their looks.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &[Cell]> {
+        self.rows[self.top..].iter().map(|row| row.cells.as_slice())
+    }
+
     fn from(&self, first: usize) -> String {
         let rows = self.rows[first..].iter();
         let rows: Vec<String> = rows
-            .map(|row| String::from_iter(&row.text).trim_end().to_owned())
+            .map(|row| {
+                let text: String = row.cells.iter().map(|(character, _)| *character).collect();
+                text.trim_end().to_owned()
+            })
             .collect();
         rows.join("\n").trim_end().to_owned() + "\n"
     }
 
     fn command(&mut self, command: char, arguments: &str) {
         match (command, arguments) {
-            ('m', _) => {}
-            ('K', "") => self.rows[self.row].text.truncate(self.column),
+            ('m', codes) => codes.split(';').for_each(|code| self.dress(code)),
+            ('K', "") => self.rows[self.row].cells.truncate(self.column),
             ('J', "") => {
-                self.rows[self.row].text.truncate(self.column);
+                self.rows[self.row].cells.truncate(self.column);
                 self.rows.truncate(self.row + 1);
             }
             ('A', rows) => {
@@ -109,21 +130,32 @@ impl Screen {
         }
     }
 
+    fn dress(&mut self, code: &str) {
+        match code {
+            "" | "0" => self.look = Look::default(),
+            "1" => self.look.is_bold = true,
+            "2" => self.look.is_dim = true,
+            _ => {
+                let colour = code.strip_prefix(['3', '9']).and_then(|of| of.parse().ok());
+                self.look.colour = Some(colour.expect("a colour"));
+            }
+        }
+    }
+
     fn put(&mut self, character: char) {
         let width = character.width().expect("a control character");
         if self.column + width > self.columns {
             self.next_row(true);
             self.column = 0;
         }
-        let text = &mut self.rows[self.row].text;
-        // A wide one takes two places; the second is not shown.
-        if text.len() < self.column {
-            text.resize(self.column, ' ');
+        let cells = &mut self.rows[self.row].cells;
+        if cells.len() < self.column {
+            cells.resize(self.column, (' ', Look::default()));
         }
-        if text.len() == self.column {
-            text.push(character);
+        if cells.len() == self.column {
+            cells.push((character, self.look));
         } else {
-            text[self.column] = character;
+            cells[self.column] = (character, self.look);
         }
         self.column += 1;
     }
@@ -142,11 +174,11 @@ impl Screen {
     }
 }
 
-fn folded(line: &[char], columns: usize) -> Vec<Row> {
-    let parts = line.chunks(columns).map(<[char]>::to_vec);
+fn folded(line: &[Cell], columns: usize) -> Vec<Row> {
+    let parts = line.chunks(columns).map(<[Cell]>::to_vec);
     let mut rows: Vec<Row> = parts
-        .map(|text| Row {
-            text,
+        .map(|cells| Row {
+            cells,
             is_folded: true,
         })
         .collect();

@@ -268,7 +268,7 @@ impl Runner {
         };
         let why = fetched.await.err().map(|error| error.to_string());
         drop(client);
-        if why.is_none() {
+        if why.is_none() && !resumed {
             self.display.made();
         }
         self.say_newest(row, why.as_deref()).await

@@ -29,6 +29,10 @@ fn processing() -> Progress {
     )
 }
 
+fn submitting() -> Progress {
+    report(r#"{"event":"submitting","attempt":1}"#)
+}
+
 fn looked(used: u64) -> Progress {
     let balance = serde_json::to_value(Balance::new(10_000, used)).unwrap();
     report(&serde_json::json!({"event": "looked", "balance": balance}).to_string())
@@ -39,6 +43,7 @@ fn begun(rows: u64, working: u64) -> BatchView {
     for row in 0..working {
         let text = PROMPTS[usize::try_from(row).unwrap() % PROMPTS.len()];
         let place = view.begin(text, "its turn to come", secs(row));
+        view.hear(place, &submitting(), secs(row));
         view.hear(place, &processing(), secs(row + 1));
     }
     view
