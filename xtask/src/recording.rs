@@ -32,7 +32,7 @@ use self::svg::Frame;
 /// Where the drawing lies.
 const DRAWING: &str = "docs/terminal.svg";
 
-const COLUMNS: u16 = 84;
+const COLUMNS: u16 = 104;
 const ROWS: u16 = 22;
 
 const PROMPTS: &str = "text,duration,output
@@ -173,7 +173,8 @@ impl<'a> Session<'a> {
 
     /// Adds what is seen, for so many milliseconds. A path of this machine is nobody's to know.
     fn keep(&mut self, screen: &Screen, shown: u32) {
-        self.frames.push(Frame::of(screen, shown));
+        let folder = format!("{}/", self.folder.display());
+        self.frames.push(Frame::of(screen, shown).without(&folder));
     }
 }
 

@@ -29,6 +29,13 @@ impl Frame {
             shown,
         }
     }
+
+    /// The same without a text in it.
+    pub(super) fn without(mut self, text: &str) -> Self {
+        let runs = self.rows.iter_mut().flatten();
+        runs.for_each(|(run, _)| *run = run.replace(text, ""));
+        self
+    }
 }
 
 const CELL: (f64, f64) = (8.4, 18.0);

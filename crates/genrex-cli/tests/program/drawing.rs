@@ -74,51 +74,73 @@ fn is_drawn(screen: &Screen, width: usize, last: &str, lines: usize) -> bool {
 
 #[test]
 fn the_total_is_seen_in_each_window_with_what_is_said_above_it() {
-    let folder = folder_of_rows(60);
-    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
-    let args = [&BATCH[..], &["--concurrency", "50"]].concat();
-    let mut command = sandbox.genrex(folder.path(), &args);
-    let mut terminal = Terminal::start(&mut command, 80, 24);
-    terminal.until(|screen| {
-        screen.seen().contains("… and 32 more") && is_drawn(screen, 80, "0/60 rows", 20)
-    });
-    for (columns, rows, lines) in [(40, 24, 20), (30, 24, 20), (200, 24, 20)] {
-        terminal.resize(columns, rows);
-        let is_so = |screen: &Screen| is_drawn(screen, columns.into(), "0/60", lines);
+    for (columns, rows, lines) in [(80, 24, 20), (40, 24, 20), (30, 24, 20), (200, 24, 20)] {
+        let folder = folder_of_rows(60);
+        let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+        let args = [&BATCH[..], &["--concurrency", "50"]].concat();
+        let mut command = sandbox.genrex(folder.path(), &args);
+        let mut terminal = Terminal::start(&mut command, columns, rows);
+        let is_so = |screen: &Screen| {
+            let hidden = if columns < 80 { 33 } else { 32 };
+            screen.seen().contains(&format!("… and {hidden} more"))
+                && is_drawn(screen, columns.into(), "0/60", lines)
+        };
         terminal.until(is_so);
         terminal.drawn(2);
         assert!(is_so(&terminal.screen), "{}", terminal.screen.all());
         let all = terminal.screen.all();
         assert_eq!(all.matches("0/60").count(), 1, "{all}");
+
+        interrupt(&terminal.process);
+        let is_said = |screen: &Screen| {
+            let seen = screen.seen();
+            let last = seen.lines().next_back().unwrap_or_default();
+            screen.all().starts_with("warning: finishing what is in fl")
+                && last.contains("finishing 50")
+        };
+        terminal.until(is_said);
+        terminal.drawn(4);
+        assert!(is_said(&terminal.screen), "{}", terminal.screen.all());
+
+        interrupt(&terminal.process);
+        assert_eq!(terminal.end(), 130);
+        let all = terminal.screen.all();
+        assert!(!all.contains("0/60") && !all.contains("more\n"), "{all}");
+        assert!(all.starts_with("warning: finishing"), "{all}");
+        let all = all.replace('\n', "");
+        assert!(
+            all.contains("60 planned: 0 downloaded, 50 paid for"),
+            "{all}"
+        );
     }
-    terminal.resize(100, 24);
-    interrupt(&terminal.process);
-    let is_said = |screen: &Screen| {
-        let seen = screen.seen();
-        let first = seen.lines().next().unwrap_or_default();
-        let last = seen.lines().next_back().unwrap_or_default();
-        first.starts_with("warning: finishing what is in flight") && last.contains("finishing 50")
-    };
-    terminal.until(is_said);
-    terminal.drawn(4);
-    assert!(is_said(&terminal.screen), "{}", terminal.screen.all());
+}
 
+#[test]
+fn a_window_may_change_while_something_is_drawn() {
+    let folder = folder_of_rows(9);
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let args = [&BATCH[..], &["--concurrency", "4"]].concat();
+    let mut command = sandbox.genrex(folder.path(), &args);
+    let mut terminal = Terminal::start(&mut command, 80, 24);
+    terminal.until(|screen| screen.seen().matches("Processing").count() == 4);
+    for (columns, rows, lines) in [
+        (40, 24, 6),
+        (30, 24, 6),
+        (200, 24, 5),
+        (20, 24, 6),
+        (80, 24, 5),
+    ] {
+        terminal.resize(columns, rows);
+        let is_so = |screen: &Screen| is_drawn(screen, columns.into(), "0/9", lines);
+        terminal.until(is_so);
+        terminal.drawn(2);
+        assert!(is_so(&terminal.screen), "{}", terminal.screen.all());
+        let all = terminal.screen.all();
+        assert_eq!(all.matches("0/9").count(), 1, "{all}");
+    }
     // What does not fit into a low window has scrolled away.
-    terminal.resize(80, 8);
-    let is_so = |screen: &Screen| is_drawn(screen, 80, "0/60", 7);
-    terminal.until(is_so);
-    terminal.drawn(2);
-    assert!(is_so(&terminal.screen), "{}", terminal.screen.all());
-
-    interrupt(&terminal.process);
-    assert_eq!(terminal.end(), 130);
-    let all = terminal.screen.all();
-    assert!(!all.contains("0/60") && !all.contains("more\n"), "{all}");
-    assert!(all.starts_with("warning: finishing"), "{all}");
-    assert!(
-        all.contains("60 planned: 0 downloaded, 50 paid for"),
-        "{all}"
-    );
+    terminal.resize(80, 4);
+    terminal.until(|screen| is_drawn(screen, 80, "0/9", 3));
 }
 
 #[test]
