@@ -25,6 +25,7 @@ mod restore;
 mod running;
 mod runs;
 mod settle;
+mod unexpected;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use self::reconcile::Doubted;
 use self::running::Running;
 use self::runs::Runs;
 use self::settle::{Solo, Unsettled};
+use self::unexpected::Unexpected;
 use crate::error::ErrorKind;
 use crate::{Error, LocalId, Look};
 
@@ -70,8 +72,12 @@ pub struct Credits {
     doubted: Vec<Doubted>,
     /// Whether the price of a job that may still be charged is not known: what moves then is no surprise.
     has_unpriced: bool,
-    /// Whether a job that was refused, or that failed before its price was known, may still be charged.
-    has_unexpected: bool,
+    /// Jobs of which nothing is expected, and that may be charged all the same.
+    unexpected: Vec<Unexpected>,
+    /// Whether credits were given back while something was expected, which may hide its charge.
+    may_be_hidden: bool,
+    /// How much of what is expected is of jobs that failed or were refused, and may cost nothing.
+    may_be_free: u64,
     /// Whether somebody else was seen to use the account.
     is_shared: bool,
     runs: Runs,

@@ -115,12 +115,14 @@ impl Counting {
     }
 
     /// The run is over. `killed` says that it did not end by itself: what it had read when it was killed may have
-    /// been on its way to the ledger.
+    /// been on its way to the ledger. What it has left in sockets is answered before another begins, so that it is known
+    /// whose it was.
     pub(crate) fn end_run(&self, killed: bool) {
         if killed {
             let run = self.shared.run.load(Ordering::SeqCst);
             locked(&self.shared.known).killed.insert(run);
         }
+        self.wait_until_idle();
     }
 
     /// Whether the ledger must have this id. It must if somebody asked after it, since an id is kept before it is
@@ -149,9 +151,13 @@ impl Counting {
     }
 
     /// Waits until what clients left behind is read: a request that is still in a socket is still answered.
+    ///
+    /// Connections are accepted in the order in which they came: when one of our own is, all before it are.
     #[expect(clippy::disallowed_methods, reason = "other threads are waited for")]
     pub(crate) fn wait_until_idle(&self) {
-        for _ in 0..2000 {
+        // A service that is stopping has nothing left to wait for.
+        let _ = is_answered(self.api);
+        for _ in 0..30_000 {
             if self.shared.open.load(Ordering::SeqCst) == 0 {
                 return;
             }
@@ -200,6 +206,13 @@ impl Shared {
         }
         locked(&self.service).handle(request, now)
     }
+}
+
+/// Whether somebody answers there.
+fn is_answered(address: SocketAddr) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+    Ok(stream.read(&mut [0])? > 0)
 }
 
 fn listen(port: u16) -> anyhow::Result<TcpListener> {

@@ -29,7 +29,10 @@ impl Credits {
             State::Refused | State::Failed => {
                 self.end_solo(after.id);
                 self.is_over(at);
-                self.has_unexpected |= before.expected_cost.is_none();
+                match before.expected_cost {
+                    Some(credits) => self.may_be_free = self.may_be_free.saturating_add(credits),
+                    None => self.add_unexpected(before.duration, before.run.as_deref(), at),
+                }
             }
             State::Ambiguous => self.is_unclear(before, after),
             State::Accepted => {

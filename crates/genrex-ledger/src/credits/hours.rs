@@ -30,7 +30,8 @@ impl Hours {
         own + self.take_oldest(credits - own)
     }
 
-    fn take_oldest(&mut self, credits: u64) -> u64 {
+    /// Takes away up to so much from the oldest; how much there was.
+    pub(super) fn take_oldest(&mut self, credits: u64) -> u64 {
         self.move_oldest(credits, |_, _| {})
     }
 

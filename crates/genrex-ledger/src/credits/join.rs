@@ -27,7 +27,9 @@ impl Credits {
         self.newest = self.newest.max(other.newest);
         self.doubted.extend(other.doubted.iter().cloned());
         self.has_unpriced |= other.has_unpriced || other.solo.is_some();
-        self.has_unexpected |= other.has_unexpected;
+        self.unexpected.extend(other.unexpected.iter().cloned());
+        self.may_be_hidden |= other.may_be_hidden;
+        self.may_be_free = self.may_be_free.saturating_add(other.may_be_free);
         self.is_shared |= other.is_shared;
     }
 }

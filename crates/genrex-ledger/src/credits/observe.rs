@@ -32,6 +32,7 @@ impl Credits {
         }
         self.look = Some(dated);
         self.settle(look, at);
+        self.expire_unexpected(at);
     }
 
     /// The balance moved by so much, between the last look and this one.
@@ -42,7 +43,7 @@ impl Credits {
         } else if self.is_open(last_at) {
             // The charges of our jobs had their time before this look, and so had everybody else's.
             let expected = self.pending.total().saturating_add(self.unclear.total());
-            if self.has_unpriced || self.has_unexpected {
+            if self.has_unpriced || !self.unexpected.is_empty() {
                 moved
             } else {
                 moved.min(expected)
@@ -85,10 +86,11 @@ impl Credits {
         }
     }
 
-    /// Credits were given back. To whom is not told, so that it makes no room; and what the job that went
-    /// alone costs can no longer be told.
+    /// Credits were given back. To whom is not told, so that it makes no room; what the job that went alone costs can
+    /// no longer be told; and what is expected may have been charged at the same time.
     fn gave_back(&mut self, at: u64) {
         self.solo = None;
+        self.may_be_hidden |= !self.pending.is_empty();
         if !self.is_open(at) {
             self.is_shared = true;
         }

@@ -52,9 +52,11 @@ impl Credits {
 
     /// The credits used before a purchase, if nothing else can move them while it is under way.
     ///
-    /// Its look has to be the last one: what moved between the two would be taken for its doing.
+    /// Its look has to be the last one: what moved between the two would be taken for its doing. And no job of another
+    /// duration may still be charged unexpectedly.
     fn used_if_alone(&self, intent: &Intent, at: u64) -> Option<u64> {
         let look = intent.look.as_ref()?;
-        (self.is_quiet(at) && self.is_last(look)).then_some(look.used)
+        let is_alone = self.is_quiet(at) && !self.is_another_unexpected(intent.duration);
+        (is_alone && self.is_last(look)).then_some(look.used)
     }
 }

@@ -117,14 +117,14 @@ impl Runs {
         }
     }
 
-    /// Everything is settled: what was expected and did not come is not spent. Of which run it was is known
-    /// only if there is one; otherwise it counts for each.
-    pub(super) fn settle(&mut self) {
+    /// Everything is settled: what was expected and did not come is not spent, unless its charge may be hidden. Of which
+    /// run it was is known only if there is one; otherwise it counts for each.
+    pub(super) fn settle(&mut self, may_be_hidden: bool) {
         let waiting = self.0.values_mut().filter(|spent| spent.pending > 0);
         let waiting: Vec<&mut Spent> = waiting.collect();
         let is_one = waiting.len() == 1;
         for spent in waiting {
-            if !is_one {
+            if may_be_hidden || !is_one {
                 spent.seen = spent.seen.saturating_add(spent.pending);
             }
             spent.pending = 0;
@@ -174,11 +174,11 @@ mod tests {
         runs.reserve("one", 10, 0);
         runs.reserve("one", 10, 0);
         runs.explain(10);
-        runs.settle();
+        runs.settle(false);
         assert_eq!(runs.spent("one"), 10);
         runs.reserve("one", 10, 0);
         runs.reserve("other", 10, 0);
-        runs.settle();
+        runs.settle(false);
         assert_eq!((runs.spent("one"), runs.spent("other")), (20, 10));
     }
 }

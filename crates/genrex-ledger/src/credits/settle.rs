@@ -38,8 +38,12 @@ impl Credits {
 
     /// Until when a movement may be the charge of a job that is over.
     pub(super) fn late_until(&self) -> u64 {
-        let late = Self::LATE.max(self.charging.longest_lag().saturating_mul(2));
-        self.over_at.saturating_add(late)
+        self.over_at.saturating_add(self.late())
+    }
+
+    /// How long after a job's end a charge may still be its own, in milliseconds.
+    pub(super) fn late(&self) -> u64 {
+        Self::LATE.max(self.charging.longest_lag().saturating_mul(2))
     }
 
     /// How long a balance must not have moved before that says something of an ambiguous submit: ten minutes,
@@ -94,6 +98,7 @@ impl Credits {
         // What is charged at the submit has been; anything else has had its time.
         if self.unsettled.is_none() && (self.charging.is_at_submit() || at >= self.late_until()) {
             self.release_pending();
+            self.unexpected.clear();
         }
     }
 
@@ -133,11 +138,15 @@ impl Credits {
         if !is_shown {
             return;
         }
-        self.prices.observe(solo.duration, cost);
+        let is_certain = self.unexpected.is_empty();
+        self.prices.observe(solo.duration, cost, is_certain);
         if cost > 0 {
-            self.learn_when(&solo, cost);
+            if is_certain {
+                self.learn_when(&solo, cost);
+            }
             // It went alone, so that nothing else is expected.
             self.release_pending();
+            self.price_unexpected(solo.duration, cost);
         }
     }
 
@@ -153,11 +162,16 @@ impl Credits {
         }
     }
 
-    /// What was expected and did not come is not spent.
+    /// What was expected and did not come is not spent, unless its charge may be hidden.
     fn release_pending(&mut self) {
+        if self.may_be_hidden {
+            self.pending.take_oldest(self.may_be_free);
+            self.seen.join(&self.pending);
+        }
+        self.may_be_free = 0;
         self.pending.clear();
-        self.runs.settle();
+        self.runs.settle(self.may_be_hidden);
+        self.may_be_hidden = false;
         self.has_unpriced = false;
-        self.has_unexpected = false;
     }
 }

@@ -8,7 +8,7 @@ use genrex_ledger::{
 use genrex_proto::QueryId;
 
 use crate::oracle;
-use crate::purchase::Purchase;
+use crate::purchase::{Fate, Purchase};
 use crate::service::{HOUR, MINUTE, Price, SECOND, START, Settings, When};
 use crate::world::World;
 
@@ -114,6 +114,45 @@ fn a_piece_that_is_dearer_than_the_limit_is_bought_once() {
     world.process(vec![purchases]);
     assert!(world.run(LONG));
     assert_eq!(world.bought.len(), 1);
+}
+
+/// The balance falls, and shows neither what was given back nor what was charged: what was expected counts.
+#[test]
+fn what_is_given_back_to_others_hides_no_charge_of_a_known_price() {
+    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
+    let limits = limits(50, None);
+    let mut world = World::new(settings);
+    world.process(vec![vec![Purchase::of(10, limits); 2]]);
+    assert!(world.run(24 * HOUR));
+    world.process(vec![vec![Purchase::of(10, limits)]]);
+    let refunded_at = world.service.now + 15 * SECOND;
+    world.service.other(refunded_at, -14);
+    assert!(world.run(24 * HOUR));
+    world.pass(HOUR);
+    world.process(vec![vec![Purchase::of(10, limits); 10]]);
+    assert!(world.run(24 * HOUR));
+    assert_eq!(world.service.charged(0, u64::MAX), 50);
+}
+
+/// A job that failed at no cost is not counted for what is given back to others meanwhile.
+#[test]
+fn what_is_given_back_to_others_makes_no_failed_job_dear() {
+    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
+    let limits = limits(50, None);
+    let mut world = World::new(settings);
+    world.process(vec![vec![Purchase::of(10, limits); 2]]);
+    assert!(world.run(24 * HOUR));
+    world.process(vec![vec![Purchase {
+        fate: Some(Fate::Fails),
+        ..Purchase::of(10, limits)
+    }]]);
+    let refunded_at = world.service.now + 15 * SECOND;
+    world.service.other(refunded_at, -4);
+    assert!(world.run(24 * HOUR));
+    world.pass(HOUR);
+    world.process(vec![vec![Purchase::of(10, limits); 10]]);
+    assert!(world.run(24 * HOUR));
+    assert_eq!(world.service.charged(0, u64::MAX), 50);
 }
 
 #[test]

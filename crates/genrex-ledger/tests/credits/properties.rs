@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use genrex_ledger::{ErrorKind, Limits, Run};
 use proptest::prelude::*;
-use proptest::test_runner::{FileFailurePersistence, RngSeed};
+use proptest::test_runner::FileFailurePersistence;
 
 use crate::oracle;
 use crate::purchase::{Fates, Purchase, Stopped};
@@ -17,19 +17,15 @@ const HORIZON: u64 = 60 * 24 * HOUR;
 /// The longest that anybody may wait for others: each waits for one that goes alone, at the worst.
 const WAIT: u64 = 6 * HOUR;
 
-/// `PROPTEST_CASES` sets how many there are: 256 unless it does. They are the same in each run; `PROPTEST_RNG_SEED` draws
-/// others. What others have found, and is open, stands in `docs/reliability.md`.
+/// `PROPTEST_CASES` sets how many there are: 256 unless it does. They are others in each run, unless `PROPTEST_RNG_SEED`
+/// says which.
 fn config() -> ProptestConfig {
     let failures = FileFailurePersistence::Direct("tests/credits/regressions.txt");
-    let mut config = ProptestConfig {
+    ProptestConfig {
         failure_persistence: Some(Box::new(failures)),
         max_shrink_iters: 4_000,
         ..ProptestConfig::default()
-    };
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(7);
     }
-    config
 }
 
 fn prices() -> impl Strategy<Value = Price> {

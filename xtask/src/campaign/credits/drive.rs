@@ -131,7 +131,6 @@ impl Case {
             ended.collect::<std::io::Result<Vec<_>>>()
         })?;
         scene.service.end_run(false);
-        scene.service.wait_until_idle();
         Ok(Run {
             from,
             to: scene.service.history().len(),
@@ -194,13 +193,16 @@ impl Case {
             let mut incidents = options.incidents.iter();
             incidents.any(|incident| which(&incident.what))
         };
+        let is_disturbed = options.others.is_some() || !options.incidents.is_empty();
+        let may_change = is_disturbed || options.price_change.is_some();
         Bound {
             name,
             most,
             window,
             per_job: self.plan.limits.per_job,
             processes: self.processes,
-            is_disturbed: options.others.is_some() || !options.incidents.is_empty(),
+            on_their_way: if may_change { self.processes - 1 } else { 0 },
+            is_disturbed,
             hides_refusals: happens(|what| *what == Trouble::ChargedRefusal)
                 && (self.processes > 1 || happens(|what| matches!(what, Trouble::TakenLater(_)))),
         }

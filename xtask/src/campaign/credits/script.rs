@@ -288,7 +288,6 @@ fn first_killed(setting: &Setting, random: &mut fastrand::Rng) -> anyhow::Result
     process.kill()?;
     process.wait()?;
     stage.scene.service.end_run(true);
-    stage.scene.service.wait_until_idle();
     stage.scene.service.behave(Manners::default());
     ends_by_itself(stage, random)
 }
