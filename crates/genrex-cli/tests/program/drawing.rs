@@ -95,8 +95,7 @@ fn the_total_is_seen_in_each_window_with_what_is_said_above_it() {
         let is_said = |screen: &Screen| {
             let seen = screen.seen();
             let last = seen.lines().next_back().unwrap_or_default();
-            screen.all().starts_with("warning: finishing what is in fl")
-                && last.contains("finishing ")
+            screen.all().starts_with("warning: finishing what") && last.contains("finishing ")
         };
         terminal.until(is_said);
         terminal.drawn(4);
