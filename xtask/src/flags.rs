@@ -53,6 +53,9 @@ xflags::xflags! {
             /// The quick start's page, as text.
             required file: PathBuf
         }
+        /// Run a session of the program on a terminal against a sandbox, and draw it into `docs/terminal.svg`. Linux
+        /// only.
+        cmd recording {}
         /// Attack what must never lose or double a paid job, and print how many cases ran. Needs strace for
         /// `syscalls`, `disk` and `power`.
         cmd campaign {

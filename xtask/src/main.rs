@@ -11,6 +11,8 @@ mod layers;
 mod package;
 mod public_api;
 mod quick_start;
+#[cfg(target_os = "linux")]
+mod recording;
 mod sizes;
 mod soak;
 mod source;
@@ -44,6 +46,10 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Features(Features { without }) => features::check(&shell, without.as_deref()),
         XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
         XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
+        #[cfg(target_os = "linux")]
+        XtaskCmd::Recording(_) => recording::run(&shell),
+        #[cfg(not(target_os = "linux"))]
+        XtaskCmd::Recording(_) => anyhow::bail!("a recording is made on Linux"),
         #[cfg(feature = "campaign")]
         XtaskCmd::Campaign(campaign) => campaign::run(&shell, &campaign),
         #[cfg(feature = "campaign")]

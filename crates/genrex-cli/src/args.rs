@@ -79,6 +79,10 @@ pub(crate) enum Command {
         #[arg(value_parser = query_id)]
         query_id: QueryId,
     },
+    /// Play a piece that is here
+    Play(Play),
+    /// Open a piece that is here, or its folder, as a double click does
+    Open(Open),
     /// The ledger: what was sent, paid for, finished, unclear
     Jobs(Jobs),
     /// Show the account's credits, once or again and again
@@ -123,10 +127,10 @@ pub(crate) struct Generate {
     #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) duration: Seconds,
     /// Print the job's id and leave it to `genrex wait`
-    #[arg(long, conflicts_with_all = ["no_download", "output", "force"])]
+    #[arg(long, conflicts_with_all = ["no_download", "output", "force", "play"])]
     pub(crate) no_wait: bool,
     /// Print the links and download nothing
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "play"])]
     pub(crate) no_download: bool,
     /// Buy it again, though the same was asked for before and is not here yet
     #[arg(long)]
@@ -333,6 +337,26 @@ pub(crate) struct Wait {
     pub(crate) delivery: Delivery,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Play {
+    /// A job's id, its number in `genrex jobs list`, or a path
+    ///
+    /// The first of pw-play, paplay, mpv, ffplay, afplay and aplay that is here plays it. `GENREX_PLAYER` names
+    /// another, with its first arguments.
+    #[arg(value_name = "JOB|PATH")]
+    pub(crate) piece: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Open {
+    /// A job's id, its number in `genrex jobs list`, or a path
+    #[arg(value_name = "JOB|PATH")]
+    pub(crate) piece: String,
+    /// Open the folder that it is in
+    #[arg(long)]
+    pub(crate) folder: bool,
+}
+
 /// How a job is waited for, and where its audio goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delivery {
@@ -343,6 +367,9 @@ pub(crate) struct Delivery {
     /// Replace a file of that name
     #[arg(long)]
     pub(crate) force: bool,
+    /// Play it when it is here
+    #[arg(long)]
+    pub(crate) play: bool,
     /// How long to wait; the job goes on after that
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(crate) timeout: Duration,

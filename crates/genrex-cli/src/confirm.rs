@@ -10,9 +10,10 @@ pub(crate) async fn asked(output: Output, question: String) -> bool {
     // An interrupt is seen while the answer is awaited.
     let answered = tokio::task::spawn_blocking(move || {
         let mut answer = String::new();
-        output.ask(format_args!("{question} [y/N]")).is_ok()
-            && io::stdin().read_line(&mut answer).is_ok()
-            && answer.trim().eq_ignore_ascii_case("y")
+        let is_read = output.ask(format_args!("{question} [y/N]")).is_ok()
+            && io::stdin().read_line(&mut answer).is_ok();
+        output.answered();
+        is_read && answer.trim().eq_ignore_ascii_case("y")
     });
     answered.await.unwrap_or(false)
 }

@@ -20,6 +20,7 @@ mod interrupt;
 mod ledger;
 mod name;
 mod output;
+mod player;
 mod progress;
 mod random_name;
 mod stop;
@@ -80,6 +81,8 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         Command::Status { query_id } => {
             on_runtime(commands::account::status(query_id, global, output))
         }
+        Command::Play(play) => on_runtime(commands::play::play(play, output)),
+        Command::Open(open) => on_runtime(commands::play::open(open, output)),
         Command::Jobs(jobs) => on_runtime(commands::jobs::run(jobs, global, output)),
         Command::Balance(balance) => {
             on_runtime(commands::account::balance(&balance, global, output))

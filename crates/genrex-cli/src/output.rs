@@ -1,12 +1,14 @@
 //! The two streams: results on standard output, everything else on standard error.
 //!
-//! Invariant: nothing else in the program prints, but for the bars in [`progress`](crate::progress). Whatever is
-//! shown goes through [`shown`], whoever wrote it: a service, a file of rows, a path, an argument. The line ends are
+//! Invariant: nothing else in the program prints, or draws. Whatever is shown goes through [`shown`], whoever wrote it: a service, a file of rows, a path, an argument. The line ends are
 //! this module's own.
+
+mod drawing;
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use clap::error::{ContextValue, ErrorKind as ClapErrorKind};
@@ -17,6 +19,8 @@ use serde_json::ser::{Formatter, Serializer};
 
 use crate::args::{Color, Global};
 use crate::command_error::{Code, CommandError};
+
+pub(crate) use self::drawing::{Line, Picture, Size, columns, cut};
 
 /// The kind of the failure that the reader of the result has gone away, as `head` does.
 pub(crate) const BROKEN_PIPE: &str = "brokenPipe";
@@ -48,14 +52,33 @@ impl Output {
         self.json
     }
 
-    /// Whether a bar may be drawn: on a terminal, for a person.
+    /// Whether anything may be drawn: on a terminal that can be drawn on, for a person.
     pub(crate) fn draws(&self) -> bool {
-        !self.json && !self.quiet && io::stderr().is_terminal()
+        let can_draw = || match std::env::var_os("TERM") {
+            Some(name) => name != "dumb",
+            None => cfg!(windows),
+        };
+        !self.json && !self.quiet && io::stderr().is_terminal() && can_draw()
+    }
+
+    /// Draws something under all that is printed, and anew as time passes, until [`end_drawing`](Self::end_drawing).
+    pub(crate) fn draw(&self, picture: Arc<dyn Picture>) {
+        drawing::begin(picture);
+    }
+
+    /// Draws at once what has changed.
+    pub(crate) fn draw_again(&self) {
+        drawing::again();
+    }
+
+    pub(crate) fn end_drawing(&self) {
+        drawing::end();
     }
 
     /// A line of the result; not with `--json`.
     pub(crate) fn line(&self, text: impl fmt::Display) -> Result<(), CommandError> {
-        written(writeln!(anstream::stdout(), "{}", shown(text)))
+        let text = shown(text);
+        written(drawing::above(|| writeln!(anstream::stdout(), "{text}")))
     }
 
     /// The one JSON document.
@@ -83,9 +106,14 @@ impl Output {
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
+    /// Whether anybody hears what is only to know.
+    pub(crate) const fn is_heard(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
     /// Something to know beside the result; not with `--quiet`.
     pub(crate) fn note(&self, text: impl fmt::Display) {
-        if !self.quiet && !self.json {
+        if self.is_heard() {
             say(None, text);
         }
     }
@@ -104,9 +132,15 @@ impl Output {
         }
     }
 
-    /// A question to a person; what is typed stands behind it.
+    /// A question to a person; what is typed stands behind it, and nothing is drawn until it is
+    /// [`answered`](Self::answered).
     pub(crate) fn ask(&self, question: impl fmt::Display) -> io::Result<()> {
+        drawing::pause(true);
         write!(anstream::stderr(), "{} ", shown(question))
+    }
+
+    pub(crate) fn answered(&self) {
+        drawing::pause(false);
     }
 
     /// Says why the command failed, and with what code it ends.
@@ -272,11 +306,10 @@ impl Label {
 /// Writes a line on standard error. That may be closed; there is nowhere left to say so.
 fn say(label: Option<Label>, text: impl fmt::Display) {
     let text = shown(text);
-    let mut stderr = anstream::stderr();
-    let _ = match label.map(Label::parts) {
-        Some((name, style)) => writeln!(stderr, "{style}{name}{style:#}: {text}"),
-        None => writeln!(stderr, "{text}"),
-    };
+    let _ = drawing::above(|| match label.map(Label::parts) {
+        Some((name, style)) => writeln!(anstream::stderr(), "{style}{name}{style:#}: {text}"),
+        None => writeln!(anstream::stderr(), "{text}"),
+    });
 }
 
 fn say_as_json(failure: &CommandError) {

@@ -1,255 +1,194 @@
-//! What an operation comes to while it goes on: bars on a terminal, plain lines elsewhere.
+//! What an operation comes to while it goes on: drawn on a terminal, said in plain lines elsewhere.
 //!
-//! Invariant: a bar's text goes through [`shown`], as all that the program prints.
+//! Invariant: what is drawn is a function of what was heard, the time and the window. The screens of its tests lie as
+//! text in `progress/screens`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod batch;
+mod job;
+#[cfg(test)]
+mod screens;
+mod silence;
+mod time;
+mod words;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use genrex_async::Progress;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use genrex_async::{Balance, Progress};
 
-use crate::output::{Output, shown};
+use crate::clock;
+use crate::output::Output;
+use crate::progress::batch::BatchView;
+use crate::progress::job::JobView;
+use crate::progress::silence::Silence;
+use crate::progress::words::{Loudness, line_of};
 
-/// Shows what an operation comes to: a bar on a terminal, plain lines elsewhere.
+/// Shows what becomes of one job.
 #[derive(Clone)]
-pub(crate) struct Display(Arc<Mutex<State>>);
-
-struct State {
+pub(crate) struct Display {
     output: Output,
-    /// Drawn while something goes on.
-    bar: Option<ProgressBar>,
+    expected: Option<Duration>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// While something is drawn.
+    view: Option<Arc<Mutex<JobView>>>,
+    silence: Silence,
 }
 
 impl Display {
     pub(crate) fn new(output: Output) -> Self {
-        Self(Arc::new(Mutex::new(State { output, bar: None })))
+        Self {
+            output,
+            expected: None,
+            state: Arc::default(),
+        }
+    }
+
+    /// Shows how long such a job usually takes, from the next line on.
+    pub(crate) const fn expect(&mut self, expected: Option<Duration>) {
+        self.expected = expected;
     }
 
     pub(crate) fn show(&self, progress: &Progress) {
-        self.with(|state| state.show(progress));
+        if let Some(line) = line_of(progress) {
+            say(self.output, line);
+        }
+        if self.output.draws() {
+            self.draw(progress);
+        } else if let Some(text) = locked(&self.state).silence.hear(progress) {
+            self.output.note(text);
+        }
     }
 
-    /// Takes the bar away, so that what is said next stands alone. What goes on after that has one again.
+    fn draw(&self, progress: &Progress) {
+        let now = clock::since_start();
+        let mut state = locked(&self.state);
+        if let Some(view) = &state.view {
+            let is_other = locked(view).hear(progress, now);
+            drop(state);
+            if is_other {
+                self.output.draw_again();
+            }
+            return;
+        }
+        let mut view = JobView::new("waiting for the service", now, self.expected);
+        view.hear(progress, now);
+        let view = Arc::new(Mutex::new(view));
+        state.view = Some(Arc::clone(&view));
+        drop(state);
+        self.output.draw(view);
+    }
+
+    /// Takes the line away, so that what is said next stands alone. What goes on after that has one again.
     pub(crate) fn clear(&self) {
-        self.with(|state| {
-            if let Some(bar) = state.bar.take() {
-                bar.finish_and_clear();
-            }
-        });
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl State {
-    fn show(&mut self, progress: &Progress) {
-        match line_of(progress) {
-            Some((Loudness::Detail, text)) => self.above(|output| output.detail(text)),
-            Some((Loudness::Note, text)) => self.above(|output| output.note(text)),
-            Some((Loudness::Warning, text)) => self.above(|output| output.warning(text)),
-            None => {}
-        }
-        if let (Some(what), Some(bar)) = (doing_of(progress), self.bar()) {
-            doing(bar, &what);
-        }
-        if let (
-            Progress::Downloading {
-                received, total, ..
-            },
-            Some(bar),
-        ) = (progress, self.bar())
-        {
-            if let (None, Some(total)) = (bar.length(), *total) {
-                bar.set_length(total);
-                bar.set_style(download_style());
-            }
-            bar.set_position(*received);
-        }
-    }
-
-    fn bar(&mut self) -> Option<&ProgressBar> {
-        if self.bar.is_none() && self.output.draws() {
-            self.bar = Some(spinner());
-        }
-        self.bar.as_ref()
-    }
-
-    /// Says a line above the bar, if there is one.
-    fn above(&self, say: impl FnOnce(&Output)) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say(&self.output)),
-            None => say(&self.output),
+        if locked(&self.state).view.take().is_some() {
+            self.output.end_drawing();
         }
     }
 }
 
-/// Who is to see a line.
-enum Loudness {
-    Detail,
-    Note,
-    Warning,
-}
-
-/// The line that stays when something has come about.
-fn line_of(progress: &Progress) -> Option<(Loudness, String)> {
-    let detail = |text| Some((Loudness::Detail, text));
-    let note = |text| Some((Loudness::Note, text));
-    let warning = |text| Some((Loudness::Warning, text));
-    match progress {
-        Progress::Accepted { id, .. } => note(format!("accepted {id}")),
-        Progress::Salvaged { id, .. } => note(format!(
-            "the answer broke off, but held {id}; asking after it"
-        )),
-        Progress::Polled {
-            status,
-            polls,
-            elapsed,
-            ..
-        } => {
-            let seconds = elapsed.as_secs_f64();
-            detail(format!("{status}, asked {polls} times in {seconds:.0} s"))
-        }
-        Progress::UnknownStatus { status, .. } => warning(format!(
-            "the service says {status}, which this version does not know; waiting on"
-        )),
-        Progress::Retrying { .. } => detail(doing_of(progress)?),
-        Progress::ClockCorrected { offset_millis, .. } => {
-            let seconds = Duration::from_millis(offset_millis.unsigned_abs()).as_secs();
-            let how = if *offset_millis < 0 { "fast" } else { "slow" };
-            warning(format!(
-                "this machine's clock is {seconds} s {how}; signing by the service's clock"
-            ))
-        }
-        Progress::FreshLink { .. } => detail(String::from(
-            "the link does not work; asking for a fresh one",
-        )),
-        Progress::WaitingForPrice { job, .. } => {
-            let job = job.map_or_else(String::new, |job| format!(" (job {job})"));
-            note(format!(
-                "a limit is set, and what an earlier piece cost{job} has to show first; waiting for it"
-            ))
-        }
-        Progress::PriceUnknown { duration } => warning(format!(
-            "what {duration} s cost is not known yet; this piece goes alone to show it, and may pass the limit; \
-             [limits] per_job bounds a piece: genrex help money"
-        )),
-        Progress::NotKept { message, .. } => {
-            warning(format!("{message}; the job itself is not harmed"))
-        }
-        Progress::StartedOver => detail(String::from(
-            "the audio has changed; starting again from zero",
-        )),
-        _ => None,
-    }
-}
-
-/// What goes on from now on.
-fn doing_of(progress: &Progress) -> Option<String> {
-    Some(match progress {
-        Progress::Submitting { .. } => String::from("submitting"),
-        Progress::Accepted { .. } => String::from("waiting for the service"),
-        Progress::Polled { status, .. } => status.to_string(),
-        Progress::Retrying {
-            kind,
-            delay,
-            attempts,
-            ..
-        } => {
-            let seconds = delay.as_secs_f64();
-            format!("{kind} (try {attempts}); trying again in {seconds:.1} s")
-        }
-        Progress::WaitingForPrice { .. } => String::from("waiting until the price is known"),
-        Progress::Downloading { .. } => String::from("downloading"),
-        _ => return None,
-    })
-}
-
-/// Sets the text of a bar: there is no other way to.
-fn doing(bar: &ProgressBar, what: &str) {
-    bar.set_message(shown(what));
-}
-
-fn spinner() -> ProgressBar {
-    const TICK: Duration = Duration::from_millis(100);
-    let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(TICK);
-    bar
-}
-
-/// A batch on a terminal: a bar for all rows, and a line for each that is being worked on.
+/// Shows what becomes of the rows of a batch.
 #[derive(Clone)]
-pub(crate) struct Bars {
-    all: MultiProgress,
-    rows: ProgressBar,
+pub(crate) struct BatchDisplay {
+    output: Output,
+    view: Arc<Mutex<BatchView>>,
+    silence: Arc<Mutex<Silence>>,
 }
 
-impl Bars {
-    pub(crate) fn new(rows: u64) -> Self {
-        let all = MultiProgress::new();
-        let bar = ProgressBar::new(rows);
-        if let Ok(style) =
-            ProgressStyle::with_template("{pos}/{len} rows {bar:32.cyan} {elapsed:.dim}")
-        {
-            bar.set_style(style);
+impl BatchDisplay {
+    pub(crate) fn new(output: Output, rows: u64, balance: Option<Balance>) -> Self {
+        let view = BatchView::new(rows, balance, clock::since_start());
+        let view = Arc::new(Mutex::new(view));
+        if output.draws() {
+            output.draw(Arc::<Mutex<BatchView>>::clone(&view));
         }
-        let rows = all.add(bar);
-        rows.tick();
-        Self { all, rows }
+        Self {
+            output,
+            view,
+            silence: Arc::default(),
+        }
     }
 
-    /// A line for a row, above the bar; gone when it is dropped.
-    pub(crate) fn row(&self, text: &str) -> RowBar {
-        const LONGEST: usize = 40;
-        let start: String = text.chars().take(LONGEST).collect();
-        let bar = self
-            .all
-            .insert_before(&self.rows, ProgressBar::new_spinner());
-        if let Ok(style) = ProgressStyle::with_template("  {prefix} {msg:.dim}") {
-            bar.set_style(style);
+    /// A line for a row; gone when what is given back is dropped.
+    pub(crate) fn row(&self, line: u64, text: &str, doing: &str) -> RowDisplay {
+        let place = locked(&self.view).begin(text, doing, clock::since_start());
+        RowDisplay {
+            batch: self.clone(),
+            line,
+            place,
         }
-        bar.set_prefix(shown(start));
-        RowBar(bar)
     }
 
-    /// Says a line above all of them; the row that it is about is done.
-    pub(crate) fn done<T>(&self, say: impl FnOnce() -> T) -> T {
-        self.rows.inc(1);
-        self.all.suspend(say)
+    /// A row is as far as it comes in this run.
+    pub(crate) fn done(&self) {
+        locked(&self.view).done();
+    }
+
+    /// A piece that was bought in this run is here.
+    pub(crate) fn made(&self) {
+        locked(&self.view).made(clock::since_start());
+    }
+
+    /// No further row is begun.
+    pub(crate) fn stopping(&self) {
+        locked(&self.view).stopping();
     }
 
     pub(crate) fn clear(&self) {
-        // A terminal that is gone need not be cleared.
-        let _ = self.all.clear();
+        self.output.end_drawing();
     }
 }
 
 /// The line of one row.
-pub(crate) struct RowBar(ProgressBar);
+pub(crate) struct RowDisplay {
+    batch: BatchDisplay,
+    line: u64,
+    place: u64,
+}
 
-impl RowBar {
+impl RowDisplay {
+    /// Only what must be known is said of a row: the others go on beside it.
     pub(crate) fn show(&self, progress: &Progress) {
-        if let Some(what) = doing_of(progress) {
-            self.doing(&what);
+        let output = self.batch.output;
+        locked(&self.batch.view).hear(self.place, progress, clock::since_start());
+        if let Some((Loudness::Warning, text)) = line_of(progress) {
+            output.warning(format_args!("line {}: {text}", self.line));
+        }
+        if output.draws() {
+            return;
+        }
+        let silence = locked(&self.batch.silence).hear(progress);
+        if let Some(text) = silence {
+            output.note(text);
         }
     }
-
-    pub(crate) fn doing(&self, what: &str) {
-        doing(&self.0, what);
-    }
 }
 
-impl Drop for RowBar {
+impl Drop for RowDisplay {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        locked(&self.batch.view).end(self.place);
     }
 }
 
-fn download_style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} {bar:32.cyan} {bytes}/{total_bytes}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
+fn say(output: Output, (loudness, text): (Loudness, String)) {
+    match loudness {
+        Loudness::Detail => output.detail(text),
+        Loudness::Note => output.note(text),
+        Loudness::Warning => output.warning(text),
+    }
+}
+
+/// `████░░░░`.
+fn bar(part: u64, whole: u64, columns: usize) -> String {
+    let wide = u64::try_from(columns).unwrap_or(0);
+    let full = part.saturating_mul(wide).checked_div(whole).unwrap_or(0);
+    let full = usize::try_from(full).unwrap_or(columns).min(columns);
+    "█".repeat(full) + &"░".repeat(columns - full)
+}
+
+fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

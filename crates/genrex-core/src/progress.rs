@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use genrex_ledger::LocalId;
-use genrex_proto::{QueryId, Status};
+use genrex_proto::{Balance, QueryId, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorKind;
@@ -73,6 +73,30 @@ pub enum Progress {
         polls: u32,
         /// Since the wait began, or since the submit where that was in this process.
         elapsed: Duration,
+    },
+    /// A poll is about to be sent; what comes of it is [`Self::Polled`], [`Self::Unanswered`] or the wait's end.
+    #[non_exhaustive]
+    Polling {
+        /// The job.
+        id: QueryId,
+    },
+    /// A poll came to nothing that says how the job is; it is asked again, and the job goes on.
+    #[non_exhaustive]
+    Unanswered {
+        /// The job.
+        id: QueryId,
+        /// What was seen instead.
+        kind: ErrorKind,
+        /// The HTTP status, where there was one.
+        status: Option<u16>,
+        /// Since the service last said how the job is, or since the wait began.
+        silent: Duration,
+    },
+    /// The account's balance was looked at, as it is before each purchase.
+    #[non_exhaustive]
+    Looked {
+        /// What the service said.
+        balance: Balance,
     },
     /// A status that this version does not know came for the first time; the wait goes on.
     #[non_exhaustive]

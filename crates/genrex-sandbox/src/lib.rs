@@ -32,6 +32,7 @@ mod job;
 mod options;
 mod price;
 mod random;
+mod seen;
 mod server;
 mod service;
 mod storage;
@@ -41,6 +42,7 @@ pub use history::{Cause, Happening, What};
 pub use incident::{Incident, Others, Trouble};
 pub use options::{ChargeTime, Dialect, Options};
 pub use price::{Price, PriceChange};
+pub use seen::Seen;
 pub use server::{Sandbox, StartError};
 pub use service::Service;
 

@@ -1,7 +1,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::answer::refusal;
 use crate::connection::{Connection, Progress};
 use crate::options::Options;
+use crate::seen::{Seen, Watcher};
 use crate::service::Service;
 
 /// A running sandbox. Dropping it stops it.
@@ -59,6 +60,22 @@ impl Sandbox {
     ///
     /// As [`StartError`] says.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        Self::start_with(options, None).await
+    }
+
+    /// The same, telling `watcher` of each request when it is answered. It is called on the runtime's threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`StartError`] says.
+    pub async fn start_watched(
+        options: Options,
+        watcher: impl Fn(&Seen) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        Self::start_with(options, Some(Watcher(Arc::new(watcher)))).await
+    }
+
+    async fn start_with(options: Options, watcher: Option<Watcher>) -> Result<Self, StartError> {
         let address = options.listen;
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -69,11 +86,24 @@ impl Sandbox {
         let service = Arc::new(Mutex::new(service));
         let (stop, stopped) = watch::channel(false);
         let servers = vec![
-            serve(api, Arc::clone(&service), Service::handle, stopped.clone()),
+            serve(
+                api,
+                Served {
+                    service: Arc::clone(&service),
+                    handle: Service::handle,
+                    is_signed: true,
+                    watcher: watcher.clone(),
+                },
+                stopped.clone(),
+            ),
             serve(
                 storage,
-                Arc::clone(&service),
-                Service::handle_storage,
+                Served {
+                    service: Arc::clone(&service),
+                    handle: Service::handle_storage,
+                    is_signed: false,
+                    watcher,
+                },
                 stopped,
             ),
         ];
@@ -145,14 +175,23 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 
 type Handle = fn(&mut Service, &http::Request<Bytes>, UnixMillis) -> Response<Bytes>;
 
-fn serve(
-    listener: TcpListener,
+/// What one of the two servers answers with.
+#[derive(Clone)]
+struct Served {
     service: Arc<Mutex<Service>>,
     handle: Handle,
+    /// Whether its requests carry a key and a signature.
+    is_signed: bool,
+    watcher: Option<Watcher>,
+}
+
+fn serve(
+    listener: TcpListener,
+    served: Served,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<io::Result<()>> {
     let answer = move |ConnectInfo(progress): ConnectInfo<Progress>, request: Request| {
-        answer(request, progress, Arc::clone(&service), handle)
+        answer(request, progress, served.clone())
     };
     let router: Router = Router::new().fallback(answer);
     let router = router.into_make_service_with_connect_info::<Progress>();
@@ -165,15 +204,28 @@ fn serve(
     tokio::spawn(server.into_future())
 }
 
-async fn answer(
-    request: Request,
+async fn answer(request: Request, progress: Progress, served: Served) -> Response<Body> {
+    let began = wall();
+    let (head, body) = request.into_parts();
+    let mut seen = served.watcher.as_ref().map(|_| Seen::of(&head));
+    let response = respond(head, body, progress, &served, seen.as_mut()).await;
+    if let (Some(Watcher(watch)), Some(mut seen)) = (served.watcher, seen) {
+        seen.status = response.status().as_u16();
+        seen.took = Duration::from_millis(wall().get().saturating_sub(began.get()));
+        watch(&seen);
+    }
+    response
+}
+
+async fn respond(
+    head: http::request::Parts,
+    body: Body,
     progress: Progress,
-    service: Arc<Mutex<Service>>,
-    handle: Handle,
+    served: &Served,
+    seen: Option<&mut Seen>,
 ) -> Response<Body> {
     /// The largest request that can be meant: 250 characters and their escapes take 2 KiB.
     const LARGEST: usize = 64 * 1024;
-    let (head, body) = request.into_parts();
     if let Err((status, message)) = check_target(&head).and_then(|()| check_origin(&head.headers)) {
         return refusal(status, message).map(Body::from);
     }
@@ -186,10 +238,20 @@ async fn answer(
     };
     progress.read_whole();
     let request = http::Request::from_parts(head, body);
-    let answered =
-        tokio::task::spawn_blocking(move || handle(&mut locked(&service), &request, wall()));
+    let (service, handle) = (Arc::clone(&served.service), served.handle);
+    let is_judged = served.is_signed && seen.is_some();
+    let answered = tokio::task::spawn_blocking(move || {
+        let (mut service, now) = (locked(&service), wall());
+        let verdict = is_judged.then(|| service.verdict(&request, now));
+        (handle(&mut service, &request, now), verdict)
+    });
     match answered.await {
-        Ok(response) => response.map(Body::from),
+        Ok((response, verdict)) => {
+            if let Some(seen) = seen {
+                seen.signature = verdict;
+            }
+            response.map(Body::from)
+        }
         Err(_) => {
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").map(Body::from)
         }

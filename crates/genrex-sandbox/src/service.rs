@@ -148,6 +148,11 @@ impl Service {
         handle(self, &body, now)
     }
 
+    /// Whether a request's key and signature are good, and what is wrong with them if not.
+    pub(crate) fn verdict(&self, request: &Request<Bytes>, now: UnixMillis) -> Result<(), String> {
+        self.authenticate(request, self.time(now))
+    }
+
     fn authenticate(&self, request: &Request<Bytes>, now: UnixMillis) -> Result<(), String> {
         let header = |name: &str| {
             let value = request

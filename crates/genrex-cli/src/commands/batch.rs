@@ -66,12 +66,20 @@ pub(crate) async fn run(
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }
     let mut interrupts = Interrupts::watch()?;
-    let runner = Runner::new(&connection, &batch, folder, kept, checked.rows, *output);
+    let runner = Runner::new(
+        &connection,
+        &batch,
+        folder,
+        kept,
+        (checked.rows, balance.clone()),
+        *output,
+    );
     let runner = Arc::new(runner);
     let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
     if all.is_ok() && runner.stopped().is_none() {
         unclear::settle(&runner, &source, batch.on_ambiguous, &mut interrupts).await?;
     }
+    runner.end_drawing();
     let report = Report::of(&source, &runner).await;
     if let Ok(report) = &report {
         let moved = credits_moved(&connection, &balance).await;

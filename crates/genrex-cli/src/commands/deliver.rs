@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::args::Delivery;
 use crate::command_error::{Code, CommandError};
+use crate::commands::play::play_all;
+use crate::commands::usual::usual_time;
 use crate::connect::{Connection, quoted};
 use crate::interrupt::Interrupts;
 use crate::name;
@@ -60,6 +62,10 @@ impl CommandContext {
         paid: Paid,
         only_links: bool,
     ) -> Result<(), CommandError> {
+        self.display.expect(match self.output.draws() {
+            true => usual_time(&self.connection.client, job.id().as_str()).await,
+            false => None,
+        });
         let display = self.display.clone();
         let client = self
             .connection
@@ -92,7 +98,13 @@ impl CommandContext {
         };
         let (track, delivered) =
             outcome.map_err(|error| failed(error, job.id(), resume.clone(), paid))?;
-        show(&track, delivered, &output).map_err(|failure| failure.resumable(job.id(), resume))
+        let placed = delivered.iter().flatten();
+        let here: Vec<PathBuf> = placed.filter_map(|(path, _)| path.clone()).collect();
+        show(&track, delivered, &output).map_err(|failure| failure.resumable(job.id(), resume))?;
+        if delivery.play {
+            play_all(&here, &output);
+        }
+        Ok(())
     }
 
     pub(crate) fn interrupted(&self, id: &QueryId, delivery: &Delivery) -> CommandError {

@@ -1,10 +1,11 @@
 use std::io::{self, Read as _};
 
-use genrex_sandbox::{Options, Sandbox};
+use genrex_sandbox::{Options, Sandbox, Seen};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::args;
+use crate::clock;
 use crate::command_error::{Code, CommandError};
 use crate::interrupt::Interrupts;
 use crate::output::Output;
@@ -12,7 +13,12 @@ use crate::output::Output;
 /// `genrex sandbox`: runs until it is interrupted, or until the pipe that is its standard input ends.
 pub(crate) async fn run(args: args::Sandbox, output: &Output) -> Result<(), CommandError> {
     let mut interrupts = Interrupts::watch()?;
-    let sandbox = Sandbox::start(options(&args)).await.map_err(|error| {
+    let (options, shown) = (options(&args), *output);
+    let started = match output.is_heard() {
+        true => Sandbox::start_watched(options, move |seen| show(seen, shown)).await,
+        false => Sandbox::start(options).await,
+    };
+    let sandbox = started.map_err(|error| {
         CommandError::new(Code::Usage, "invalidInput", "the sandbox cannot be started")
             .with_source(&error)
     })?;
@@ -57,6 +63,28 @@ fn announce(sandbox: &Sandbox, output: &Output) -> Result<(), CommandError> {
         "a sandbox of GenreX listens; put the lines above into another shell. Ctrl-C stops it",
     );
     Ok(())
+}
+
+/// A line a request; with `--verbose`, its headers and what is to be said of its signature.
+fn show(seen: &Seen, output: Output) {
+    let Seen {
+        method,
+        path,
+        status,
+        took,
+        ..
+    } = seen;
+    let at = clock::time_of_day(clock::now());
+    let took = took.as_millis();
+    output.note(format_args!("{at} {method} {path} {status} {took} ms"));
+    for (name, value) in &seen.headers {
+        output.detail(format_args!("    {name}: {value}"));
+    }
+    match &seen.signature {
+        Some(Ok(())) => output.detail("    the signature is good"),
+        Some(Err(why)) => output.detail(format_args!("    the signature is refused: {why}")),
+        None => {}
+    }
 }
 
 /// Ends when standard input does, if that is a pipe: a test's sandbox should not outlive the test.

@@ -10,6 +10,8 @@ mod batches_settled;
 mod bounds;
 #[cfg(unix)]
 mod configuration;
+#[cfg(target_os = "linux")]
+mod drawing;
 #[cfg(unix)]
 mod environment;
 mod failures;
@@ -23,8 +25,18 @@ mod interrupts_batch;
 mod jobs;
 mod jobs_limits;
 mod offline;
+#[cfg(unix)]
+mod players;
 #[cfg(target_os = "linux")]
 mod privacy;
+#[cfg(target_os = "linux")]
+mod pty;
+#[cfg(unix)]
+mod readme;
+mod requests;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "the project's recording asks it more")]
+mod screen;
 mod service;
 #[cfg(unix)]
 mod settings;

@@ -29,6 +29,8 @@ pub(crate) struct Wait {
     is_kept: bool,
     local: Option<LocalId>,
     began: Option<Moment>,
+    /// When the service last said how the job is.
+    answered_at: Option<Moment>,
     polls: u32,
     /// How many seconds of music it makes, as far as that is known.
     seconds: Option<u8>,
@@ -79,6 +81,7 @@ impl Wait {
             is_kept,
             local,
             began: None,
+            answered_at: None,
             polls: 0,
             last_status: None,
             last_failure: None,
@@ -156,6 +159,9 @@ impl Wait {
         terms.retries = false;
         let request = RetrieveRequest::new(self.job.id().clone());
         let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
+        self.reports.push_back(Progress::Polling {
+            id: self.job.id().clone(),
+        });
         self.state = State::Polling(Box::new(call), is_last);
     }
 
@@ -189,6 +195,7 @@ impl Wait {
             status => {
                 self.counters.went_well();
                 self.not_over_at = self.elapsed(now);
+                self.answered_at = Some(now.moment);
                 if *status != Status::Processing && !self.warned {
                     self.warned = true;
                     self.reports.push_back(Progress::UnknownStatus {
@@ -264,6 +271,7 @@ impl Wait {
     ) {
         match self.counters.judge(verdict, class, now) {
             Follows::Again => {
+                self.reports.push_back(self.unanswered(&error, now));
                 self.last_failure = Some(error);
                 self.pause_or_end(asked, is_last, now);
             }
@@ -274,6 +282,16 @@ impl Wait {
             | Follows::FromZero
             | Follows::Redirect
             | Follows::FreshLink => self.state = self.over(error, now),
+        }
+    }
+
+    fn unanswered(&self, error: &Error, now: Now) -> Progress {
+        let since = self.answered_at.or(self.began);
+        Progress::Unanswered {
+            id: self.job.id().clone(),
+            kind: error.kind(),
+            status: error.status(),
+            silent: since.map_or(Duration::ZERO, |since| now.moment.since(since)),
         }
     }
 

@@ -99,6 +99,27 @@ fn a_purchase_of_unknown_price_is_announced() {
     assert_eq!(*seen.lock().unwrap(), [State::Intended]);
 }
 
+/// What the balance was is told with each purchase that looks at it.
+#[test]
+fn each_look_at_the_balance_is_told() {
+    let service = Service::default();
+    service.completes_after(1);
+    let (client, ..) = clients(&service);
+    let (client, seen) = watched(&client);
+    buy(&client);
+    buy(&client);
+    let used: Vec<u64> = seen
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|report| match report {
+            Progress::Looked { balance, .. } => Some(balance.credits_used),
+            _ => None,
+        })
+        .collect();
+    assert!(used.len() >= 2 && used.is_sorted(), "{used:?}");
+}
+
 #[test]
 fn a_job_that_the_service_does_not_know_holds_up_no_other() {
     let service = Service::default();

@@ -273,3 +273,42 @@ fn a_pace_of_nothing_is_no_busy_loop() {
     block_on(client.wait(&job())).unwrap();
     assert_eq!(wire.sent().len(), 101);
 }
+
+/// A service that is down while a job is polled shows, with what was seen and for how long; the wait goes on.
+#[test]
+fn each_poll_without_an_answer_is_told_with_how_long_there_was_none() {
+    let wire = ScriptedTransport::answering(|sent| match sent.at.as_secs() {
+        0..10 | 25..30 => Reply::json(200, PROCESSING),
+        10..20 => Reply::json(503, ""),
+        20..25 => Reply::fails(Kind::Connect),
+        _ => ready(),
+    });
+    let client = client(&wire).with_settings(settings(Pace::Fixed(secs(5)), None));
+    let (client, reports) = watched(&client);
+    block_on(client.wait(&job())).unwrap();
+    let reports = reports.lock().unwrap();
+    let asked = reports
+        .iter()
+        .filter(|report| matches!(report, Progress::Polling { .. }));
+    assert_eq!(asked.count(), 7);
+    let silent: Vec<_> = reports
+        .iter()
+        .filter_map(|report| match report {
+            Progress::Unanswered {
+                kind,
+                status,
+                silent,
+                ..
+            } => Some((*kind, *status, silent.as_secs())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        silent,
+        [
+            (ErrorKind::Unreachable, Some(503), 5),
+            (ErrorKind::Unreachable, Some(503), 10),
+            (ErrorKind::Unreachable, None, 15),
+        ]
+    );
+}

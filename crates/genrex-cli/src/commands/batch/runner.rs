@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
-use genrex_async::{Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track};
+use genrex_async::{
+    Balance, Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track,
+};
 use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use crate::connect::Connection;
 use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
-use crate::progress::{Bars, RowBar};
+use crate::progress::{BatchDisplay, RowDisplay};
 use crate::random_name::random_name;
 use crate::stop::Stop;
 
@@ -49,7 +51,7 @@ pub(crate) struct Runner {
     /// Whether a file that is there already is replaced.
     replaces: bool,
     run: Option<Run>,
-    bars: Option<Bars>,
+    display: BatchDisplay,
     /// One purchase at a time: each sees what the last has shown.
     turn: tokio::sync::Mutex<()>,
     stop: Mutex<Option<StopReason>>,
@@ -70,7 +72,7 @@ impl Runner {
         batch: &Batch,
         folder: PathBuf,
         kept: Kept,
-        rows: u64,
+        (rows, balance): (u64, Balance),
         output: Output,
     ) -> Self {
         let client = connection.client.clone();
@@ -89,7 +91,7 @@ impl Runner {
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
             replaces: batch.force,
             run,
-            bars: output.draws().then(|| Bars::new(rows)),
+            display: BatchDisplay::new(output, rows, Some(balance)),
             output,
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
@@ -104,6 +106,7 @@ impl Runner {
             *stop = Some(why);
         }
         drop(stop);
+        self.display.stopping();
         self.buying.ask();
     }
 
@@ -137,7 +140,10 @@ impl Runner {
         let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
         let newest = newest.as_ref();
         match self.step_by(policy, newest) {
-            RowStep::Fetch(job) => self.fetch(&row, &job, newest).await,
+            RowStep::Fetch(job) => {
+                let line = self.line_of(&row, "waiting for the service");
+                self.fetch(&row, line, &job, newest).await
+            }
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
                 self.say(&row, newest, None)
             }
@@ -146,13 +152,11 @@ impl Runner {
                 self.say(&row, newest, Some(why))
             }
             RowStep::Buy { last } => {
-                let line = self.line_of(&row, "to be submitted");
-                let bought = self.buy(&row, last).await?;
-                drop(line);
-                match bought {
+                let line = self.line_of(&row, "its turn to come");
+                match self.buy(&row, &line, last).await? {
                     Bought::NotStarted => Ok(()),
                     Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
-                    Bought::Job(job) => self.fetch(&row, &job, None).await,
+                    Bought::Job(job) => self.fetch(&row, line, &job, None).await,
                 }
             }
         }
@@ -165,16 +169,21 @@ impl Runner {
     }
 
     /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
-    async fn buy(&self, row: &Row, last: Option<LocalId>) -> Result<Bought, CommandError> {
+    async fn buy(
+        &self,
+        row: &Row,
+        line: &Arc<RowDisplay>,
+        last: Option<LocalId>,
+    ) -> Result<Bought, CommandError> {
         let _turn = self.turn.lock().await;
         if self.stopped().is_some() {
             return Ok(Bought::NotStarted);
         }
         let request = GenerateRequest::new(row.text.clone(), row.duration);
-        let submission = self
-            .buyer
-            .purchase(&request, &self.options(row, last))
-            .await;
+        let line = Arc::clone(line);
+        let buyer = self.buyer.on_progress(move |progress| line.show(progress));
+        let options = self.options(row, last);
+        let submission = buyer.purchase(&request, &options).await;
         match submission {
             Submission::Accepted(job) => match job.ledger_failure() {
                 None => Ok(Bought::Job(job)),
@@ -247,18 +256,20 @@ impl Runner {
     async fn fetch(
         &self,
         row: &Row,
+        line: Arc<RowDisplay>,
         job: &Job,
         newest: Option<&Entry>,
     ) -> Result<(), CommandError> {
-        let client = match self.line_of(row, "waiting for the service") {
-            Some(line) => self.client.on_progress(move |progress| line.show(progress)),
-            None => self.client.clone(),
-        };
+        let client = self.client.on_progress(move |progress| line.show(progress));
         let fetched = async {
             let track = client.wait(job).await?;
             self.download(&client, row, &track, newest).await
         };
         let why = fetched.await.err().map(|error| error.to_string());
+        drop(client);
+        if why.is_none() && newest.is_none() {
+            self.display.made();
+        }
         self.say_newest(row, why.as_deref()).await
     }
 
@@ -303,10 +314,13 @@ impl Runner {
     }
 
     /// What a person sees of a row while it is worked on.
-    fn line_of(&self, row: &Row, doing: &'static str) -> Option<RowBar> {
-        let line = self.bars.as_ref()?.row(row.text.as_str());
-        line.doing(doing);
-        Some(line)
+    fn line_of(&self, row: &Row, doing: &'static str) -> Arc<RowDisplay> {
+        Arc::new(self.display.row(row.line, row.text.as_str(), doing))
+    }
+
+    /// Nothing is drawn from now on.
+    pub(crate) fn end_drawing(&self) {
+        self.display.clear();
     }
 
     async fn say_newest(&self, row: &Row, why: Option<&str>) -> Result<(), CommandError> {
@@ -316,6 +330,7 @@ impl Runner {
 
     /// A line for a row that is as far as it comes in this run.
     fn say(&self, row: &Row, entry: Option<&Entry>, why: Option<&str>) -> Result<(), CommandError> {
+        self.display.done();
         let state = entry.map_or("notStarted", |entry| entry.state.as_str());
         if self.output.is_json() {
             return ignore_broken_pipe(self.output.document(&json!({
@@ -334,11 +349,7 @@ impl Runner {
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (None, None) => format!("line {}: {state}", row.line),
         };
-        let said = match &self.bars {
-            Some(bars) => bars.done(|| self.output.line(&line)),
-            None => self.output.line(&line),
-        };
-        ignore_broken_pipe(said)
+        ignore_broken_pipe(self.output.line(&line))
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
@@ -348,9 +359,7 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        if let Some(bars) = &self.bars {
-            bars.clear();
-        }
+        self.end_drawing();
     }
 }
 

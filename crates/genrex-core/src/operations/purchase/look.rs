@@ -9,12 +9,14 @@ use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::operations::call::{Answered, SignedCall, Terms};
 use crate::session::Session;
 use crate::transport::Now;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Progress};
 
 /// A look at the balance as a machine: asks the service, and has the ledger keep what it said.
 #[derive(Debug)]
 pub(crate) struct Look {
     session: Arc<Session>,
+    /// To be told.
+    report: Option<Progress>,
     state: State,
 }
 
@@ -41,6 +43,7 @@ impl Look {
         let call = SignedCall::new(Arc::clone(&session), &BalanceRequest, terms);
         Self {
             session,
+            report: None,
             state: State::Asking(Box::new(call)),
         }
     }
@@ -55,6 +58,9 @@ impl Look {
 
     fn answered(&mut self, answered: Answered<Balance>) {
         let Answered { answer, date } = answered;
+        self.report = Some(Progress::Looked {
+            balance: answer.clone(),
+        });
         let mut look = ledger::Look::new(answer.credits_used);
         look.changed = answer.updated_at.map(|changed| changed.to_string());
         look.at = date
@@ -101,6 +107,9 @@ impl Machine for Look {
 
     fn next(&mut self, now: Now) -> Step<Self::Output> {
         loop {
+            if let Some(report) = self.report.take() {
+                return Step::Report(report);
+            }
             match &mut self.state {
                 State::Asking(call) => match call.next(now).within() {
                     Ok(step) => return step,

@@ -1,0 +1,117 @@
+//! What the README tells a newcomer to type does what it says, and whatever it names is there.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::tempdir;
+
+use crate::support::{Sandbox, code, genrex, stderr};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+
+/// The lines of its blocks in a language, in order.
+fn lines_of(readme: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in readme.lines() {
+        match line.strip_prefix("```") {
+            Some(name) => inside = !inside && name == language,
+            None if inside => found.push(line.to_owned()),
+            None => {}
+        }
+    }
+    found
+}
+
+/// A line as a shell reads it, with no program in reach but this one.
+fn typed(line: &str, sandbox: &Sandbox, folder: &Path) -> Output {
+    let program = Path::new(assert_cmd::cargo::cargo_bin!("genrex"));
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", line])
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", program.parent().unwrap())
+        .envs(
+            sandbox
+                .environment
+                .iter()
+                .map(|(name, value)| (*name, value)),
+        )
+        .stdin(Stdio::null());
+    shell.output().unwrap()
+}
+
+#[test]
+fn what_the_readme_says_to_type_works() {
+    let readme = fs::read_to_string(README).unwrap();
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let prompts = lines_of(&readme, "csv").join("\n");
+    fs::write(folder.path().join("prompts.csv"), prompts).unwrap();
+    let mut ran = Vec::new();
+    for line in lines_of(&readme, "sh") {
+        match line.split(' ').next() {
+            // What is run from its source, and what sets the keys that the sandbox has set here.
+            Some("cargo" | "export") => continue,
+            Some("genrex") => {}
+            _ => panic!("nothing tests {line:?}"),
+        }
+        if line == "genrex sandbox" {
+            continue;
+        }
+        let output = typed(&line, &sandbox, folder.path());
+        assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+        ran.push(line);
+    }
+    for file in ["rain.wav", "music/rain.wav", "music/lap.wav"] {
+        let wav = fs::read(folder.path().join(file)).unwrap();
+        assert!(wav.starts_with(b"RIFF"), "{file}");
+    }
+    assert!(ran.len() >= 6, "{ran:?}");
+}
+
+#[test]
+fn the_sandbox_of_the_readme_prints_three_lines_for_another_shell() {
+    let readme = fs::read_to_string(README).unwrap();
+    assert!(lines_of(&readme, "sh").contains(&String::from("genrex sandbox")));
+    let folder = tempdir().unwrap();
+    let mut process = genrex(folder.path())
+        .arg("sandbox")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    for (name, line) in ["BASE_URL", "API_KEY", "API_SECRET"].iter().zip(lines) {
+        assert!(line.unwrap().starts_with(&format!("export GENREX_{name}=")));
+    }
+    drop(process.stdin.take());
+    assert!(process.wait().unwrap().success());
+}
+
+/// The first cell of each row of its table of commands: what is in capitals and what is a flag is not the command's
+/// name.
+#[test]
+fn each_command_of_the_readme_is_there() {
+    let readme = fs::read_to_string(README).unwrap();
+    let folder = tempdir().unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| `genrex "));
+    let mut found = 0;
+    for row in rows {
+        let cell = row.split('|').nth(1).unwrap();
+        for command in cell.split('`').filter(|part| part.starts_with("genrex ")) {
+            let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            let words: Vec<&str> = command.split(' ').skip(1).take_while(is_name).collect();
+            let output = genrex(folder.path()).args(&words).arg("--help").output();
+            let output = output.unwrap();
+            assert_eq!(code(&output), 0, "{command}: {}", stderr(&output));
+            found += 1;
+        }
+    }
+    assert!(found >= 15, "{found}");
+}
