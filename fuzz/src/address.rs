@@ -47,3 +47,37 @@ pub fn retry_after(data: &[u8]) {
     assert!(asked.is_none_or(|asked| asked <= Duration::from_secs(300)));
     assert!(asked.is_none() || headers.contains_key(RETRY_AFTER));
 }
+
+/// The header `Date`: a moment that is written is read back, and what is read is what a parser of another hand reads.
+pub fn date(data: &[u8]) {
+    let read = |text: &[u8]| {
+        let value = HeaderValue::from_bytes(text).ok()?;
+        parsers::date(&HeaderMap::from_iter([(DATE, value)]))
+    };
+    if let Some(seconds) = read(data) {
+        assert!((0..=END_OF_9999).contains(&seconds), "{seconds}");
+        if let Some(written) = written(seconds) {
+            assert_eq!(read(written.as_bytes()), Some(seconds));
+        }
+        let text = str::from_utf8(data).expect("a date is ASCII");
+        // A leap second is two moments to some.
+        if let (Ok(other), false) = (jiff::fmt::rfc2822::parse(text), text.contains(":60")) {
+            assert_eq!(other.timestamp().as_second(), seconds, "{text}");
+        }
+    }
+    if let Some(eight) = data.first_chunk() {
+        let seconds = i64::from_le_bytes(*eight).rem_euclid(END_OF_9999);
+        if let Some(written) = written(seconds) {
+            assert_eq!(read(written.as_bytes()), Some(seconds));
+        }
+    }
+}
+
+/// In seconds since the Unix epoch; a year is four digits in a header.
+const END_OF_9999: i64 = 253_402_300_799;
+
+/// As a header has it; the other parser's own range ends a day earlier.
+fn written(seconds: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}

@@ -14,14 +14,20 @@
 )]
 
 mod address;
+mod audio;
 mod credentials;
+mod links;
+mod machines;
 mod program;
 mod service;
 mod text;
 
-pub use address::{base_url, retry_after};
+pub use address::{base_url, date, retry_after};
+pub use audio::wav;
 pub use credentials::{credentials, signature_header};
-pub use program::{profiles, rows};
+pub use links::links;
+pub use machines::{download, purchase, submit, wait};
+pub use program::{config, profiles, rows};
 pub use service::{balance, error_body, generation, query_id, salvage};
 pub use text::{escape, redact};
 
@@ -29,18 +35,26 @@ pub use text::{escape, redact};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 21] = [
     ("balance", balance),
     ("base_url", base_url),
+    ("config", config),
     ("credentials", credentials),
+    ("date", date),
+    ("download", download),
     ("error_body", error_body),
     ("escape", escape),
     ("generation", generation),
+    ("links", links),
     ("profiles", profiles),
+    ("purchase", purchase),
     ("query_id", query_id),
     ("redact", redact),
     ("retry_after", retry_after),
     ("rows", rows),
     ("salvage", salvage),
     ("signature_header", signature_header),
+    ("submit", submit),
+    ("wait", wait),
+    ("wav", wav),
 ];

@@ -4,7 +4,12 @@
 //! corpus.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::print_stdout,
+    reason = "it says how often a target was executed"
+)]
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,12 +146,14 @@ fn drive(name: &str, target: fn(&[u8])) {
         max_shrink_iters: 1_000,
         ..Config::default()
     };
+    let count = Cell::new(corpus.len());
     let held = TestRunner::new(config).run(&mutated(corpus), |data| {
+        count.set(count.get() + 1);
         target(&data);
         Ok(())
     });
     match held {
-        Ok(()) => {}
+        Ok(()) => println!("\n{name}: {} executions", count.get()),
         Err(TestError::Fail(why, data)) => {
             panic!("{name}: {why}\nb\"{}\"", data.escape_ascii());
         }
@@ -166,8 +173,8 @@ macro_rules! targets {
 }
 
 targets! {
-    balance base_url credentials error_body escape generation profiles query_id redact retry_after rows salvage
-    signature_header
+    balance base_url config credentials date download error_body escape generation links profiles purchase query_id
+    redact retry_after rows salvage signature_header submit wait wav
 }
 
 /// What a folder holds, by its names without their extensions.

@@ -22,6 +22,25 @@ xflags::xflags! {
             /// The tests of this package alone
             optional --package package: String
         }
+        /// Run each target of `fuzz` many times, optimised and with overflow checks, and say how often.
+        cmd fuzz {
+            /// How many executions in all; ten million without it
+            optional --executions executions: u64
+            /// Only this target
+            optional --target target: String
+        }
+        /// Change the code that decides in each small way, and find what no test catches and `docs/mutants.md` does
+        /// not explain. Installs cargo-mutants.
+        cmd mutants {
+            /// Only this package
+            optional --package package: String
+            /// Only what has changed since this revision
+            optional --changed base: String
+            /// At most so many mutants of a package
+            optional --most most: usize
+            /// At most so many minutes for a package
+            optional --minutes minutes: u32
+        }
         /// Write each library's public surface to its `public-api.txt`.
         cmd public-api {
             /// Only this library; without it, all

@@ -7,7 +7,9 @@ mod campaign;
 mod dependencies;
 mod features;
 mod flags;
+mod fuzz;
 mod layers;
+mod mutants;
 mod package;
 mod public_api;
 mod quick_start;
@@ -21,7 +23,9 @@ mod vectors;
 
 use std::path::PathBuf;
 
-use crate::flags::{Features, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd};
+use crate::flags::{
+    Features, Fuzz, Mutants, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd,
+};
 
 fn main() -> anyhow::Result<()> {
     if let Some(ended) = public_api::as_rustdoc() {
@@ -40,6 +44,18 @@ fn main() -> anyhow::Result<()> {
         }
         XtaskCmd::Soak(Soak { times, package }) => {
             soak::run(&shell, times.unwrap_or(20), package.as_deref())
+        }
+        XtaskCmd::Fuzz(Fuzz { executions, target }) => {
+            fuzz::run(&shell, executions, target.as_deref())
+        }
+        XtaskCmd::Mutants(Mutants {
+            package,
+            changed,
+            most,
+            minutes,
+        }) => {
+            let bounds = mutants::Bounds { minutes, most };
+            mutants::run(&shell, package.as_deref(), changed.as_deref(), bounds)
         }
         XtaskCmd::Package(Package { no_verify }) => package::run(&shell, no_verify),
         XtaskCmd::Dependencies(_) => dependencies::check(&shell),

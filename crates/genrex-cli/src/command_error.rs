@@ -235,7 +235,7 @@ fn seen(evidence: &Evidence) -> String {
     }
     if let Some(id) = &evidence.unconfirmed_id {
         text.push_str(&format!(
-            "; its id may be {id}, which the service did not know when asked"
+            "; its id may be {id}, which stood in its answer and is not confirmed"
         ));
     }
     text

@@ -25,6 +25,8 @@
 //! sockets: it is the one module of this crate that has any.
 
 #[doc(hidden)]
+pub mod machines;
+#[doc(hidden)]
 pub mod parsers;
 mod script;
 pub mod transport;

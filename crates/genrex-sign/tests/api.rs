@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 use std::time::Duration;
@@ -220,6 +220,58 @@ fn a_text_that_is_never_written_is_refused_with_its_kind() {
                 .unwrap_err()
                 .is_credential()
         );
+    }
+}
+
+#[test]
+fn keys_that_differ_have_hashes_that_differ() {
+    let hasher = RandomState::new();
+    let hash = |key: &str| hasher.hash_one(key.parse::<ApiKey>().unwrap());
+    assert_eq!(hash("key"), hash("key"));
+    assert_ne!(hash("key"), hash("another"));
+}
+
+/// What a server decides by: a wrong credential is its owner's, a wrong time may be a clock's, the rest is forged.
+#[test]
+fn each_error_says_of_what_sort_it_is() {
+    let secret: ApiSecret = "secret".parse().unwrap();
+    let header = secret.sign(UnixMillis::new(10_000), &Payload::from("{}"));
+    let verify = |body: &[u8], now| {
+        let verifier = Verifier::new(Duration::from_secs(1));
+        let verified = verifier.verify(&secret, &header.to_string(), body, UnixMillis::new(now));
+        verified.map_err(|error| {
+            (
+                error.is_credential(),
+                error.is_outside_window(),
+                error.kind(),
+            )
+        })
+    };
+    assert_eq!(verify(b"{}", 9_000), Ok(UnixMillis::new(10_000)));
+    assert_eq!(verify(b"{}", 11_000), Ok(UnixMillis::new(10_000)));
+    let expected = |kind| Err((false, true, kind));
+    assert_eq!(verify(b"{}", 8_999), expected(ErrorKind::FromTheFuture));
+    assert_eq!(verify(b"{}", 11_001), expected(ErrorKind::Expired));
+    let forged = Err((false, false, ErrorKind::Mismatch));
+    assert_eq!(verify(b"{ }", 10_000), forged);
+    let long = ApiKey::new("k".repeat(513)).unwrap_err();
+    assert_eq!(
+        (long.is_credential(), long.is_outside_window()),
+        (true, false)
+    );
+    let malformed = "t=1".parse::<SignatureHeader>().unwrap_err();
+    assert!(!malformed.is_credential() && !malformed.is_outside_window());
+}
+
+#[test]
+fn a_payload_holds_the_text_that_it_was_made_of() {
+    let texts = [
+        Payload::from("{}"),
+        Payload::from(String::from("{}")),
+        Payload::from(b"{}".to_vec()),
+    ];
+    for payload in texts {
+        assert_eq!(AsRef::<[u8]>::as_ref(&payload), b"{}");
     }
 }
 

@@ -36,6 +36,12 @@ pub(super) const ALL: &[Behaviour] = &[
         b"RIFF\x04\0\0\0AVI ",
         NO_AUDIO
     ),
+    body!("audio: a RIFF of nothing", b"RIFF\0\0\0\0WAVE", NO_AUDIO),
+    body!(
+        "audio: a format and no samples",
+        b"RIFF\x1c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\0\x7d\0\0\0\xfa\0\0\x02\0\x10\0",
+        NO_AUDIO
+    ),
     body!(
         "audio: a chunk of 4 GB",
         b"RIFF\x24\0\0\0WAVEjunk\xf8\xff\xff\xff",

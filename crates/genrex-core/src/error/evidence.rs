@@ -28,7 +28,8 @@ pub struct Evidence {
     /// How the answer began, where one came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Excerpt>,
-    /// An id that was found in a broken answer, which the service did not know when asked.
+    /// An id that was found in a broken answer, and that the service did not know when asked; or in one that was too
+    /// large or broke in another way, after which it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed_id: Option<QueryId>,
     /// What the transport said.

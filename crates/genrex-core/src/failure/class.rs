@@ -110,7 +110,7 @@ pub(crate) fn classify(answer: &Answer) -> Class {
     match answer {
         Answer::Failed(error) => class_of_failure(error.kind()),
         Answer::Cut { head, .. } if head.status.is_success() => Class::Unreadable,
-        Answer::TooLarge { head } if head.status.is_success() => Class::TooLarge,
+        Answer::TooLarge { head, .. } if head.status.is_success() => Class::TooLarge,
         Answer::Whole { head, .. } if head.status.is_success() => {
             // Whoever compresses unasked may do so to slip a large answer past the cap.
             let encoding = head.headers.get(CONTENT_ENCODING);
@@ -120,7 +120,7 @@ pub(crate) fn classify(answer: &Answer) -> Class {
                 Class::Success
             }
         }
-        Answer::Cut { head, .. } | Answer::TooLarge { head } => class_of_status(head.status),
+        Answer::Cut { head, .. } | Answer::TooLarge { head, .. } => class_of_status(head.status),
         Answer::Whole { head, body } => match class_of_status(head.status) {
             Class::Rejected if ErrorBody::parse(body).speaks_of_credit() => Class::OutOfCredit,
             Class::Unauthorized

@@ -7,7 +7,7 @@ mod keep;
 mod received;
 mod renew;
 mod request;
-mod wav;
+pub(crate) mod wav;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -180,9 +180,10 @@ impl Machine for Download {
             (State::AwaitingHead, Outcome::Head(head)) => self.head(&head, now),
             (State::Reading, Outcome::Chunk(bytes)) => self.chunk(bytes, now),
             (State::Reading, Outcome::End) => self.body_ended(now),
-            (_, Outcome::SendFailed(error) | Outcome::ReadFailed(error)) => {
-                self.broke_off(error, now);
-            }
+            (
+                State::AwaitingHead | State::Reading,
+                Outcome::SendFailed(error) | Outcome::ReadFailed(error),
+            ) => self.broke_off(error, now),
             (State::Writing(bytes), Outcome::Stored) => {
                 let bytes = bytes.clone();
                 self.stored(&bytes);

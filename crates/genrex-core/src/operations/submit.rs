@@ -200,12 +200,23 @@ impl Submit {
                         self.state = State::Salvaged(id.clone(), failure);
                         Wants::Keep(id)
                     }
-                    None => self.over(ambiguous(*failure, None)),
+                    None => self.unclear(*failure),
                 }
             }
             // A success that was not one cannot be: whatever it is, it may have been charged.
-            Paid::Accepted | Paid::Ambiguous => self.over(ambiguous(*failure, None)),
+            Paid::Accepted | Paid::Ambiguous => self.unclear(*failure),
         }
+    }
+
+    /// It may have been charged. An id that stood whole in what came of its answer is told, whatever came after it.
+    fn unclear(&mut self, failure: CallError<Paid>) -> Wants {
+        let early = self.early.take().map(|(id, _)| id);
+        let id = early.or_else(|| {
+            let answer = failure.answer.as_ref();
+            let success = answer.filter(|_| failure.class == Class::TooLarge)?;
+            QueryId::salvage(success.body()?)
+        });
+        self.over(ambiguous(failure, id))
     }
 
     fn accepted(&mut self, id: QueryId, now: Now) -> Wants {

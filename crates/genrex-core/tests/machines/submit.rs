@@ -392,3 +392,20 @@ fn a_salvaged_id_may_be_unknown_for_30_seconds() {
         "the id is told before it is confirmed"
     );
 }
+
+/// It is not asked after: a service that says so much is not believed. But it is not lost either.
+#[test]
+fn an_id_in_an_answer_that_is_too_large_is_told() {
+    let long = format!(r#"{{"id":"QRY_1","pad":"{}"}}"#, " ".repeat(1 << 20));
+    for size in [1_000, 2 << 20] {
+        let reply = Reply::json(201, long.clone()).in_chunks(size);
+        let wire = ScriptedTransport::new([reply]);
+        let error = block_on(client(&wire).submit(&request()))
+            .into_result()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ambiguous);
+        let evidence = error.evidence().unwrap();
+        assert_eq!(evidence.seen, Class::TooLarge);
+        assert_eq!(evidence.unconfirmed_id.as_ref().unwrap().as_str(), "QRY_1");
+    }
+}

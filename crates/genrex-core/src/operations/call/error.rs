@@ -64,7 +64,7 @@ impl<V> CallError<V> {
             (None, Some(Answer::Whole { head, body })) => {
                 error.with_source(Answered::whole(head.status, &body))
             }
-            (None, Some(Answer::TooLarge { head })) => {
+            (None, Some(Answer::TooLarge { head, .. })) => {
                 error.with_source(Answered::begun(head.status, None))
             }
             (

@@ -19,7 +19,7 @@ pub(crate) enum Answer {
         error: TransportError,
     },
     /// The body was longer than it may be; the rest was not read.
-    TooLarge { head: Box<Parts> },
+    TooLarge { head: Box<Parts>, body: Bytes },
     /// The whole answer. Of a refusal, the first 4 KiB.
     Whole { head: Box<Parts>, body: Bytes },
 }
@@ -28,7 +28,7 @@ impl Answer {
     pub(crate) fn head(&self) -> Option<&Parts> {
         match self {
             Self::Failed(_) => None,
-            Self::Cut { head, .. } | Self::TooLarge { head } | Self::Whole { head, .. } => {
+            Self::Cut { head, .. } | Self::TooLarge { head, .. } | Self::Whole { head, .. } => {
                 Some(head)
             }
         }
@@ -40,8 +40,10 @@ impl Answer {
 
     pub(crate) fn body(&self) -> Option<&Bytes> {
         match self {
-            Self::Failed(_) | Self::TooLarge { .. } => None,
-            Self::Cut { body, .. } | Self::Whole { body, .. } => Some(body),
+            Self::Failed(_) => None,
+            Self::Cut { body, .. } | Self::TooLarge { body, .. } | Self::Whole { body, .. } => {
+                Some(body)
+            }
         }
     }
 
@@ -91,8 +93,9 @@ impl Exchange {
                 error,
             }),
             (Outcome::SendFailed(error), _) => Some(Answer::Failed(error)),
+            // It is on its way already: that it did not leave is not proved.
             (Outcome::Cancelled(cancelled), _) => Some(Answer::Failed(
-                TransportError::with_source(TransportErrorKind::Cancelled, cancelled),
+                TransportError::with_source(TransportErrorKind::Abandoned, cancelled),
             )),
             (
                 Outcome::Chunk(_)
@@ -133,7 +136,10 @@ impl Exchange {
             self.head = Some(head);
             None
         } else if success {
-            Some(Answer::TooLarge { head })
+            Some(Answer::TooLarge {
+                head,
+                body: self.taken(),
+            })
         } else {
             Some(self.answered(head))
         }
@@ -201,6 +207,22 @@ mod tests {
         assert!(!shown.contains("s3cr3t"), "{shown}");
         assert!(shown.contains("https://a.example/1.wav"), "{shown}");
         assert!(shown.contains("302") && shown.contains("40"), "{shown}");
+    }
+
+    /// Nobody asks for it, but if it is told of a request that is on its way, that one may have left.
+    #[test]
+    fn what_is_cut_short_on_its_way_may_have_left() {
+        for begun in [false, true] {
+            let mut exchange = Exchange::default();
+            if begun {
+                assert!(exchange.receive(head(201)).is_none());
+            }
+            let told = Outcome::Cancelled(crate::transport::Cancelled);
+            let Some(Answer::Failed(error)) = exchange.receive(told) else {
+                panic!("it goes on");
+            };
+            assert!(error.kind().may_have_left());
+        }
     }
 
     /// What came under the first head is more than a refusal may be long.

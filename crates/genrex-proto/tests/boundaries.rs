@@ -1,0 +1,128 @@
+//! Values at the place where one answer becomes another: what a change of one sign or one number would move.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use genrex_proto::{Balance, ErrorBody, Excerpt, QueryId, Waveform, bare_url, redact_urls};
+
+#[test]
+fn columns_cover_all_values_and_each_is_the_loudest_of_its_part() {
+    let wave = Waveform::new([1, 9, 2, 3]);
+    for (width, expected) in [
+        (0, &[][..]),
+        (1, &[9]),
+        (2, &[9, 3]),
+        (3, &[9, 9, 3]),
+        (4, &[1, 9, 2, 3]),
+        (8, &[1, 1, 9, 9, 2, 2, 3, 3]),
+    ] {
+        assert_eq!(wave.columns(width), expected, "{width}");
+    }
+    assert!(Waveform::default().columns(3).is_empty());
+}
+
+#[test]
+fn a_block_is_a_ninth_of_the_range() {
+    let last_of_each = [14, 28, 42, 56, 71, 85, 99, 113, 127];
+    let drawn = |values: &[u8]| Waveform::new(values.iter().copied()).blocks(values.len());
+    assert_eq!(drawn(&last_of_each), " ▁▂▃▄▅▆▇█");
+    let first_of_each = [0, 15, 29, 43, 57, 72, 86, 100, 114];
+    assert_eq!(drawn(&first_of_each), " ▁▂▃▄▅▆▇█");
+}
+
+/// A refusal that is as long as it may be is not cut, so that its last word is no user's beginning.
+#[test]
+fn a_body_is_cut_only_where_it_is_too_long() {
+    let link = "https://a.example";
+    let body = format!("{}{link}", " ".repeat(Excerpt::LIMIT - link.len()));
+    assert_eq!(ErrorBody::parse(body.as_bytes()).messages, [link]);
+    let longer = ErrorBody::parse(format!("{body}x").as_bytes());
+    assert_eq!(longer.messages, ["https://…"]);
+}
+
+#[test]
+fn messages_are_joined_and_each_is_cut_at_240_characters() {
+    let (whole, long) = ("é".repeat(240), "é".repeat(241));
+    let body = format!(r#"{{"message":["{whole}","{long}","no"],"error":"Bad Request"}}"#);
+    let shown = ErrorBody::parse(body.as_bytes()).to_string();
+    assert_eq!(shown, format!("{whole}; {whole}…; no"));
+}
+
+#[test]
+fn what_a_page_says_is_its_title() {
+    let of = |page: &str| ErrorBody::parse(page.as_bytes()).messages;
+    assert_eq!(of("<html><title> A B </title><p>x"), ["A B"]);
+    assert_eq!(of("<title></title>"), [""; 0]);
+    assert_eq!(of(" <p>x"), ["<p>x"]);
+    assert_eq!(of("no <title>A</title>"), ["no <title>A</title>"]);
+}
+
+#[test]
+fn what_was_used_is_a_difference_and_what_is_left_never_less_than_nothing() {
+    let balance = |quota: u64, used: u64| {
+        let body = format!(r#"{{"totalCreditQuota":{quota},"creditsUsed":{used}}}"#);
+        Balance::from_json(body.as_bytes()).unwrap()
+    };
+    assert_eq!(balance(10, 7).used_since(&balance(10, 4)), 3);
+    assert_eq!(balance(10, 4).used_since(&balance(10, 7)), 0);
+    assert_eq!(balance(10, 4).credits_left(), 6);
+    assert_eq!(balance(4, 10).credits_left(), 0);
+}
+
+#[test]
+fn an_id_is_found_wherever_it_stands_whole() {
+    let of = |body: &str| QueryId::salvage(body.as_bytes()).map(String::from);
+    let id = Some(String::from("QRY_1"));
+    assert_eq!(of(r#"{"id":"QRY_1""#), id);
+    assert_eq!(of(r#"{"id" : "QRY_1","#), id);
+    assert_eq!(of(r#"{"a":1,"id":"QRY_1","#), id);
+    assert_eq!(of(r#"{"id":"QRY_1"#), None);
+}
+
+#[test]
+fn each_way_to_write_a_mark_is_one() {
+    for question in [
+        "?", "%3f", "%3F", "%253F", "%25253f", "&#63;", "&#x3F;", "\\u003f",
+    ] {
+        let shown = redact_urls(&format!("https://a.example/1{question}sig=s3cr3t"));
+        assert_eq!(
+            shown,
+            format!("https://a.example/1{question}…"),
+            "{question}"
+        );
+    }
+    for at in ["@", "%40", "&#64;", "\\u0040"] {
+        let shown = redact_urls(&format!("https://me{at}a.example/1"));
+        assert_eq!(shown, format!("https://…{at}a.example/1"), "{at}");
+    }
+    // What is no mark is shown as it is written.
+    for plain in ["%", "%2", "%zz", "&#", "&#;", "&63;", "\\u00", "\\x"] {
+        let text = format!("https://a.example/{plain}");
+        assert_eq!(redact_urls(&text), text);
+    }
+}
+
+#[test]
+fn a_mark_with_nothing_after_it_hides_nothing() {
+    for text in [
+        "https://a.example/1?",
+        "https://a.example/1#",
+        "https://a.example/1?&=;",
+    ] {
+        assert_eq!(redact_urls(text), text);
+    }
+    assert_eq!(
+        redact_urls("https://a.example/1?a"),
+        "https://a.example/1?…"
+    );
+    assert_eq!(
+        redact_urls("https://a.example/1#a"),
+        "https://a.example/1#…"
+    );
+    assert_eq!(redact_urls("1.wav?a=b"), "1.wav?…");
+    assert_eq!(redact_urls("really?a"), "really?a");
+    assert_eq!(redact_urls("a=b?c"), "a=b?c");
+    assert_eq!(
+        bare_url("https://me:pw@a.example//x/1?a#b"),
+        "https://a.example//x/1"
+    );
+}
