@@ -87,7 +87,8 @@ impl BaseUrl {
     }
 
     /// Scheme, host and port, as they were written: without a path.
-    pub(crate) fn origin(&self) -> String {
+    #[must_use]
+    pub fn origin(&self) -> String {
         let after_scheme = self.url.find("://").map_or(0, |at| at + 3);
         let path = self.url[after_scheme..].find('/');
         let end = path.map_or(self.url.len(), |at| after_scheme + at);
