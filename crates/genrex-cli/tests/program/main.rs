@@ -10,6 +10,8 @@ mod bounds;
 mod configuration;
 #[cfg(unix)]
 mod environment;
+#[cfg(unix)]
+mod errors;
 mod failures;
 mod hostile;
 #[cfg(unix)]
@@ -18,10 +20,17 @@ mod interrupts;
 mod interrupts_batch;
 mod jobs;
 mod jobs_limits;
+#[cfg(unix)]
+mod ledgers;
 mod offline;
 #[cfg(target_os = "linux")]
 mod privacy;
 mod service;
+#[cfg(unix)]
+mod streams;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(unix)]
+mod trouble;
+mod waiting;

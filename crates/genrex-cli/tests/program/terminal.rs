@@ -1,7 +1,7 @@
 //! What reaches a terminal cannot act on it, whoever wrote it; and audio does not reach one.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -20,11 +20,16 @@ const SHOWN: &str = r"a\u{1b}]0;owned\u{7}\u{202e}\u{3164}\u{9b}z";
 
 /// Runs a command with all three streams on a terminal, and gives what it showed and its exit code.
 fn on_terminal(command: &mut Command) -> (String, i32) {
-    let (shown, code) = bytes_on_terminal(command);
+    typing(command, "")
+}
+
+/// The same with what a person types.
+pub(crate) fn typing(command: &mut Command, typed: &str) -> (String, i32) {
+    let (shown, code) = bytes_on_terminal(command, typed);
     (String::from_utf8_lossy(&shown).into_owned(), code)
 }
 
-fn bytes_on_terminal(command: &mut Command) -> (Vec<u8>, i32) {
+fn bytes_on_terminal(command: &mut Command, typed: &str) -> (Vec<u8>, i32) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = openpt(flags).unwrap();
     unlockpt(&ours).unwrap();
@@ -48,8 +53,10 @@ fn bytes_on_terminal(command: &mut Command) -> (Vec<u8>, i32) {
     command.stdout(std::process::Stdio::null());
     command.stderr(std::process::Stdio::null());
     let mut shown = Vec::new();
+    let mut ours = File::from(ours);
+    ours.write_all(typed.as_bytes()).unwrap();
     // Its end is an error: whoever had the other side is gone.
-    let _ = File::from(ours).read_to_end(&mut shown);
+    let _ = ours.read_to_end(&mut shown);
     (shown, process.wait().unwrap().code().unwrap_or(-1))
 }
 
