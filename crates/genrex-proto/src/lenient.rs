@@ -47,11 +47,6 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 /// Writes a number as services write it: `5`, and not `5.0`.
-#[expect(
-    clippy::ref_option,
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
 pub(crate) fn whole_or_not<S: Serializer>(
     number: &Option<f64>,
     serializer: S,

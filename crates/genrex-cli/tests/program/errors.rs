@@ -135,11 +135,10 @@ fn plain(command: &str) -> String {
     words.join(" ")
 }
 
-/// How many credits a sandbox says are used.
+/// How many credits a sandbox says are used, if it says so.
 pub(crate) fn used(world: &World, provoked: &Provoked) -> Option<u64> {
-    let balance = provoked
-        .sandbox
-        .as_ref()?
-        .run(world.folder(), &["balance", "--json"]);
-    json(&balance)["creditsUsed"].as_u64()
+    let sandbox = provoked.sandbox.as_ref()?;
+    let balance = sandbox.run(world.folder(), &["balance", "--json"]);
+    let is_told = code(&balance) == 0;
+    is_told.then(|| json(&balance)["creditsUsed"].as_u64())?
 }
