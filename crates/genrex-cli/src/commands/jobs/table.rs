@@ -47,16 +47,16 @@ impl Table {
     }
 
     pub(super) fn header(&self) -> String {
-        self.line(HEADER.map(str::to_owned), PROMPT, FILE, ID)
+        self.line(&HEADER.map(str::to_owned), PROMPT, FILE, ID)
     }
 
     pub(super) fn row(&self, entry: &Entry) -> String {
         let id = entry.query_id.as_ref().map_or("-", |id| id.as_str());
         let prompt = shown(&entry.text);
-        self.line(cells(entry, self.now), &prompt, &file(entry), id)
+        self.line(&cells(entry, self.now), &prompt, &file(entry), id)
     }
 
-    fn line(&self, cells: [String; 5], prompt: &str, file: &str, id: &str) -> String {
+    fn line(&self, cells: &[String; 5], prompt: &str, file: &str, id: &str) -> String {
         let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
             let space = " ".repeat(width.saturating_sub(cell.width()));
