@@ -7,7 +7,9 @@ use genrex_sign::{ApiKey, ApiSecret};
 
 /// A file of rows: each is what may be bought, once, and is kept in its folder.
 pub fn rows(data: &[u8]) {
-    let Ok(rows) = Rows::read(data, Defaults::default()) else { return };
+    let Ok(rows) = Rows::read(data, Defaults::default()) else {
+        return;
+    };
     let lines = data.split(|byte| matches!(byte, b'\n' | b'\r'));
     // An array may hold many in a line.
     let braces = data.iter().filter(|byte| **byte == b'{').count();

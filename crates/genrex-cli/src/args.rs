@@ -9,11 +9,11 @@ use clap_complete::Shell;
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_cli::settings::Key;
 use genrex_cli::template::{Template, other_format};
-use genrex_ledger::State;
+use genrex_ledger::{LocalId, State};
 use genrex_sandbox::{ChargeTime, Dialect, Incident, Others, Price, PriceChange};
 
 use self::values::{
-    base_url, dialect, duration, instant, query_id, seconds, signed_millis, template,
+    base_url, dialect, duration, instant, job_name, query_id, seconds, signed_millis, template,
 };
 use crate::command_error::CommandError;
 use crate::name;
@@ -71,18 +71,14 @@ pub(crate) enum Command {
     Generate(Box<Generate>),
     /// Make music from a file of prompts; running it again continues it. Costs credits
     Batch(Box<Batch>),
-    /// Wait for a job that was submitted before, and download it
+    /// Wait for jobs that were submitted before, and download them
     Wait(Wait),
-    /// Ask once how a job is doing
-    Status {
-        /// The job's id, as `generate` printed it
-        #[arg(value_parser = query_id)]
-        query_id: QueryId,
-    },
     /// Play a piece that is here
     Play(Play),
     /// Open a piece that is here, or its folder, as a double click does
     Open(Open),
+    /// Ask once how jobs are doing
+    Status(WhichJobs),
     /// The ledger: what was sent, paid for, finished, unclear
     Jobs(Jobs),
     /// Show the account's credits, once or again and again
@@ -330,9 +326,8 @@ pub(crate) struct ResolveJob {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Wait {
-    /// The job's id, as `generate` printed it
-    #[arg(value_parser = query_id)]
-    pub(crate) query_id: QueryId,
+    #[command(flatten)]
+    pub(crate) which: WhichJobs,
     #[command(flatten)]
     pub(crate) delivery: Delivery,
 }
@@ -357,8 +352,42 @@ pub(crate) struct Open {
     pub(crate) folder: bool,
 }
 
-/// How a job is waited for, and where its audio goes.
+/// The jobs that a command is about.
 #[derive(Debug, clap::Args)]
+pub(crate) struct WhichJobs {
+    /// The jobs: each by its id, as `generate` printed it, or by its number in `genrex jobs list`
+    #[arg(value_name = "JOB", value_parser = job_name, required_unless_present = "open")]
+    pub(crate) jobs: Vec<JobName>,
+    /// All jobs of the account that are paid for and not here yet
+    #[arg(long, conflicts_with = "jobs")]
+    pub(crate) open: bool,
+}
+
+impl WhichJobs {
+    /// Whether the result is a list, whatever is in it.
+    pub(crate) fn is_list(&self) -> bool {
+        self.open || self.jobs.len() > 1
+    }
+}
+
+/// What a job is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobName {
+    Number(LocalId),
+    Id(QueryId),
+}
+
+impl JobName {
+    pub(crate) const fn number(&self) -> Option<LocalId> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Id(_) => None,
+        }
+    }
+}
+
+/// How a job is waited for, and where its audio goes.
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Delivery {
     /// The file or folder to write to; `-` for standard output. In a name, `{id}` and `{prompt}` stand for the job's
     /// id and prompt [default: {prompt}-{id}.wav]

@@ -1,9 +1,11 @@
 use std::error::Error as StdError;
 
+use genrex_async::core::TransportError;
 use genrex_async::{Error, ErrorKind, Evidence, QueryId};
-use genrex_ledger::LocalId;
 
 use crate::clock;
+use crate::next_step::next_step;
+use crate::typed;
 
 /// The program's exit codes: a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) enum Code {
     Unreachable = 8,
     /// Interrupted.
     Interrupted = 130,
+    /// Whoever read the output has gone away: as for `cat`, whose signal SIGPIPE a shell shows as this number.
+    PipeClosed = 141,
 }
 
 /// Why a command failed, for people and for scripts.
@@ -80,11 +84,13 @@ impl CommandError {
 
     /// The job was paid for by this very run, so no code and no hint may say that nothing was.
     pub(crate) fn after_payment(mut self) -> Self {
+        const PAID: &str = "the job is paid for, and stays at the service";
+        let is_of_asking = matches!(self.kind, "refused" | "notFound" | "other");
         if matches!(self.code, Code::Usage | Code::Unreachable) {
             self.code = Code::Other;
-        }
-        if self.code == Code::Other && self.kind != "storage" {
-            self.hint = None;
+            self.hint = Some(String::from(PAID));
+        } else if is_of_asking {
+            self.hint = Some(String::from(PAID));
         }
         self
     }
@@ -103,10 +109,15 @@ impl From<Error> for CommandError {
         let mut failure = Self::new(code, kind, error.to_string());
         failure.causes = chain(error.source());
         if let Some(evidence) = error.evidence() {
-            AMBIGUOUS.clone_into(&mut failure.message);
-            failure.causes.insert(0, seen(evidence));
+            failure.message = match error.local_id() {
+                Some(job) => {
+                    format!("the submit of job {job} may have been charged, and was not sent again")
+                }
+                None => AMBIGUOUS.to_owned(),
+            };
+            failure.causes = vec![seen(evidence)];
         }
-        failure.hint = next_step(error.kind(), error.local_id());
+        failure.hint = next_step(&error);
         failure.query_id = error.query_id().cloned();
         failure
     }
@@ -115,7 +126,13 @@ impl From<Error> for CommandError {
 /// An error in one line, for where there is no room for more.
 pub(crate) fn in_a_line(error: &Error) -> String {
     match error.evidence() {
-        Some(evidence) => format!("{AMBIGUOUS}: {}", seen(evidence)),
+        Some(evidence) => {
+            let job = error.local_id();
+            let out = job.map_or_else(String::new, |job| {
+                format!(". Find out: genrex jobs reconcile {job}{}", typed::flags())
+            });
+            format!("{AMBIGUOUS}: {}{out}", seen(evidence))
+        }
         None => error.in_full(),
     }
 }
@@ -152,84 +169,10 @@ const fn name(kind: ErrorKind) -> (Code, &'static str) {
     }
 }
 
-/// What an error means for the credits, and what to type next. What the service refused it need not have charged;
-/// only the balance tells.
-fn next_step(kind: ErrorKind, job: Option<LocalId>) -> Option<String> {
-    let step = credits_step(kind).or_else(|| service_step(kind));
-    let Some(job) = job else {
-        return step.map(str::to_owned);
-    };
-    match kind {
-        ErrorKind::Ambiguous => Some(format!(
-            "Job {job} may have been charged. Run: genrex jobs reconcile {job}"
-        )),
-        ErrorKind::AlreadyBought => Some(format!(
-            "Job {job} is the one. Run: genrex jobs show {job}; --new buys it again"
-        )),
-        _ => step.map(|step| format!("{step}. What is known of it: genrex jobs show {job}")),
-    }
-}
-
-/// For what may have cost credits, or may not cost them.
-const fn credits_step(kind: ErrorKind) -> Option<&'static str> {
-    Some(match kind {
-        ErrorKind::OutOfCredit => {
-            "a refused submit is not charged, unless the balance shows otherwise. What is left: genrex balance"
-        }
-        ErrorKind::Refused => {
-            "change the request; a refused submit is not charged, unless the balance shows otherwise: genrex balance"
-        }
-        ErrorKind::RateLimited => {
-            "run the same command again later; a refused submit is not charged, unless the balance shows otherwise: \
-             genrex balance"
-        }
-        ErrorKind::GenerationFailed => {
-            "the service gives no reason; another prompt, or the same again, costs credits again"
-        }
-        ErrorKind::Ambiguous => {
-            "compare with what the balance was before: genrex balance; submitting again buys again"
-        }
-        ErrorKind::OverLimit => {
-            "raise [limits] or --max-credits, or wait until the window has passed. What counts: genrex jobs list"
-        }
-        ErrorKind::PriceUnknown => {
-            "an earlier job shows the price when it is done. Which: genrex jobs recover; then run the same command again"
-        }
-        ErrorKind::AlreadyBought => "genrex jobs list shows it; --new buys it again",
-        _ => return None,
-    })
-}
-
-const fn service_step(kind: ErrorKind) -> Option<&'static str> {
-    Some(match kind {
-        ErrorKind::Credentials => {
-            "check GENREX_API_KEY and GENREX_API_SECRET; to try without keys, add --sandbox"
-        }
-        ErrorKind::NotFound => "check the id, and that the key is of the account that submitted it",
-        ErrorKind::Unreachable => "nothing was charged by this; check the network and try again",
-        ErrorKind::Certificate => "nothing was sent; something on the way is not the service",
-        ErrorKind::UnexpectedAnswer => {
-            "is the base URL right? --verbose --verbose shows each request"
-        }
-        ErrorKind::Storage => "free the name or the disk, or choose another place with --output",
-        ErrorKind::Ledger => {
-            "mend what is said above, and run the same command again: the ledger knows what was bought"
-        }
-        _ => return None,
-    })
-}
-
 /// What was seen of a submit that may have been charged, and when by this machine's clock.
 fn seen(evidence: &Evidence) -> String {
     let sent = clock::local(evidence.signed_at.get());
-    let waited = evidence.elapsed.as_secs_f64();
-    let mut text = format!("sent at {sent}; after {waited:.1} s, {}", evidence.seen);
-    if let Some(status) = evidence.status {
-        text.push_str(&format!(", status {status}"));
-    }
-    if let Some(detail) = &evidence.detail {
-        text.push_str(&format!(": {detail}"));
-    }
+    let mut text = format!("sent at {sent}; {evidence}");
     if let Some(excerpt) = &evidence.excerpt {
         text.push_str(&format!("; it said: {excerpt}"));
     }
@@ -241,17 +184,32 @@ fn seen(evidence: &Evidence) -> String {
     text
 }
 
+/// The causes, a line each. What HTTP clients say between a failure of the transport and its end adds nothing.
 fn chain(first: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
-    for cause in std::iter::successors(first, |cause| {
-        let cause: &(dyn StdError + 'static) = *cause;
-        cause.source()
-    }) {
-        let text = cause.to_string();
+    let mut next = first;
+    while let Some(cause) = next {
+        next = cause.source();
+        let mut text = cause.to_string();
+        if cause.is::<TransportError>() {
+            let end = deeper(next).last();
+            text = end.map_or(text.clone(), |end| format!("{text}: {end}"));
+            next = None;
+        }
         // Many libraries repeat their cause in their own text.
         if causes.last().is_none_or(|last| !last.contains(&text)) {
             causes.push(text);
         }
     }
     causes
+}
+
+/// An error and its causes, outermost first.
+pub(crate) fn deeper<'a>(
+    first: Option<&'a (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(first, |cause| {
+        let cause: &'a (dyn StdError + 'static) = *cause;
+        cause.source()
+    })
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use genrex_async::{ApiKey, ApiSecret, BaseUrl};
 use genrex_cli::profiles::{self, BadLine, Wiped};
-use genrex_ledger::Limits;
+use genrex_ledger::{Alias, Limits};
 
 use zeroize::Zeroizing;
 
@@ -35,9 +35,17 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn read(global: &Global) -> Result<Self, CommandError> {
+        Self::of(global.profile.as_deref(), global.base_url.as_ref())
+    }
+
+    /// What holds under these flags.
+    pub(crate) fn of(
+        by_flag: Option<&str>,
+        base_url: Option<&BaseUrl>,
+    ) -> Result<Self, CommandError> {
         let folder = folder()?;
-        let profile = Profile::read(&folder, global)?;
-        let by_flag = global.profile.is_some();
+        let profile = Profile::read(&folder, by_flag)?;
+        let by_flag = by_flag.is_some();
         let of_environment = || Ok::<_, CommandError>((key_variable()?, secret_variable()?));
         let of_profile = (profile.key, profile.secret);
         let complete =
@@ -52,7 +60,7 @@ impl Config {
                 of_profile
             }
         };
-        let base_url = match (&global.base_url, profile.base_url) {
+        let base_url = match (base_url, profile.base_url) {
             (Some(url), _) => url.clone(),
             (None, Some(url)) if by_flag => url,
             (None, of_profile) => match variable(BASE_URL)? {
@@ -67,6 +75,12 @@ impl Config {
             limits: profile.limits,
             folder,
         })
+    }
+
+    /// How the ledger names the key at this address.
+    pub(crate) fn alias(&self) -> Option<Alias> {
+        let key = self.key.as_ref()?;
+        Some(Alias::new(&self.base_url.origin(), key.as_str()))
     }
 
     /// The API key, or what to do to have one.
@@ -101,9 +115,9 @@ struct Profile {
 impl Profile {
     const DEFAULT: &str = "default";
 
-    fn read(folder: &Path, global: &Global) -> Result<Self, CommandError> {
-        let asked = match &global.profile {
-            Some(name) => Some(name.clone()),
+    fn read(folder: &Path, by_flag: Option<&str>) -> Result<Self, CommandError> {
+        let asked = match by_flag {
+            Some(name) => Some(name.to_owned()),
             None => variable(PROFILE)?,
         };
         let name = asked.as_deref().unwrap_or(Self::DEFAULT);
@@ -133,6 +147,17 @@ impl Profile {
             limits,
         })
     }
+}
+
+/// The names of the profiles in `config.toml`; none if it cannot be read.
+pub(crate) fn profiles() -> Vec<String> {
+    let Ok(folder) = folder() else {
+        return Vec::new();
+    };
+    let text = files::read_own(&folder, CONFIG, Rights::Read)
+        .ok()
+        .flatten();
+    text.map_or_else(Vec::new, |text| profiles::names(&text))
 }
 
 fn unreadable(path: &Path, BadLine(line): BadLine) -> CommandError {

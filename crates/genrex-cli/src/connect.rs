@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::reqwest::Certificate;
-use genrex_async::{
-    ApiKey, ApiSecret, BaseUrl, Client, ClientBuilder, KeyPair, Limits, Pace, QueryId,
-};
+use genrex_async::{ApiKey, ApiSecret, BaseUrl, Client, ClientBuilder, KeyPair, Limits, Pace};
 use genrex_ledger::{Alias, MemoryLedger};
 use genrex_sandbox::{Options, Sandbox};
 
@@ -98,7 +96,7 @@ impl Connection {
             builder = match target.sandbox {
                 Some(_) => builder.ledger(MemoryLedger::new()),
                 None => {
-                    let ledger = ledger::open()?;
+                    let ledger = ledger::open_within(options.timeout)?;
                     ledger_path = Some(ledger.path().to_owned());
                     builder.ledger(ledger)
                 }
@@ -142,10 +140,10 @@ impl Connection {
             .hint("leave --no-balance-check away, or take the limits out"))
     }
 
-    /// The command that takes a job up again; a job of a sandbox in this process ends with it.
-    pub(crate) fn resume(&self, id: &QueryId) -> Option<String> {
+    /// The command that takes jobs up again; a job of a sandbox in this process ends with it.
+    pub(crate) fn resume(&self, ids: &[&str]) -> Option<String> {
         let Command { is_sandbox, flags } = &self.command;
-        (!is_sandbox).then(|| format!("genrex wait {id}{flags}"))
+        (!is_sandbox).then(|| format!("genrex wait {}{flags}", ids.join(" ")))
     }
 }
 
@@ -233,7 +231,8 @@ pub(crate) fn same_command() -> String {
         .join(" ")
 }
 
-fn flags(global: &Global) -> String {
+/// The flags that make another command call where this one does: each with a space before it.
+pub(crate) fn flags(global: &Global) -> String {
     let profile = global
         .profile
         .as_ref()

@@ -87,6 +87,18 @@ pub(crate) fn read(path: &Path, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     bounded(system::open(path)?, most)
 }
 
+/// A path as `--json` and the ledger have it: from the root.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A path of the ledger as people are shown it: from the folder that they are in, if it lies there.
+pub(crate) fn from_here(path: &str) -> &str {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| Path::new(path).strip_prefix(here).ok());
+    below.and_then(Path::to_str).unwrap_or(path)
+}
+
 /// Whether a file holds so many bytes with this SHA-256. It is read piece by piece, and not at all if it has another
 /// length.
 pub(crate) fn holds(path: &Path, length: u64, sha256: &[u8; 32]) -> bool {

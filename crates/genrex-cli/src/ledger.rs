@@ -4,10 +4,14 @@ use std::time::Duration;
 use etcetera::BaseStrategy as _;
 use genrex_async::Client;
 use genrex_ledger::{Entry, ErrorKind, Filter, Ledger as _, LocalId};
-use genrex_ledger_sqlite::SqliteLedger;
+use genrex_ledger_sqlite::{Options, SqliteLedger};
 
 use crate::command_error::{Code, CommandError};
 use crate::output::Output;
+use crate::typed;
+
+/// How long another process that writes is waited for.
+const LONGEST: Duration = Duration::from_secs(30);
 
 const VARIABLE: &str = "GENREX_LEDGER";
 
@@ -37,17 +41,29 @@ pub(crate) fn place() -> Result<PathBuf, CommandError> {
 
 /// Opens the ledger to buy with.
 pub(crate) fn open() -> Result<SqliteLedger, CommandError> {
-    SqliteLedger::open(place()?).map_err(CommandError::from)
+    open_within(LONGEST)
+}
+
+/// The same, and waits no longer than this for another process that writes to it.
+pub(crate) fn open_within(limit: Duration) -> Result<SqliteLedger, CommandError> {
+    let options = Options::new()
+        .busy_timeout(limit.min(LONGEST))
+        .on_wait(typed::say_ledger_is_held);
+    SqliteLedger::open_with(place()?, &options).map_err(CommandError::from)
 }
 
 /// Opens the ledger to look into it: that needs no lock and no right to write.
 pub(crate) fn open_to_read() -> Result<SqliteLedger, CommandError> {
     let place = place()?;
-    // One that is not there yet is empty.
-    if place.exists() {
-        SqliteLedger::open_to_read(place).map_err(CommandError::from)
-    } else {
-        SqliteLedger::open(place).map_err(CommandError::from)
+    // One that is not there yet is empty, and one of an older version is brought to this one.
+    let read = place
+        .exists()
+        .then(|| SqliteLedger::open_to_read(&place))
+        .transpose();
+    match read {
+        Ok(Some(ledger)) => Ok(ledger),
+        Err(error) if error.kind() != ErrorKind::Storage => Err(error.into()),
+        Ok(None) | Err(_) => open(),
     }
 }
 
@@ -96,7 +112,7 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, Com
     found.ok_or_else(|| {
         let name = genrex_async::core::proto::Escaped(name);
         let message = format!("the ledger holds no job {name}");
-        CommandError::usage(message).hint("genrex jobs list shows what it holds")
+        CommandError::usage(message).hint("what it holds: genrex jobs list")
     })
 }
 
@@ -104,21 +120,48 @@ impl From<genrex_ledger::Error> for CommandError {
     fn from(error: genrex_ledger::Error) -> Self {
         let message = error.to_string();
         let failure = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::Transition => Self::usage(message),
-            ErrorKind::Busy => Self::new(Code::Other, "ledger", message)
-                .hint("another genrex is writing to it: try again when that one is done"),
-            ErrorKind::Missing => Self::new(Code::Other, "ledger", message).hint(
-                "put ledger.db back from where it went, or name its new place by GENREX_LEDGER; to begin anew, move the \
-                 files that are named away together",
-            ),
-            ErrorKind::Newer | ErrorKind::Unreadable => Self::new(Code::Other, "ledger", message),
-            _ => Self::new(Code::Other, "ledger", message).hint(
-                "mend what is said above, and run the same command again: the ledger knows what was bought",
-            ),
+            ErrorKind::NotFound | ErrorKind::Transition => {
+                Self::usage(message).hint(match error.job() {
+                    Some(job) => format!("what is known of it: genrex jobs show {job}"),
+                    None => String::from("what it holds: genrex jobs list"),
+                })
+            }
+            kind => Self::new(Code::Other, "ledger", message).hint(remedy(kind)),
         };
         match std::error::Error::source(&error) {
             Some(cause) => failure.with_source(cause),
             None => failure,
+        }
+    }
+}
+
+/// What to do about a ledger that cannot be used; what was bought before is in it, and nothing is bought without it.
+pub(crate) const fn remedy(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Busy => {
+            "another program is writing to it: end that one, or wait for it, and run the same command again. It can be \
+             read meanwhile: genrex jobs list"
+        }
+        ErrorKind::Missing => {
+            "put ledger.db back from where it went, or name its new place by GENREX_LEDGER; to begin anew, move the \
+             files that are named away together"
+        }
+        ErrorKind::Full => {
+            "make room on its disk, and run the same command again. What it holds can be read: genrex jobs list"
+        }
+        ErrorKind::Denied => {
+            "give yourself the right to read and write it, and the folder that it is in, or name another place by \
+             GENREX_LEDGER; another ledger does not know what was bought"
+        }
+        ErrorKind::Damaged => {
+            "copy it and the files beside it to a safe place, and put a backup there, or name another file by \
+             GENREX_LEDGER; another ledger does not know what was bought"
+        }
+        ErrorKind::Newer => {
+            "use the genrex that wrote it, or a newer one; nothing in it was changed"
+        }
+        _ => {
+            "mend what is said above, and run the same command again; what was bought before stays known"
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Invariant: this crate decides nothing about the wire. It reads what was typed, calls the async
 //! client, and says what came of it.
 
+mod account_flags;
 mod args;
 
 mod clock;
@@ -19,18 +20,20 @@ mod help;
 mod interrupt;
 mod ledger;
 mod name;
+mod next_step;
 mod output;
 mod player;
 mod progress;
 mod random_name;
 mod stop;
+mod typed;
 
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
 use crate::args::{Args, Command, LedgerAction};
-use crate::command_error::CommandError;
+use crate::command_error::{Code, CommandError};
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -44,8 +47,8 @@ fn main() -> ExitCode {
     match run(args, &output) {
         Ok(()) => ExitCode::SUCCESS,
         // Who has read enough need not be told; but an id that could not be given out must be.
-        Err(failure) if failure.kind == output::BROKEN_PIPE && failure.query_id.is_none() => {
-            ExitCode::SUCCESS
+        Err(failure) if failure.code == Code::PipeClosed && failure.query_id.is_none() => {
+            ExitCode::from(Code::PipeClosed as u8)
         }
         Err(failure) => output.failure(&failure),
     }
@@ -65,6 +68,7 @@ const fn hide() {}
 
 fn run(args: Args, output: &Output) -> Result<(), CommandError> {
     let global = &args.global;
+    typed::remember(global, *output);
     output::trace(global);
     match args.command {
         // These need neither a runtime nor TLS, and do not wait for either.
@@ -78,9 +82,7 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         }
         Command::Batch(batch) => on_runtime(commands::batch::run(*batch, global, output)),
         Command::Wait(wait) => on_runtime(commands::wait::run(wait, global, output)),
-        Command::Status { query_id } => {
-            on_runtime(commands::account::status(query_id, global, output))
-        }
+        Command::Status(which) => on_runtime(commands::status::run(which, global, output)),
         Command::Play(play) => on_runtime(commands::play::play(play, output)),
         Command::Open(open) => on_runtime(commands::play::open(open, output)),
         Command::Jobs(jobs) => on_runtime(commands::jobs::run(jobs, global, output)),

@@ -5,6 +5,7 @@
 
 mod drawing;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ use serde_json::json;
 use serde_json::ser::{Formatter, Serializer};
 
 use crate::args::{Color, Global};
-use crate::command_error::{Code, CommandError};
+use crate::command_error::{Code, CommandError, deeper};
+use crate::typed;
 
 pub(crate) use self::drawing::{Line, Picture, Size, columns, cut};
 
@@ -143,6 +145,18 @@ impl Output {
         drawing::pause(false);
     }
 
+    /// Of several failures all but the first are said; the first is what the command ends with.
+    pub(crate) fn all_failed(&self, failures: Vec<CommandError>) -> Result<(), CommandError> {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else {
+            return Ok(());
+        };
+        for other in failures {
+            let _ = self.failure(&other);
+        }
+        Err(first)
+    }
+
     /// Says why the command failed, and with what code it ends.
     pub(crate) fn failure(&self, failure: &CommandError) -> ExitCode {
         if self.json {
@@ -159,8 +173,7 @@ impl Output {
                 say(Some(Label::Job), id);
             }
             if let Some(resume) = &failure.resume {
-                let hint = "the job is kept by the service; go on with";
-                say(Some(Label::Hint), hint);
+                say(Some(Label::Hint), "nothing is lost; go on with");
                 for line in ["", &format!("    {resume}"), ""] {
                     say(None, line);
                 }
@@ -191,7 +204,12 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
     let text = text.trim_start_matches("error: ").trim_end();
     let (message, more) = text.split_once("\n\n").unwrap_or((text, ""));
     if asked_for_json {
-        say_as_json(&CommandError::new(Code::Usage, "usage", message.trim()));
+        let failure = CommandError::new(Code::Usage, "usage", message.trim());
+        let hint = format!(
+            "nothing was sent. What the command takes: {}",
+            typed::help()
+        );
+        say_as_json(&failure.hint(hint));
     } else {
         let mut label = Some(Label::Error);
         for line in message.lines() {
@@ -274,6 +292,12 @@ pub(crate) fn width() -> usize {
     terminal.map_or(WIDEST, |(width, _)| usize::from(width.0).min(WIDEST))
 }
 
+/// How wide the terminal is that standard output is on, if it is one.
+pub(crate) fn window_width() -> Option<usize> {
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    terminal.map(|(width, _)| usize::from(width.0))
+}
+
 /// Text as it may be shown: in one line, and without anything that acts on a terminal or cannot be seen.
 pub(crate) fn shown(text: impl fmt::Display) -> String {
     Escaped(&text.to_string()).to_string()
@@ -353,13 +377,24 @@ fn to_safe_json(document: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// That whoever read standard output has gone away, as `head` does when it has enough.
+pub(crate) fn broken_pipe(cause: &(dyn StdError + 'static)) -> CommandError {
+    CommandError::new(Code::PipeClosed, BROKEN_PIPE, CANNOT_WRITE).with_source(cause)
+}
+
+/// Whether that is what stopped something.
+pub(crate) fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
+    deeper(Some(error)).any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+const CANNOT_WRITE: &str = "standard output cannot be written to";
+
 fn written(result: io::Result<()>) -> Result<(), CommandError> {
-    result.map_err(|error| {
-        let kind = match error.kind() {
-            io::ErrorKind::BrokenPipe => BROKEN_PIPE,
-            _ => "other",
-        };
-        CommandError::new(Code::Other, kind, "standard output cannot be written to")
-            .with_source(&error)
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => broken_pipe(&error),
+        _ => CommandError::other(CANNOT_WRITE).with_source(&error),
     })
 }

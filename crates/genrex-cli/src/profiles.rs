@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 
 use genrex_async::Limits;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
@@ -74,6 +74,18 @@ pub fn settings(text: &[u8], name: &str) -> Result<(Option<Settings>, Limits), B
     (limits.day, limits.month) = (file.limits.day, file.limits.month);
     (limits.total, limits.per_job) = (file.limits.total, file.limits.per_job);
     Ok((file.profile.remove(name), limits))
+}
+
+/// The names of the profiles in `config.toml`, as far as it can be read.
+#[must_use]
+pub fn names(text: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(default)]
+        profile: BTreeMap<String, IgnoredAny>,
+    }
+
+    parse::<File>(text).map_or_else(|_| Vec::new(), |file| file.profile.into_keys().collect())
 }
 
 /// In credits, over all that the ledger holds for the account.

@@ -30,6 +30,7 @@ struct Inner {
     refusal: Option<Refusal>,
     retry_after: Option<Duration>,
     settled_at: Option<u64>,
+    clock_offset_millis: Option<i64>,
     evidence: Option<Evidence>,
     waited: Option<Waited>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -49,6 +50,7 @@ impl Error {
             refusal: None,
             retry_after: None,
             settled_at: None,
+            clock_offset_millis: None,
             evidence: None,
             waited: None,
             source: None,
@@ -100,6 +102,11 @@ impl Error {
 
     pub(crate) fn with_settled_at(mut self, at: Option<u64>) -> Self {
         self.0.settled_at = at;
+        self
+    }
+
+    pub(crate) fn with_clock_offset(mut self, millis: Option<i64>) -> Self {
+        self.0.clock_offset_millis = millis;
         self
     }
 
@@ -162,6 +169,13 @@ impl Error {
         self.0.settled_at
     }
 
+    /// For [`ErrorKind::Credentials`]: how far the service's clock is ahead of this machine's, in milliseconds, where
+    /// that is more than a client corrects by itself (24 h). Then the clock is wrong, and the key need not be.
+    #[must_use]
+    pub fn clock_offset_millis(&self) -> Option<i64> {
+        self.0.clock_offset_millis
+    }
+
     /// For [`ErrorKind::Ambiguous`]: what is known of the submit.
     #[must_use]
     pub fn evidence(&self) -> Option<&Evidence> {
@@ -220,6 +234,7 @@ impl fmt::Debug for Error {
             .field("refusal", &inner.refusal)
             .field("retry_after", &inner.retry_after)
             .field("settled_at", &inner.settled_at)
+            .field("clock_offset_millis", &inner.clock_offset_millis)
             .field("evidence", &inner.evidence)
             .field("waited", &inner.waited)
             .field("source", &inner.source)

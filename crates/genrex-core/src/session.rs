@@ -1,6 +1,6 @@
 mod breaker;
 mod budget;
-pub(crate) mod clock;
+mod clock;
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request};
 
 use self::breaker::Breaker;
 use self::budget::RetryBudget;
-use self::clock::SigningClock;
+pub(crate) use self::clock::SigningClock;
 use crate::pacing::Pacing;
 use crate::settings::backoff::{Backoff, Jitter};
 use crate::transport::{Moment, Now};

@@ -15,6 +15,9 @@ use crate::storage_error::{RequestError, StorageError};
 /// Statements that are kept ready.
 const STATEMENTS: usize = 64;
 
+/// Who reads waits for nobody who writes. Only who keeps everybody out stands in the way, and is not waited for long.
+const READ: Duration = Duration::from_secs(1);
+
 /// While a file is made and closed again, no other thread may have it open: the kernel lets go of a process's
 /// locks on a file as soon as the process closes it anywhere.
 static OPENING: Mutex<()> = Mutex::new(());
@@ -124,7 +127,7 @@ fn read(place: &Place, is_still: bool) -> Result<Connection, RequestError> {
     } else {
         Connection::open_with_flags(place.database(), flags)?
     };
-    connection.busy_timeout(Options::new().busy_timeout)?;
+    connection.busy_timeout(READ)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     if !schema::is_current_now(&connection)? {
         let why =

@@ -10,7 +10,7 @@ use genrex_ledger::{Error, ErrorKind, Event, LocalId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::connection;
-use crate::options::Options;
+use crate::options::{OnWait, Options};
 use crate::owner::{Owner, Owners};
 use crate::place::Opened;
 use crate::request::{Request, Write};
@@ -33,6 +33,7 @@ pub(crate) struct Writer {
     name: String,
     connection: Connection,
     busy_timeout: Duration,
+    on_wait: OnWait,
     opened: Opened,
     rescue: Rescue,
     owners: Owners,
@@ -48,6 +49,7 @@ impl Writer {
             name: written.name,
             connection: written.connection,
             busy_timeout: options.busy_timeout,
+            on_wait: options.on_wait,
             opened: written.opened,
             rescue: Rescue::at(written.place.rescue(), written.place.reserve()),
             owner: owners.begin()?,
@@ -159,6 +161,7 @@ impl Writer {
                         .outcome()
                         .and_then(|outcome| self.put_to_rescue(outcome).ok());
                 }
+                (self.on_wait.0)();
                 Ok(begin()?)
             }
             result => result,

@@ -32,11 +32,11 @@ impl Place {
         let folder = folder_of(path);
         if path.file_name().is_some() && !folder.exists() {
             files::make_folder(&folder).map_err(|error| {
-                StorageError::new(format!(
+                let why = format!(
                     "cannot be kept: its folder {} cannot be made",
                     folder.display()
-                ))
-                .with_source(error)
+                );
+                StorageError::of_file(why, error)
             })?;
         }
         let place = Self::find(path)?;
@@ -46,7 +46,7 @@ impl Place {
                 place.refuse_what_is_left()?;
                 place.make()?;
             }
-            Err(error) => return Err(StorageError::new("cannot be looked at").with_source(error)),
+            Err(error) => return Err(StorageError::of_file("cannot be looked at", error)),
             Ok(found) => check_file(&found, &place.database)?,
         }
         Ok(place)
@@ -58,7 +58,7 @@ impl Place {
             return Err(StorageError::new("is not the name of a file"));
         };
         let folder = folder_of(path).canonicalize().map_err(|error| {
-            StorageError::new("cannot be found: its folder is not there").with_source(error)
+            StorageError::of_file("cannot be found: its folder is not there", error)
         })?;
         Ok(Self {
             database: folder.join(name),
@@ -138,7 +138,7 @@ impl Place {
             }
             files::sync_folder(&self.folder())
         };
-        make().map_err(|error| StorageError::new("cannot be made").with_source(error))
+        make().map_err(|error| StorageError::of_file("cannot be made", error))
     }
 
     fn check_folder(&self) -> Result<(), StorageError> {
@@ -196,7 +196,7 @@ impl Opened {
 pub(crate) fn named(path: &Path) -> Result<Identity, StorageError> {
     let found = path
         .symlink_metadata()
-        .map_err(|error| StorageError::new("cannot be looked at").with_source(error))?;
+        .map_err(|error| StorageError::of_file("cannot be looked at", error))?;
     check_kind(&found)?;
     Ok(files::identity(&found))
 }

@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,6 +53,18 @@ impl StorageError {
         }
     }
 
+    /// What the file system did not do.
+    pub(crate) fn of_file(why: impl Into<String>, error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                ErrorKind::Denied
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+            _ => ErrorKind::Storage,
+        };
+        Self::of_kind(kind, why).with_source(error)
+    }
+
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
@@ -82,20 +95,21 @@ impl From<rusqlite::Error> for StorageError {
                 "is held by another process, longer than was waited for; try again",
             ),
             Some(ErrorCode::DiskFull) => (
-                ErrorKind::Storage,
+                ErrorKind::Full,
                 "cannot be written: the disk is full, or the file may not grow; make room and try again",
             ),
             Some(ErrorCode::NotADatabase) => (
-                ErrorKind::Storage,
+                ErrorKind::Damaged,
                 "is not a ledger: it is no SQLite file; it was left alone",
             ),
             Some(ErrorCode::DatabaseCorrupt) => (
-                ErrorKind::Storage,
+                ErrorKind::Damaged,
                 "is damaged; keep a copy of it and of the files beside it, and restore a backup",
             ),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                (ErrorKind::Storage, "may not be written")
+                (ErrorKind::Denied, "may not be written")
             }
+            Some(ErrorCode::CannotOpen) => (ErrorKind::Denied, "cannot be opened"),
             _ => (ErrorKind::Storage, "cannot be used"),
         };
         Self::of_kind(kind, why).with_source(error)

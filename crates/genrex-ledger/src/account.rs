@@ -24,6 +24,18 @@ impl Account {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The service's origin, such as `https://api.genrex.com`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.0.split_once('#').map_or(&self.0, |(origin, _)| origin)
+    }
+
+    /// The user that the service names, or what is kept of the key where it names none.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        self.0.split_once('#').map_or("", |(_, user)| user)
+    }
 }
 
 impl From<Alias> for Account {

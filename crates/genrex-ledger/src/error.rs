@@ -20,8 +20,14 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The storage cannot be used: rights, a link, a full disk, a failed sync, no connection.
+    /// The storage cannot be used: a link, a failed sync, no connection.
     Storage,
+    /// There is no room left for what is to be kept.
+    Full,
+    /// The storage may not be read, or not be written.
+    Denied,
+    /// What is there is no ledger, or a damaged one.
+    Damaged,
     /// Another process holds the storage, longer than it was worth waiting. The same call may succeed later.
     Busy,
     /// The storage is gone, and what belongs to it is still there: it was removed, renamed or moved. A new one
@@ -119,6 +125,9 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Storage => "the storage cannot be used",
+            Self::Full => "the storage is full",
+            Self::Denied => "the storage may not be used",
+            Self::Damaged => "the storage is damaged, or is none",
             Self::Busy => "the storage is held by another process",
             Self::Missing => "the storage is gone, and what belongs to it is still there",
             Self::Newer => "a newer genrex wrote the ledger",

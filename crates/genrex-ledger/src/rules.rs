@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::error::ErrorKind;
 use crate::intent::Once;
 use crate::ledger::Filter;
-use crate::{Credits, Error, Event, Intent, LocalId, Reconciliation, State};
+use crate::{Credits, Doubt, Error, Event, Intent, LocalId, Reconciliation, State};
 
 /// A job that may begin, and what it is bought in place of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -111,6 +111,13 @@ pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Err
         }
         (_, found) => Ok(found),
     }
+}
+
+/// Why the balance will not tell of an ambiguous job, whatever the next looks at it show: nobody looked before the
+/// submit, or other jobs were under way. `None` if a look may tell, for all that is known now.
+#[must_use]
+pub fn foresee(credits: &Credits, entry: &Entry) -> Option<Doubt> {
+    credits.foresee(entry)
 }
 
 /// What an account's credits are by its jobs alone, for a storage of an older version that kept no credits. Each job

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::decode;
-use crate::lenient::{one_or_many, optional, or_default};
+use crate::lenient::{one_or_many, optional, or_default, whole_or_not};
 use crate::redact::{bare_url, debug_json, serialize_fields, serialize_url, serialize_value};
 use crate::{Error, QueryId, Status, Timestamp, Waveform, WithLinks};
 
@@ -177,6 +177,7 @@ pub struct Content {
     #[serde(
         default,
         deserialize_with = "optional",
+        serialize_with = "whole_or_not",
         skip_serializing_if = "Option::is_none"
     )]
     pub duration: Option<f64>,

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 use serde_json::Value;
 
 /// A field of another type than expected counts as absent.
@@ -43,6 +43,18 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
         None => Err(serde::de::Error::custom(
             "a whole number from 0 up is expected",
         )),
+    }
+}
+
+/// Writes a number as services write it: `5`, and not `5.0`.
+pub(crate) fn whole_or_not<S: Serializer>(
+    number: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let spelled = number.filter(|number| number.fract() == 0.0);
+    match spelled.and_then(|number| format!("{number:.0}").parse::<i64>().ok()) {
+        Some(whole) => serializer.serialize_i64(whole),
+        None => number.serialize(serializer),
     }
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_cli::template::{Template, other_format};
+use genrex_ledger::LocalId;
 use genrex_sandbox::Dialect;
+
+use super::JobName;
 
 /// With the names, so that a shell can complete them.
 pub(super) fn dialect() -> impl TypedValueParser<Value = Dialect> {
@@ -48,6 +51,14 @@ pub(super) fn template(text: &str) -> Result<Template, String> {
             "it would not hold {other} but WAV; end it with .wav"
         )),
         None => Template::new(text),
+    }
+}
+
+/// An id has a letter in it.
+pub(super) fn job_name(text: &str) -> Result<JobName, String> {
+    match text.parse::<LocalId>() {
+        Ok(number) => Ok(JobName::Number(number)),
+        Err(_) => query_id(text).map(JobName::Id),
     }
 }
 

@@ -1,4 +1,3 @@
-use genrex_async::QueryId;
 use serde_json::json;
 
 use crate::args::{self, Global};
@@ -7,31 +6,6 @@ use crate::commands::watch;
 use crate::connect::{CallOptions, Connection};
 use crate::output::Output;
 use crate::progress::Display;
-
-/// `genrex status`: one retrieve.
-pub(crate) async fn status(
-    id: QueryId,
-    global: &Global,
-    output: &Output,
-) -> Result<(), CommandError> {
-    let connection = Connection::open(global, CallOptions::QUESTION).await?;
-    let display = Display::new(*output);
-    let watcher = display.clone();
-    let client = connection
-        .client
-        .on_progress(move |progress| watcher.show(progress));
-    let answer = client.retrieve(&id).await;
-    display.clear();
-    let generation = answer?;
-    if output.is_json() {
-        return output.document(&generation.with_links());
-    }
-    output.line(format_args!("{} {}", generation.id, generation.status))?;
-    for asset in generation.assets() {
-        output.line(genrex_async::core::proto::Escaped(asset.url))?;
-    }
-    Ok(())
-}
 
 /// `genrex balance`.
 pub(crate) async fn balance(

@@ -3,16 +3,16 @@ use genrex_ledger::{Doubt, Entry, State};
 
 use crate::clock;
 
-/// What a user may do about a job.
-pub(crate) fn advice(entry: &Entry) -> Option<String> {
+/// What a user may do about a job. `flags` make a command reach its account, with a space before each.
+pub(crate) fn advice(entry: &Entry, flags: &str) -> Option<String> {
     match entry.state {
         State::Accepted | State::Completed => {
             let query_id = entry.query_id.as_ref()?;
             Some(match entry.superseded_by {
-                None => format!("go on with: genrex wait {query_id}"),
+                None => format!("go on with: genrex wait {query_id}{flags}"),
                 Some(other) => format!(
                     "job {other} was bought in its place, before its id was known; it is paid for all the same: genrex \
-                     wait {query_id}"
+                     wait {query_id}{flags}"
                 ),
             })
         }
@@ -22,8 +22,8 @@ pub(crate) fn advice(entry: &Entry) -> Option<String> {
                     "it is settled: job {other} was bought in its place, and nothing is to be done"
                 )
             }
-            (None, true) => settled_by_hand(entry),
-            (None, false) => to_be_settled(entry),
+            (None, true) => settled_by_hand(entry, flags),
+            (None, false) => to_be_settled(entry, flags),
         }),
         State::Intended | State::Sent => Some(format!(
             "a genrex is sending it, or was when it ended: genrex jobs recover tells, and then: genrex jobs show {}",
@@ -33,7 +33,7 @@ pub(crate) fn advice(entry: &Entry) -> Option<String> {
     }
 }
 
-fn settled_by_hand(entry: &Entry) -> String {
+fn settled_by_hand(entry: &Entry, flags: &str) -> String {
     let again = match entry.reconciliation {
         Some(Reconciliation::NotCharged) => {
             "it was not charged; the command that bought it buys it again"
@@ -42,47 +42,68 @@ fn settled_by_hand(entry: &Entry) -> String {
     };
     let id = entry.id;
     format!(
-        "somebody has settled it: {again}. If its id is found after all: genrex jobs resolve {id} --query-id ID"
+        "somebody has settled it: {again}. If its id is found after all: genrex jobs resolve {id} --query-id ID{flags}"
     )
 }
 
 /// An ambiguous job that nobody has settled.
-fn to_be_settled(entry: &Entry) -> String {
+fn to_be_settled(entry: &Entry, flags: &str) -> String {
     let id = entry.id;
     if let Some(query_id) = &entry.unconfirmed_id {
         return format!(
             "{query_id} stood in the broken answer to its submit, and is not confirmed; this asks the service after it: \
-             genrex jobs resolve {id} --query-id {query_id}"
+             genrex jobs resolve {id} --query-id {query_id}{flags}"
         );
     }
-    let submitted = clock::iso8601(entry.updated_at);
     match entry.reconciliation {
         None => format!(
-            "it may have been charged, and is never sent again on its own; find out by: genrex jobs reconcile {id}"
+            "it may have been charged, and is never sent again on its own; find out by: genrex jobs reconcile \
+             {id}{flags}"
         ),
         Some(Reconciliation::Charged) => format!(
-            "it was charged and its id is lost: give the service's support the account's user id, the time of its \
-             submit ({submitted}) and the prompt; they can name the job, and then: genrex jobs resolve {id} \
-             --query-id ID"
+            "it was charged and its id is lost. {}; they can name the job, and then: genrex jobs resolve {id} \
+             --query-id ID{flags}. If they cannot: genrex jobs resolve {id} --charged",
+            ask_support(entry)
         ),
         Some(Reconciliation::NotCharged) => String::from(
             "it was not charged: the same `genrex generate` buys it again; in a batch, --on-ambiguous \
              resubmit-if-uncharged does",
         ),
         Some(Reconciliation::Inconclusive(Doubt::NotSettled { until })) => format!(
-            "the service may still charge it until {}; after that: genrex jobs reconcile {id}",
+            "the service may still charge it until {}; after that: genrex jobs reconcile {id}{flags}",
             clock::local(until)
         ),
         Some(Reconciliation::Inconclusive(Doubt::NoLookSince)) => {
             format!(
-                "the balance was not seen since its submit; look again: genrex jobs reconcile {id}"
+                "the balance was not seen since its submit; look again: genrex jobs reconcile {id}{flags}"
             )
         }
-        Some(Reconciliation::Inconclusive(doubt)) => format!(
-            "the balance does not tell ({doubt}); ask the service's support about the submit of {submitted}, and settle \
-             it by: genrex jobs resolve {id} (--query-id ID | --charged | --not-charged)"
-        ),
+        Some(Reconciliation::Inconclusive(doubt)) => {
+            format!(
+                "the balance does not tell ({doubt}). {}",
+                by_hand(entry, flags)
+            )
+        }
     }
+}
+
+/// The way out where no balance tells: what a person finds out is kept.
+pub(crate) fn by_hand(entry: &Entry, flags: &str) -> String {
+    let id = entry.id;
+    format!(
+        "{}. If they name its id: genrex jobs resolve {id} --query-id ID{flags}. If it was charged and is lost: genrex \
+         jobs resolve {id} --charged. If it was not charged: genrex jobs resolve {id} --not-charged",
+        ask_support(entry)
+    )
+}
+
+/// What the service's support has to know.
+fn ask_support(entry: &Entry) -> String {
+    format!(
+        "Give the service's support the account's user id ({}), the time of the submit ({}) and the prompt",
+        entry.account.user_id(),
+        clock::iso8601(entry.updated_at)
+    )
 }
 
 #[cfg(test)]
@@ -113,11 +134,11 @@ mod tests {
         for (event, said) in [
             (free, "nothing is to be done"),
             (by_hand, "nothing is to be done"),
-            (linked, "genrex wait QRY_1"),
+            (linked, "genrex wait QRY_1 --profile x"),
         ] {
             let mut entry = entry(&[&lost[..], &[event]].concat()).await;
             entry.superseded_by = Some(LocalId(2));
-            let advice = advice(&entry).unwrap();
+            let advice = advice(&entry, " --profile x").unwrap();
             assert!(
                 advice.contains(said) && advice.contains("job 2"),
                 "{advice}"
@@ -130,9 +151,9 @@ mod tests {
     async fn an_unconfirmed_id_is_what_leads_out() {
         let cut = Event::Unconfirmed("QRY_cut".parse().unwrap());
         let lost = entry(&[Event::Sent, cut, Event::Ambiguous(String::new())]).await;
-        let advice = advice(&lost).unwrap();
+        let advice = advice(&lost, " --profile x").unwrap();
         assert!(
-            advice.contains("genrex jobs resolve 1 --query-id QRY_cut"),
+            advice.contains("genrex jobs resolve 1 --query-id QRY_cut --profile x"),
             "{advice}"
         );
     }

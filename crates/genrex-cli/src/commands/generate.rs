@@ -22,6 +22,7 @@ use crate::name;
 use crate::output::Output;
 use crate::progress::Display;
 use crate::random_name::random_name;
+use crate::typed;
 
 /// `genrex generate`: buy, wait, download.
 pub(crate) async fn run(
@@ -110,7 +111,7 @@ async fn buy(
             job.id()
         );
         return Err(CommandError::new(Code::Other, "ledger", message)
-            .resumable(job.id(), context.connection.resume(job.id())));
+            .resumable(job.id(), context.connection.resume(&[job.id().as_str()])));
     }
     if stop.is_asked() {
         return Err(context.interrupted(job.id(), delivery));
@@ -142,7 +143,7 @@ async fn given_up(
         GivenUp::MayBeCharged(job) => {
             let message = "the submit was given up on its way, and may have been charged";
             let failure = CommandError::new(Code::Ambiguous, "ambiguous", message);
-            failure.hint(match (kept.as_ref().and_then(advice), job) {
+            failure.hint(match (kept.as_ref().and_then(|kept| advice(kept, typed::flags())), job) {
                 (Some(advice), _) => advice,
                 (None, Some(job)) => {
                     format!(
@@ -180,9 +181,9 @@ async fn not_bought(error: Error, connection: &Connection) -> CommandError {
     };
     match ledger.entry(job).await {
         Ok(Some(entry)) => match &entry.query_id {
-            Some(id) => failure.resumable(id, connection.resume(id)),
+            Some(id) => failure.resumable(id, connection.resume(&[id.as_str()])),
             None => {
-                let known = advice(&entry).unwrap_or_default();
+                let known = advice(&entry, typed::flags()).unwrap_or_default();
                 failure.hint(format!("job {job}: {known}. --new buys it again"))
             }
         },
@@ -277,7 +278,7 @@ fn known_path(path: &Path, prompt: &Prompt) -> PathBuf {
 }
 
 fn print_job(job: &Job, connection: &Connection, output: &Output) -> Result<(), CommandError> {
-    let resume = connection.resume(job.id());
+    let resume = connection.resume(&[job.id().as_str()]);
     let printed = if output.is_json() {
         output.document(&json!({"queryId": job.id(), "status": "Processing", "resume": resume}))
     } else {

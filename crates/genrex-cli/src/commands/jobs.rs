@@ -1,13 +1,16 @@
 //! `genrex jobs`: the local ledger.
 
+mod apart;
 mod recover;
 mod settle;
 mod show;
+mod table;
 
-use genrex_async::core::proto::Escaped;
 use genrex_ledger::{Filter, Ledger as _};
 
-use self::show::{document, whole_document};
+use self::show::whole_document;
+use self::table::Table;
+use crate::account_flags::AccountFlags;
 use crate::args::{Global, Jobs, JobsAction, ListJobs};
 use crate::command_error::CommandError;
 use crate::ledger::{find, open_to_read};
@@ -20,9 +23,14 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
         ));
     }
     match jobs.action {
-        None => list(ListJobs::default(), output).await,
-        Some(JobsAction::List(wanted)) => list(wanted, output).await,
-        Some(JobsAction::Show { id }) => show::show(&find(&open_to_read()?, &id).await?, output),
+        None => list(ListJobs::default(), global, output).await,
+        Some(JobsAction::List(wanted)) => list(wanted, global, output).await,
+        Some(JobsAction::Show { id }) => {
+            let ledger = open_to_read()?;
+            let entry = find(&ledger, &id).await?;
+            let accounts = AccountFlags::read(global, &ledger).await?;
+            show::show(&entry, &accounts.of(&entry.account), output)
+        }
         Some(JobsAction::Recover) => recover::recover(global, output).await,
         Some(JobsAction::Reconcile { id }) => settle::reconcile(&id, global, output).await,
         Some(JobsAction::Resolve(resolve)) => settle::resolve(resolve, global, output).await,
@@ -30,7 +38,7 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
     }
 }
 
-async fn list(wanted: ListJobs, output: &Output) -> Result<(), CommandError> {
+async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), CommandError> {
     let ledger = open_to_read()?;
     let mut filter = Filter::default();
     filter.states = wanted.state;
@@ -38,27 +46,33 @@ async fn list(wanted: ListJobs, output: &Output) -> Result<(), CommandError> {
     filter.limit = wanted.limit;
     filter.since = wanted.since;
     let entries = ledger.entries(&filter).await?;
+    let accounts = AccountFlags::read(global, &ledger).await?;
     if output.is_json() {
-        return output.document(&entries.iter().map(document).collect::<Vec<_>>());
-    }
-    for entry in &entries {
-        let name = entry.query_id.as_ref().map_or("-", |id| id.as_str());
-        output.line(format_args!(
-            "{:>5}  {:<10}  {:<28}  {:>2} s  {}",
-            entry.id.0,
-            entry.state,
-            name,
-            entry.duration,
-            Escaped(&entry.text)
-        ))?;
+        let all = entries
+            .iter()
+            .map(|entry| apart::document(entry, &accounts));
+        return output.document(&all.collect::<Vec<_>>());
     }
     if entries.is_empty() {
         output.note(format_args!(
             "no such job is in {}",
             ledger.path().display()
         ));
+        return Ok(());
     }
-    Ok(())
+    let table = Table::of(&entries);
+    let (past, present): (Vec<_>, Vec<_>) = entries
+        .iter()
+        .partition(|entry| accounts.is_of_past_sandbox(entry));
+    output.line(table.header())?;
+    for entry in present {
+        output.line(table.row(entry))?;
+    }
+    if !past.is_empty() {
+        output.line(apart::HEADING)?;
+    }
+    past.into_iter()
+        .try_for_each(|entry| output.line(table.row(entry)))
 }
 
 /// Everything that the ledger holds, a JSON line a job, oldest first.

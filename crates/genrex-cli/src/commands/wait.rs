@@ -1,74 +1,96 @@
-use genrex_async::Resolution;
-use genrex_async::core::{may_be, without_id};
-use genrex_ledger::{Filter, State};
+//! `genrex wait`: takes jobs up, by their ids or by their numbers in the ledger.
 
-use crate::args::{Global, Wait};
+mod here;
+mod link;
+mod several;
+
+use self::here::Here;
+use crate::account_flags::AccountFlags;
+use crate::args::{Delivery, Global, Wait};
 use crate::command_error::CommandError;
 use crate::commands::deliver::{CommandContext, Paid};
-use crate::commands::settled_by::who_says_so;
-use crate::confirm;
+use crate::commands::named::{self, Named};
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger;
+use crate::name;
 use crate::output::Output;
 use crate::progress::Display;
 
-/// `genrex wait`: takes a job up by its id.
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> Result<(), CommandError> {
     let delivery = &wait.delivery;
     delivery.check(output)?;
+    if wait.which.is_list() {
+        check_for_several(delivery)?;
+    }
+    let jobs = jobs(&wait, global, output).await?;
+    // What is here needs no network.
+    let (mut here, mut away) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match Here::find(&job, delivery) {
+            Some(found) => here.push(found),
+            None => away.push(job),
+        }
+    }
+    if away.is_empty() {
+        return show_here(&here, wait.which.is_list(), output);
+    }
     let connection = Connection::open(global, CallOptions::from(delivery)).await?;
     ledger::recover(&connection.client, output).await?;
-    offer_to_link(&wait, &connection, output).await?;
-    let job = connection.client.job(wait.query_id.clone());
+    for job in &away {
+        link::offer(job, &connection, output).await?;
+    }
     let mut context = CommandContext {
         display: Display::new(*output),
         interrupts: Interrupts::watch()?,
         connection,
         output: *output,
     };
-    context
-        .wait_and_download(&job, delivery, Paid::Before, false)
-        .await
-}
-
-/// An id that the ledger does not know may be the one that an ambiguous submit is missing: a person is asked, or told
-/// how to link the two.
-async fn offer_to_link(
-    wait: &Wait,
-    connection: &Connection,
-    output: &Output,
-) -> Result<(), CommandError> {
-    let client = &connection.client;
-    let Some(ledger) = client.ledger() else {
-        return Ok(());
-    };
-    let id = &wait.query_id;
-    let known = ledger.entries(&Filter::named(id.as_str())).await?;
-    if !known.is_empty() {
-        return Ok(());
+    if wait.which.is_list() {
+        return several::wait(&mut context, &away, &here, delivery).await;
     }
-    // Whose account it is need not be asked if nothing is ambiguous at all.
-    let any = Filter::default().states([State::Ambiguous]);
-    if ledger.entries(&any).await?.is_empty() {
-        return Ok(());
-    }
-    let account = client.account().await?;
-    let ambiguous = ledger.entries(&without_id(account)).await?;
-    let told = client.retrieve(id).await?;
-    for entry in ambiguous.iter().filter(|entry| may_be(entry, &told)) {
-        let job = entry.id;
-        let question = format!("is {id} job {job}, whose submit has no id yet? Link them?");
-        if confirm::asked(*output, question).await {
-            let resolution = Resolution::Accepted(id.clone());
-            let linked = client.resolve_with_reason(job, resolution, who_says_so(None));
-            linked.await?;
-            output.note(format_args!("{id} is job {job}"));
-            return Ok(());
-        }
-        output.note(format_args!(
-            "if this is job {job}, whose submit has no id yet: genrex jobs resolve {job} --query-id {id}"
-        ));
+    for job in away {
+        let job = context.connection.client.job(job.id);
+        let waited = context.wait_and_download(&job, delivery, Paid::Before, false);
+        waited.await?;
     }
     Ok(())
+}
+
+/// The ledger is only read here, and waits for nobody.
+async fn jobs(wait: &Wait, global: &Global, output: &Output) -> Result<Vec<Named>, CommandError> {
+    if global.sandbox || wait.delivery.no_ledger {
+        if wait.which.open {
+            let message = "the open jobs are in the ledger, which is not read here";
+            return Err(CommandError::usage(message).hint("name each job by its id, QRY_…"));
+        }
+        return named::named(&wait.which.jobs, None, None, "wait").await;
+    }
+    let ledger = ledger::open_to_read()?;
+    let accounts = AccountFlags::read(global, &ledger).await?;
+    if wait.which.open {
+        return named::open(&ledger, &accounts, "wait", output).await;
+    }
+    named::named(&wait.which.jobs, Some(&ledger), Some(&accounts), "wait").await
+}
+
+/// Several jobs do not fit into one file.
+fn check_for_several(delivery: &Delivery) -> Result<(), CommandError> {
+    let is_one_file = |path: &std::path::Path| delivery.to_stdout() || !name::is_folder(path);
+    if !delivery.output.as_deref().is_some_and(is_one_file) {
+        return Ok(());
+    }
+    let message = "several jobs do not fit into one file; nothing was asked";
+    Err(CommandError::usage(message).hint("give --output a folder that is there, or leave it away"))
+}
+
+fn show_here(here: &[Here], is_list: bool, output: &Output) -> Result<(), CommandError> {
+    if here.is_empty() {
+        output.note("no job is open");
+    }
+    if output.is_json() && is_list {
+        let all: Vec<_> = here.iter().map(Here::document).collect();
+        return output.document(&all);
+    }
+    here.iter().try_for_each(|found| found.show(output))
 }

@@ -390,7 +390,7 @@ fn the_reader_of_a_list_may_go_away() {
         .unwrap();
     drop(process.stdout.take());
     let ended = process.wait_with_output().unwrap();
-    assert_eq!((code(&ended), stderr(&ended)), (0, String::new()));
+    assert_eq!((code(&ended), stderr(&ended)), (141, String::new()));
 }
 
 #[test]

@@ -219,4 +219,6 @@ fn ask_asks_of_what_was_found_before_too() {
         !said.contains("    4  "),
         "nothing is to be done about job 4: {said}"
     );
+    let listed = stdout(&run(&["jobs", "list"]));
+    assert!(listed.contains("ambiguous, superseded by 5"), "{listed}");
 }

@@ -14,6 +14,8 @@ mod configuration;
 mod drawing;
 #[cfg(unix)]
 mod environment;
+#[cfg(unix)]
+mod errors;
 mod failures;
 mod help;
 mod hostile;
@@ -24,6 +26,8 @@ mod interrupts;
 mod interrupts_batch;
 mod jobs;
 mod jobs_limits;
+#[cfg(unix)]
+mod ledgers;
 mod offline;
 #[cfg(unix)]
 mod players;
@@ -40,7 +44,12 @@ mod screen;
 mod service;
 #[cfg(unix)]
 mod settings;
+#[cfg(unix)]
+mod streams;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(unix)]
+mod trouble;
+mod waiting;
 mod watching;

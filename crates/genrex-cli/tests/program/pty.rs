@@ -1,7 +1,7 @@
 //! The program on a terminal: what it writes, and the screen that comes of it.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -71,6 +71,11 @@ impl Terminal {
         while draws(&self.written) < wanted {
             assert!(self.read(), "it ended with:\n{}", self.screen.all());
         }
+    }
+
+    /// Types, as a person does.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.ours.write_all(text.as_bytes()).unwrap();
     }
 
     /// Reads to the end, and gives the exit code.

@@ -27,8 +27,14 @@ pub(crate) struct Service {
     pub(crate) status: &'static str,
     /// What is to be sent in place of the answer to a submit, byte for byte; then the connection is closed.
     pub(crate) raw: Option<String>,
+    /// Whether it is sent in place of every one of them, and not of the next alone.
+    pub(crate) is_raw_for_all: bool,
+    /// What is sent in place of the answer to each free call, byte for byte.
+    pub(crate) raw_when_free: Option<String>,
+    /// What a link to audio leads to, byte for byte.
+    pub(crate) audio: Vec<u8>,
     /// The id that was asked after last.
-    asked: String,
+    pub(crate) asked: String,
     /// What `retrieve` answers in place of the job: a status line.
     pub(crate) retrieve_fails: Option<&'static str>,
 }
@@ -69,7 +75,12 @@ impl Counting {
         let text = read_request(&mut stream);
         let mut service = self.state();
         let date = format!("Date: {}\r\n", http_date(service.ahead));
-        if text.contains("getBalance") {
+        let free = service.raw_when_free.clone();
+        if text.starts_with("GET ") {
+            let _ = stream.write_all(&service.audio);
+        } else if let Some(raw) = free.filter(|_| !text.contains("generateMusic")) {
+            let _ = stream.write_all(raw.as_bytes());
+        } else if text.contains("getBalance") {
             service.looks += 1;
             let body = format!(
                 r#"{{"creditQuota":100000,"usedCredit":{},"userId":"counted","updatedAt":"2026-01-01T00:00:{:02}Z"}}"#,
@@ -78,7 +89,8 @@ impl Counting {
             answer_with(&mut stream, "200 OK", &date, &body);
         } else if text.contains("generateMusic") {
             service.submits += 1;
-            if let Some(raw) = service.raw.take() {
+            if let Some(raw) = service.raw.clone() {
+                service.raw = service.raw.take().filter(|_| service.is_raw_for_all);
                 let _ = stream.write_all(raw.as_bytes());
             } else if service.is_answering {
                 service.used += service.price;
@@ -98,8 +110,11 @@ impl Counting {
                 service.status
             };
             let link = match status {
-                "Completed" => r#","response":[{"content":{"url":"http://127.0.0.1:1/a.wav"}}]"#,
-                _ => "",
+                "Completed" => format!(
+                    r#","response":[{{"content":{{"url":"{}/a.wav"}}}}]"#,
+                    self.url
+                ),
+                _ => String::new(),
             };
             let body = format!(r#"{{"id":"{id}","status":"{status}"{link}}}"#);
             let status = service.retrieve_fails.unwrap_or("200 OK");

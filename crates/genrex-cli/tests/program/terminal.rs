@@ -18,7 +18,13 @@ const SHOWN: &str = r"a\u{1b}]0;owned\u{7}\u{202e}\u{3164}\u{9b}z";
 
 /// Runs a command with all three streams on a terminal, and gives what it showed and its exit code.
 fn on_terminal(command: &mut Command) -> (String, i32) {
+    typing(command, "")
+}
+
+/// The same with what a person types.
+pub(crate) fn typing(command: &mut Command, typed: &str) -> (String, i32) {
     let mut terminal = Terminal::start(command, 100, 24);
+    terminal.type_in(typed);
     let code = terminal.end();
     (terminal.text(), code)
 }

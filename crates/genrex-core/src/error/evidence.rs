@@ -38,19 +38,25 @@ pub struct Evidence {
 }
 
 impl fmt::Display for Evidence {
+    /// What was seen, in words. The time is left to whoever knows the reader's time zone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}, {:.1} s after t={}",
-            self.seen,
-            self.elapsed.as_secs_f64(),
-            self.signed_at
-        )?;
+        f.write_str(match self.seen {
+            Class::Abandoned => "it was given up before its answer came",
+            Class::Lost => "no answer came",
+            Class::Unreadable => "the answer says that it was taken, and cannot be read",
+            Class::TooLarge => "the answer says that it was taken, and is larger than it may be",
+            Class::Redirect => "the answer is a redirect, which is not followed",
+            _ => "the answer does not say whether it was taken",
+        })?;
         if let Some(status) = self.status {
-            write!(f, ", status {status}")?;
+            write!(f, " (status {status})")?;
         }
+        write!(f, ", after {:.1} s", self.elapsed.as_secs_f64())?;
         if let Some(id) = &self.unconfirmed_id {
-            write!(f, ", with the unconfirmed id {id}")?;
+            write!(
+                f,
+                "; its id may be {id}, which the service did not know when asked"
+            )?;
         }
         if let Some(detail) = &self.detail {
             write!(f, ": {detail}")?;

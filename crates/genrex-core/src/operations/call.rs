@@ -19,7 +19,7 @@ use self::retries::{Failed, Retries};
 use self::retry_after::{date, retry_after};
 use crate::failure::{self, Class, Column, Counters, Follows, Free, Paid};
 use crate::machine::{Machine, Outcome, Outgoing, Step};
-use crate::session::Session;
+use crate::session::{Session, SigningClock};
 use crate::transport::{Moment, Now, Route, SendOptions};
 use crate::{ErrorKind, Progress, Settings};
 
@@ -275,6 +275,12 @@ impl<O: Call> SignedCall<O> {
             signed_at,
             elapsed: sent_at.map_or(Duration::ZERO, |at| now.moment.since(at)),
             retry_after: answer.head().and_then(|head| retry_after(&head.headers)),
+            clock_offset: match class {
+                Class::Unauthorized => answer
+                    .head()
+                    .and_then(|head| SigningClock::beyond_correction(date(&head.headers)?, now)),
+                _ => None,
+            },
             answer: Some(answer),
             decode_error,
         };

@@ -51,6 +51,17 @@ impl SigningClock {
         i64::try_from(theirs).ok()?.checked_sub_unsigned(ours)
     }
 
+    /// By how many milliseconds the service is ahead of this machine's own clock, where that is more than is ever
+    /// corrected: then a person has to.
+    pub(crate) fn beyond_correction(date: i64, now: Now) -> Option<i64> {
+        let theirs = Self::millis(date)?;
+        let ours = now.wall.get();
+        if Duration::from_millis(theirs.abs_diff(ours)) <= Self::CEILING {
+            return None;
+        }
+        i64::try_from(theirs).ok()?.checked_sub_unsigned(ours)
+    }
+
     /// Whether a refusal's `Date` shows that a signature made at `t`, so long before it, was made by a wrong clock
     /// that is right by now: another of the client's operations has corrected it meanwhile.
     pub(crate) fn was_corrected(

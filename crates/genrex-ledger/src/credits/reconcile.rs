@@ -36,6 +36,16 @@ impl Credits {
         }
     }
 
+    /// Why the balance will not tell of an ambiguous job, whatever the next looks show; `None` if a look may tell.
+    pub(crate) fn foresee(&self, entry: &Entry) -> Option<Doubt> {
+        if entry.look_before.is_none() {
+            return Some(Doubt::NoLookBefore);
+        }
+        // `alone` says that all was quiet before it, the rest that nothing has begun since.
+        let is_quiet = entry.alone && self.newest == Some(entry.id);
+        (!is_quiet).then_some(Doubt::OtherJobs)
+    }
+
     /// What was found not to be charged is released by the first look that shows the same again.
     pub(super) fn release_what_is_agreed(&mut self, look: &Look) {
         for doubted in std::mem::take(&mut self.doubted) {
@@ -50,9 +60,7 @@ impl Credits {
     fn shown(&self, entry: &Entry) -> Result<Reconciliation, Doubt> {
         let before = entry.look_before.as_ref().ok_or(Doubt::NoLookBefore)?;
         let last = self.look.as_ref().ok_or(Doubt::NoLookSince)?;
-        // `alone` says that all was quiet before it, the rest that nothing has begun since.
-        let is_newest = self.newest == Some(entry.id);
-        if !entry.alone || !is_newest || !self.running.is_empty() {
+        if self.foresee(entry).is_some() || !self.running.is_empty() {
             return Err(Doubt::OtherJobs);
         }
         if last.at < entry.service_at {

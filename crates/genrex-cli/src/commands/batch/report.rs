@@ -140,7 +140,7 @@ impl Report {
                     self.unsettled
                 ),
             )
-            .hint("genrex jobs recover says what to do about each")),
+            .hint("what to do about each: genrex jobs recover")),
             _ if self.failed > 0 => Err(CommandError::new(
                 Code::GenerationFailed,
                 "generationFailed",

@@ -15,9 +15,9 @@ use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
 use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
+use crate::commands::deliver::download_beside;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
-use crate::files;
 use crate::name;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{BatchDisplay, RowDisplay};
@@ -45,6 +45,8 @@ pub(crate) struct Runner {
     buying: Stop,
     pub(crate) kept: Kept,
     pub(crate) folder: PathBuf,
+    /// The same as it was typed.
+    out_dir: PathBuf,
     pub(crate) output: Output,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
@@ -87,6 +89,7 @@ impl Runner {
             buying,
             kept,
             folder,
+            out_dir: batch.out_dir.clone(),
             policy: row_policy(batch),
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
             replaces: batch.force,
@@ -301,16 +304,14 @@ impl Runner {
             return client.download_over(audio, &path, existing).await.map(drop);
         }
         // An earlier run may have put it there, and ended before it was kept.
-        let done = client.download_to(audio, tokio::io::sink()).await?;
-        if !files::holds(&path, done.bytes, &done.sha256.0) {
+        if download_beside(client, audio, &path).await?.is_none() {
             let message = format!(
                 "{} is there already, and is another file; --force replaces it",
                 path.display()
             );
             return Err(Error::new(ErrorKind::Storage, message));
         }
-        let replaced = client.download_over(audio, &path, Existing::Replace);
-        replaced.await.map(drop)
+        Ok(())
     }
 
     /// What a person sees of a row while it is worked on.
@@ -345,11 +346,20 @@ impl Runner {
         }
         let here = entry.filter(|entry| entry.state == State::Downloaded);
         let line = match (here.and_then(|entry| entry.path.clone()), why) {
-            (Some(path), None) => path,
+            (Some(path), None) => self.as_typed(&path),
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (None, None) => format!("line {}: {state}", row.line),
         };
         ignore_broken_pipe(self.output.line(&line))
+    }
+
+    /// A path as a person is shown it: below the folder that was typed.
+    fn as_typed(&self, path: &str) -> String {
+        let below = Path::new(path).strip_prefix(&self.folder);
+        below.map_or_else(
+            |_| path.to_owned(),
+            |below| self.out_dir.join(below).display().to_string(),
+        )
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {

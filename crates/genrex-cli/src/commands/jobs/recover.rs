@@ -3,7 +3,8 @@ use std::time::Duration;
 use genrex_async::core::recover_offline;
 use genrex_ledger::Entry;
 
-use super::show::document;
+use super::apart;
+use crate::account_flags::AccountFlags;
 use crate::args::Global;
 use crate::clock;
 use crate::command_error::CommandError;
@@ -14,27 +15,48 @@ use crate::output::Output;
 
 /// Ends what nobody carries on, and says how to go on with what is open.
 pub(super) async fn recover(global: &Global, output: &Output) -> Result<(), CommandError> {
-    let open = open_jobs(global, output).await?;
+    let (open, accounts) = open_jobs(global, output).await?;
     if output.is_json() {
-        let open: Vec<_> = open.iter().map(document).collect();
-        return output.document(&open);
+        let open = open.iter().map(|entry| apart::document(entry, &accounts));
+        return output.document(&open.collect::<Vec<_>>());
     }
-    for entry in &open {
-        let what = advice(entry).unwrap_or_default();
-        output.line(format_args!(
-            "{:>5}  {:<10}  {what}",
-            entry.id.0, entry.state
-        ))?;
-    }
-    if open.is_empty() {
+    let (past, present): (Vec<_>, Vec<_>) = open
+        .iter()
+        .partition(|entry| accounts.is_of_past_sandbox(entry));
+    if present.is_empty() {
         output.note("nothing is open or unclear");
     }
+    for entry in present {
+        say(entry, &accounts, output)?;
+    }
+    let Some(first) = past.first() else {
+        return Ok(());
+    };
+    output.line(apart::HEADING)?;
+    for entry in &past {
+        say(entry, &accounts, output)?;
+    }
+    output.note(format_args!(
+        "nothing has to be done about these; this takes one off the list: genrex jobs resolve {} --charged",
+        first.id
+    ));
     Ok(())
+}
+
+fn say(entry: &Entry, accounts: &AccountFlags, output: &Output) -> Result<(), CommandError> {
+    let what = advice(entry, &accounts.of(&entry.account)).unwrap_or_default();
+    output.line(format_args!(
+        "{:>5}  {:<10}  {what}",
+        entry.id.0, entry.state
+    ))
 }
 
 /// With a key, the service is asked after each id that stood in a broken answer. Without one, or without a network,
 /// the rest is done all the same, for all accounts.
-async fn open_jobs(global: &Global, output: &Output) -> Result<Vec<Entry>, CommandError> {
+async fn open_jobs(
+    global: &Global,
+    output: &Output,
+) -> Result<(Vec<Entry>, AccountFlags), CommandError> {
     let calls = CallOptions {
         timeout: Duration::from_secs(10),
         ..CallOptions::KEPT_QUESTION
@@ -49,5 +71,7 @@ async fn open_jobs(global: &Global, output: &Output) -> Result<Vec<Entry>, Comma
     }
     ledger::warn_of_set_aside(output)?;
     let ledger = ledger::open()?;
-    Ok(recover_offline(&ledger, clock::now()).await?)
+    let open = recover_offline(&ledger, clock::now()).await?;
+    let accounts = AccountFlags::read(global, &ledger).await?;
+    Ok((open, accounts))
 }

@@ -1,9 +1,10 @@
-use genrex_async::core::resolve_offline;
+use genrex_async::core::{Transport as _, UnclearStep, reconcile_offline, resolve_offline};
 use genrex_async::{Reconciliation, Resolution};
 use genrex_ledger::{Doubt, Entry, State};
 use serde_json::json;
 
 use super::show::document;
+use crate::account_flags::AccountFlags;
 use crate::args::{Global, ResolveJob};
 use crate::clock;
 use crate::command_error::CommandError;
@@ -12,21 +13,78 @@ use crate::commands::settled_by::who_says_so;
 use crate::connect::{CallOptions, Connection};
 use crate::ledger::{self, find, open_to_read};
 use crate::output::Output;
+use crate::progress::Display;
 
-/// Holds an ambiguous job against the balance, once.
+/// Holds an ambiguous job against the balance, once. What no look will tell is said at once, without one.
 pub(super) async fn reconcile(
     id: &str,
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let entry = find(&open_to_read()?, id).await?;
+    let ledger = open_to_read()?;
+    let entry = find(&ledger, id).await?;
+    let accounts = AccountFlags::read(global, &ledger).await?;
+    drop(ledger);
+    let flags = accounts.of(&entry.account);
     if entry.state != State::Ambiguous {
         let message = format!("job {} is {}, and not ambiguous", entry.id, entry.state);
-        return Err(CommandError::usage(message));
+        let next = advice(&entry, &flags);
+        let next = next.unwrap_or_else(|| format!("what is known of it: genrex jobs show {id}"));
+        return Err(CommandError::usage(message).hint(next));
     }
-    let connection = connect(global, &entry).await?;
-    output.detail("looking at the balance");
-    let found = connection.client.reconcile(entry.id).await?;
+    let ledger = ledger::open()?;
+    let at_once = reconcile_offline(&ledger, &entry, clock::now()).await?;
+    drop(ledger);
+    let found = match at_once {
+        Some(found) => found,
+        None => look(&entry, &accounts, global, output).await?,
+    };
+    let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
+    say(found, &entry, &flags, output)
+}
+
+/// One look at the balance of the job's account.
+async fn look(
+    entry: &Entry,
+    accounts: &AccountFlags,
+    global: &Global,
+    output: &Output,
+) -> Result<Reconciliation, CommandError> {
+    output.note(format_args!(
+        "looking at the balance of {}, which is free; this takes 30 s at most",
+        entry.account
+    ));
+    let doing = format!("jobs reconcile {}", entry.id);
+    let connection = connect(&doing, accounts, global, entry).await?;
+    let display = Display::new(*output);
+    let watcher = display.clone();
+    let client = connection
+        .client
+        .on_progress(move |progress| watcher.show(progress));
+    let mut looks = 0;
+    let found = loop {
+        looks += 1;
+        let found = client.reconcile(entry.id).await;
+        display.clear();
+        let found = found?;
+        // A look within the second of the submit tells nothing; what takes minutes is not waited for.
+        if found != Reconciliation::Inconclusive(Doubt::NoLookSince) {
+            break found;
+        }
+        match UnclearStep::of(found, looks, clock::now()) {
+            UnclearStep::LookAgain(delay) if client.transport().sleep(delay).await.is_ok() => {}
+            _ => break found,
+        }
+    };
+    Ok(found)
+}
+
+fn say(
+    found: Reconciliation,
+    entry: &Entry,
+    flags: &str,
+    output: &Output,
+) -> Result<(), CommandError> {
     let (reason, until) = match found {
         Reconciliation::Inconclusive(doubt @ Doubt::NotSettled { until }) => {
             (Some(doubt.as_str()), Some(until))
@@ -34,19 +92,23 @@ pub(super) async fn reconcile(
         Reconciliation::Inconclusive(doubt) => (Some(doubt.as_str()), None),
         Reconciliation::Charged | Reconciliation::NotCharged => (None, None),
     };
+    let next = advice(entry, flags);
     if output.is_json() {
         return output.document(&json!({
             "localId": entry.id.0,
             "verdict": found.as_str(),
             "reason": reason,
             "until": until.map(clock::iso8601),
+            "next": next,
         }));
     }
     output.line(found.as_str())?;
-    output.note(found);
-    let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
-    if let Some(advice) = advice(&entry) {
-        output.note(advice);
+    output.note(match until {
+        Some(until) => format!("{found} until {}", clock::local(until)),
+        None => found.to_string(),
+    });
+    if let Some(next) = next {
+        output.note(next);
     }
     Ok(())
 }
@@ -57,11 +119,15 @@ pub(super) async fn resolve(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let entry = find(&open_to_read()?, &resolve.id).await?;
+    let ledger = open_to_read()?;
+    let entry = find(&ledger, &resolve.id).await?;
+    let accounts = AccountFlags::read(global, &ledger).await?;
+    drop(ledger);
     let why = who_says_so(resolve.why);
     let settled = match resolve.query_id {
         Some(query_id) => {
-            let connection = connect(global, &entry).await?;
+            let doing = format!("jobs resolve {} --query-id {query_id}", entry.id);
+            let connection = connect(&doing, &accounts, global, &entry).await?;
             let resolution = Resolution::Accepted(query_id);
             let settled = connection
                 .client
@@ -77,21 +143,28 @@ pub(super) async fn resolve(
         return output.document(&document(&settled));
     }
     output.line(settled.state)?;
-    if let Some(advice) = advice(&settled) {
+    if let Some(advice) = advice(&settled, &accounts.of(&settled.account)) {
         output.note(advice);
     }
     Ok(())
 }
 
-/// A connection to the account that a job is on.
-async fn connect(global: &Global, entry: &Entry) -> Result<Connection, CommandError> {
+/// A connection to the account that a job is on; `doing` is the command that needs it.
+async fn connect(
+    doing: &str,
+    accounts: &AccountFlags,
+    global: &Global,
+    entry: &Entry,
+) -> Result<Connection, CommandError> {
     let connection = Connection::open(global, CallOptions::KEPT_QUESTION).await?;
+    if accounts.own() == Some(&entry.account) {
+        return Ok(connection);
+    }
     let account = connection.client.account().await?;
     // A first look may have told whose jobs these are.
     let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
     if account == entry.account {
         return Ok(connection);
     }
-    let message = format!("job {} is on another account: {}", entry.id, entry.account);
-    Err(CommandError::usage(message).hint("choose its profile by --profile, or its --base-url"))
+    Err(accounts.is_elsewhere(&entry, doing))
 }

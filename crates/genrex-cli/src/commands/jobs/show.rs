@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::command_error::CommandError;
 use crate::commands::advice::advice;
+use crate::files;
 use crate::output::Output;
 
 /// All that is known of one job.
-pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), CommandError> {
+pub(super) fn show(entry: &Entry, flags: &str, output: &Output) -> Result<(), CommandError> {
     if output.is_json() {
         return output.document(&whole_document(entry));
     }
@@ -27,8 +28,8 @@ pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), CommandError> {
     line("prompt", Some(entry.text.clone()))?;
     line("duration", Some(format!("{} s", entry.duration)))?;
     line("account", Some(entry.account.to_string()))?;
-    line("intended", Some(clock::iso8601(entry.created_at)))?;
-    line("changed", Some(clock::iso8601(entry.updated_at)))?;
+    line("intended", Some(clock::local(entry.created_at)))?;
+    line("changed", Some(clock::local(entry.updated_at)))?;
     let cost = entry.expected_cost;
     line("cost", cost.map(|cost| format!("{cost} credits expected")))?;
     let before = entry.look_before.as_ref();
@@ -45,8 +46,9 @@ pub(super) fn show(entry: &Entry, output: &Output) -> Result<(), CommandError> {
         "superseded",
         entry.superseded_by.map(|id| format!("by job {id}")),
     )?;
-    line("file", entry.path.clone())?;
-    if let Some(advice) = advice(entry) {
+    let file = entry.path.as_deref().map(files::from_here);
+    line("file", file.map(str::to_owned))?;
+    if let Some(advice) = advice(entry, flags) {
         output.note(advice);
     }
     Ok(())

@@ -23,6 +23,8 @@ pub(crate) struct CallError<V> {
     pub(crate) signed_at: Option<UnixMillis>,
     pub(crate) elapsed: Duration,
     pub(crate) retry_after: Option<Duration>,
+    /// By how many milliseconds the service's clock is ahead of this machine's, where that is more than is corrected.
+    pub(crate) clock_offset: Option<i64>,
     pub(crate) answer: Option<Answer>,
     pub(super) decode_error: Option<genrex_proto::Error>,
 }
@@ -42,6 +44,7 @@ impl<V> CallError<V> {
             signed_at: None,
             elapsed: Duration::ZERO,
             retry_after: None,
+            clock_offset: None,
             answer: None,
             decode_error: None,
         }
@@ -57,7 +60,8 @@ impl<V> CallError<V> {
         let status = self.answer.as_ref().and_then(Answer::status);
         let error = Error::new(self.kind, self.message())
             .with_status(status)
-            .with_retry_after(self.retry_after);
+            .with_retry_after(self.retry_after)
+            .with_clock_offset(self.clock_offset);
         match (self.decode_error, self.answer) {
             (Some(cause), _) => error.with_source(cause),
             (None, Some(Answer::Failed(cause))) => error.with_source(cause),
@@ -83,7 +87,13 @@ impl<V> CallError<V> {
             tries => format!(" after {tries} tries"),
         };
         match self.kind {
-            ErrorKind::Credentials => String::from("the service refused the signature"),
+            ErrorKind::Credentials => match self.clock_offset {
+                Some(offset) => format!(
+                    "the service refused the signature: this machine's clock is {} the service's",
+                    off(offset)
+                ),
+                None => String::from("the service refused the signature"),
+            },
             ErrorKind::OutOfCredit => String::from("the account has not enough credit"),
             ErrorKind::NotFound => String::from("the service does not know the job"),
             ErrorKind::RateLimited => format!("the service asked to slow down{tries}"),
@@ -126,6 +136,22 @@ impl<V> CallError<V> {
         // A query may hold a secret of the gateway's.
         Some(Escaped(&bare_url(&text)).to_string())
     }
+}
+
+/// How far this machine's clock is off, in words; `offset_millis` is how far the service's is ahead of it.
+fn off(offset_millis: i64) -> String {
+    const HOUR: u64 = 3_600_000;
+    let hours = offset_millis.unsigned_abs().saturating_add(HOUR / 2) / HOUR;
+    let far = match hours.saturating_add(12) / 24 {
+        0 | 1 => format!("{hours} hours"),
+        days => format!("{days} days"),
+    };
+    let way = if offset_millis < 0 {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    format!("{far} {way}")
 }
 
 /// What the service answered, as the cause of an error.

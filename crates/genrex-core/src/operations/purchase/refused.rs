@@ -22,6 +22,9 @@ pub(crate) fn refused(error: ledger::Error, local: Option<LocalId>) -> Error {
             "the same was bought before; nothing was sent",
         ),
         ledger::ErrorKind::Storage
+        | ledger::ErrorKind::Full
+        | ledger::ErrorKind::Denied
+        | ledger::ErrorKind::Damaged
         | ledger::ErrorKind::Busy
         | ledger::ErrorKind::Newer
         | ledger::ErrorKind::Unreadable

@@ -1,6 +1,6 @@
 //! What is done with a ledger when the service need not be asked, or cannot be.
 
-use genrex_ledger::{self as ledger, Entry, Event, Ledger, LocalId, Resolution};
+use genrex_ledger::{self as ledger, Entry, Event, Ledger, LocalId, Reconciliation, Resolution};
 
 use super::{left_open, open_or_unclear};
 
@@ -14,6 +14,25 @@ use super::{left_open, open_or_unclear};
 pub async fn recover_offline(ledger: &dyn Ledger, now: u64) -> Result<Vec<Entry>, ledger::Error> {
     ledger.recover(now).await?;
     Ok(left_open(ledger.entries(&open_or_unclear()).await?))
+}
+
+/// Finds that no look at the balance will tell whether an ambiguous job was charged, and keeps it: nobody looked before
+/// its submit, or other jobs were under way. `None` if a look may tell; then nothing is kept. The service is not
+/// asked. `now` is in milliseconds since 1970.
+///
+/// # Errors
+///
+/// What the ledger could not do.
+pub async fn reconcile_offline(
+    ledger: &dyn Ledger,
+    entry: &Entry,
+    now: u64,
+) -> Result<Option<Reconciliation>, ledger::Error> {
+    let credits = ledger.credits(&entry.account).await?;
+    if ledger::rules::foresee(&credits, entry).is_none() {
+        return Ok(None);
+    }
+    Ok(ledger.reconcile(entry.id, now).await?.reconciliation)
 }
 
 /// Settles a submit by hand, where no id is to be asked after: it was charged and its id is lost, or it was not
@@ -68,7 +87,7 @@ pub async fn found_at(
 
 #[cfg(test)]
 mod tests {
-    use genrex_ledger::{Account, Intent, MemoryLedger, Reconciliation, State};
+    use genrex_ledger::{Account, Doubt, Intent, Look, MemoryLedger, State};
 
     use super::*;
     use crate::block_on;
@@ -104,6 +123,42 @@ mod tests {
         };
         assert_eq!(at("cd"), None);
         assert_eq!(at("ab").unwrap().path.as_deref(), Some("/b/x.wav"));
+    }
+
+    /// What no look can change is known without one, and kept; what a look may change is left to it.
+    #[test]
+    fn only_what_no_look_will_tell_is_found_without_one() {
+        let lost = [Event::Sent, Event::Ambiguous(String::new())];
+        let found = |ledger: &MemoryLedger, entry: &Entry| {
+            let found = block_on(reconcile_offline(ledger, entry, 1)).unwrap();
+            let kept = block_on(ledger.entry(entry.id)).unwrap().unwrap();
+            assert_eq!(found, kept.reconciliation);
+            found
+        };
+        let blind = MemoryLedger::new();
+        let entry = kept(&blind, &lost);
+        let doubt = Reconciliation::Inconclusive(Doubt::NoLookBefore);
+        assert_eq!(found(&blind, &entry), Some(doubt));
+
+        let looked = MemoryLedger::new();
+        let account = Account::new("https://a.example", "u");
+        let submit = |key| {
+            let mut intent = Intent::new(key, account.clone(), "music", 10, b"{}");
+            intent.look = Some(Look::new(7));
+            let id = block_on(looked.intend(&intent, 0)).unwrap().id;
+            for event in &lost {
+                block_on(looked.record(id, event, 0)).unwrap();
+            }
+            block_on(looked.entry(id)).unwrap().unwrap()
+        };
+        let mut alone = submit(1);
+        alone.alone = true;
+        assert_eq!(found(&looked, &alone), None);
+        submit(2);
+        assert!(matches!(
+            found(&looked, &alone),
+            Some(Reconciliation::Inconclusive(_))
+        ));
     }
 
     #[test]
