@@ -187,8 +187,8 @@ fn each_example_does_what_it_says() {
     }
     typed.sort();
     typed.dedup();
-    // What stays open is begun last.
-    typed.sort_by_key(|line| line.contains("--no-wait"));
+    // What has a limit waits for the charges of what went before it: it is begun first, and what stays open last.
+    typed.sort_by_key(|line| (!line.contains("--max-credits"), line.contains("--no-wait")));
     assert!(typed.len() > 30, "{typed:?}");
     for (number, line) in typed.iter().enumerate() {
         // What an example changes is not there for the next; its ledger is.
