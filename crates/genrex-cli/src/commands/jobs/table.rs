@@ -3,7 +3,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::clock;
 use crate::files;
-use crate::output::{window_width, shown};
+use crate::output::{shown, window_width};
 
 /// The jobs as lines of one width, where a terminal has one.
 pub(super) struct Table {
