@@ -1,6 +1,7 @@
 //! Which flags reach an account, so that every command that is printed works as it is printed.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use genrex_async::BaseUrl;
@@ -19,8 +20,8 @@ pub(crate) struct AccountFlags {
     own: Option<Account>,
     /// The best way first.
     ways: Vec<(Account, String)>,
-    /// Those of them at which something listens, of services on this machine.
-    running: Vec<Account>,
+    /// Those of them at which something listens, of services on this machine: found out when it is asked.
+    running: OnceLock<Vec<Account>>,
 }
 
 impl AccountFlags {
@@ -41,9 +42,11 @@ impl AccountFlags {
                 ways.push((account, format!(" --profile {}", quoted(&name))));
             }
         }
-        let reached = ways.iter().map(|(account, _)| account.clone());
-        let running = reached.filter(is_listening).collect();
-        Ok(Self { own, ways, running })
+        Ok(Self {
+            own,
+            ways,
+            running: OnceLock::new(),
+        })
     }
 
     /// The account of this very command.
@@ -75,7 +78,14 @@ impl AccountFlags {
     /// likely a sandbox that was there once. What it held ended with it.
     pub(crate) fn is_of_past_sandbox(&self, entry: &Entry) -> bool {
         let is_here = BaseUrl::new(entry.account.origin()).is_ok_and(|url| url.is_loopback());
-        is_here && !self.running.contains(&entry.account)
+        is_here && !self.running().contains(&entry.account)
+    }
+
+    fn running(&self) -> &[Account] {
+        self.running.get_or_init(|| {
+            let reached = self.ways.iter().map(|(account, _)| account.clone());
+            reached.filter(is_listening).collect()
+        })
     }
 
     fn way(&self, account: &Account) -> Option<&str> {

@@ -101,6 +101,8 @@ fn examples(path: &str) -> &'static [&'static str] {
         "jobs reconcile" => &["genrex jobs reconcile 7"],
         "jobs resolve" => &["genrex jobs resolve 7 --charged --why 'support, mail of 3 May'"],
         "jobs export" => &["genrex jobs export > jobs.jsonl"],
+        "play" => &["genrex play 1"],
+        "open" => &["genrex open 1 --folder"],
         "balance" => &[
             "genrex balance",
             "genrex balance --watch --below 100 --interval 1m --count 3",

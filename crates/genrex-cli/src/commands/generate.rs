@@ -215,8 +215,9 @@ fn prompt(text: &str) -> Result<Prompt, CommandError> {
 fn checked(text: &str) -> Result<Prompt, CommandError> {
     if text.trim().is_empty() {
         return Err(
-            CommandError::usage("the prompt is empty or blank; nothing was sent")
-                .hint("write what to make, in 1 to 250 characters: genrex generate 'slow rain on a tin roof'"),
+            CommandError::usage("the prompt is empty or blank; nothing was sent").hint(
+                "write what to make, in 1 to 250 characters; examples: genrex generate --help",
+            ),
         );
     }
     Ok(Prompt::new(text).map_err(Error::from)?)

@@ -159,9 +159,16 @@ fn type_in(folder: &Path, sandbox: &Sandbox, line: &str) -> Output {
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    let path = format!("{}:/usr/bin:/bin", programs.display());
+    // What would open a window, or make a noise, does neither.
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for name in ["xdg-open", "open"] {
+        fs::copy("/bin/true", bin.join(name)).unwrap();
+    }
+    let path = format!("{}:{}:/usr/bin:/bin", bin.display(), programs.display());
     let mut shell = shell
         .env("PATH", path)
+        .env("GENREX_PLAYER", "true")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -211,10 +211,10 @@ fn code(kind: ErrorKind) -> i32 {
 fn wait(process: &mut Child) -> (ExitStatus, u64) {
     /// In steps of 2 ms: minutes, so that only what never ends is ended.
     const MOST_LOOKS: usize = 60_000;
-    let status = PathBuf::from(format!("/proc/{}/status", process.id()));
+    let place = PathBuf::from(format!("/proc/{}", process.id()));
     let mut memory = 0;
     for _ in 0..MOST_LOOKS {
-        memory = memory.max(peak_memory(&status));
+        memory = memory.max(peak_memory(&place));
         if let Some(status) = process.try_wait().unwrap() {
             return (status, memory);
         }
@@ -224,8 +224,17 @@ fn wait(process: &mut Child) -> (ExitStatus, u64) {
     (process.wait().unwrap(), memory)
 }
 
-fn peak_memory(status: &Path) -> u64 {
-    let status = fs::read_to_string(status).unwrap_or_default();
+fn peak_memory(process: &Path) -> u64 {
+    // Until the program is loaded, the memory is that of the process that started it; the arguments are too.
+    let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+    let program = arguments
+        .split(|byte| *byte == 0)
+        .next()
+        .unwrap_or_default();
+    if !program.ends_with(b"/genrex") {
+        return 0;
+    }
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes =
         peak.and_then(|peak| peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());

@@ -130,7 +130,9 @@ fn what_is_no_ledger_is_left_alone() {
     let diary = "a diary, and no database at all; it is long enough to be looked at".repeat(20);
     fs::write(&path, &diary).unwrap();
     set_mode(&path, 0o600);
-    refused(SqliteLedger::open(&path), "not a ledger");
+    let error = SqliteLedger::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(error.to_string().contains("not a ledger"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), diary);
 
     let other = folder.join("other.db");

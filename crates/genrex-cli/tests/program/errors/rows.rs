@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         provoke: |world| world.provoke(&["generate"]),
     },
     Row {
-        message: "what was asked for is refused",
+        message: "the prompt is empty or blank; nothing was sent",
         kind: "invalidInput",
         exit: 2,
         command: "`genrex generate ''`",
@@ -165,7 +165,7 @@ pub(super) const ROWS: &[Row] = &[
         exit: 5,
         command: "`genrex wait 1 --timeout 300ms`",
         credits: PAID,
-        next: &[("genrex wait QRY_1", 0)],
+        next: &[("genrex jobs show 1", 0), ("genrex wait QRY_1", 0)],
         provoke: |world| {
             world.run(&["generate", "music", "--no-wait"]);
             let late = world.provoke(&["wait", "1", "--timeout", "300ms"]);
