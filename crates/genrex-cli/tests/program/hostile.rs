@@ -225,13 +225,9 @@ fn wait(process: &mut Child) -> (ExitStatus, u64) {
 }
 
 fn peak_memory(process: &Path) -> u64 {
-    // Until the program is loaded, the memory is that of the process that started it; the arguments are too.
+    // Until its program is loaded, the memory is that of the process that started it; so are the arguments.
     let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
-    let program = arguments
-        .split(|byte| *byte == 0)
-        .next()
-        .unwrap_or_default();
-    if !program.ends_with(b"/genrex") {
+    if arguments.is_empty() || arguments == fs::read("/proc/self/cmdline").unwrap() {
         return 0;
     }
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
