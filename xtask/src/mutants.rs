@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Output;
 
 use anyhow::{Context as _, bail, ensure};
 use xshell::{Shell, cmd};
@@ -121,25 +122,9 @@ fn examine(
         );
         args.extend(["--shard", shard]);
     }
-    // Of both the build and the run: what is not run need not be linked.
-    let tests = tests.iter().map(|test| format!("--cargo-arg={test}"));
-    let tests: Vec<String> = tests.collect();
     let output = format!("target/mutants/{package}");
-    shell.remove_path(&output)?;
-    shell.create_dir(&output)?;
-    let limit = bounds.minutes.map(|minutes| format!("{minutes}m"));
-    let limit = limit
-        .iter()
-        .flat_map(|limit| ["timeout", "--signal", "INT", limit]);
-    let command: Vec<&str> = limit.chain(["cargo", "mutants"]).collect();
-    let (program, rest) = command.split_first().context("there is a program")?;
-    let run = cmd!(
-        shell,
-        "{program} {rest...} {args...} {tests...} --output {output} --colors never --no-shuffle"
-    );
-    let ended = run.env("PROPTEST_CASES", CASES).ignore_status().output()?;
-    let said = String::from_utf8_lossy(&ended.stdout);
-    print!("{said}");
+    let ended = try_each(shell, &args, tests, &output, bounds.minutes)?;
+    print!("{}", String::from_utf8_lossy(&ended.stdout));
     let results = Path::new(&output).join("mutants.out");
     let of = |name: &str| -> anyhow::Result<Vec<String>> {
         let text = shell.read_file(results.join(name))?;
@@ -159,6 +144,32 @@ fn examine(
         ),
     }
     Ok(survived)
+}
+
+/// Runs the tests against each mutant, for so many minutes at most.
+fn try_each(
+    shell: &Shell,
+    args: &[&str],
+    tests: &[&str],
+    output: &str,
+    minutes: Option<u32>,
+) -> anyhow::Result<Output> {
+    // Of both the build and the run: what is not run need not be linked.
+    let tests = tests.iter().map(|test| format!("--cargo-arg={test}"));
+    let tests: Vec<String> = tests.collect();
+    shell.remove_path(output)?;
+    shell.create_dir(output)?;
+    let limit = minutes.map(|minutes| format!("{minutes}m"));
+    let limit = limit
+        .iter()
+        .flat_map(|limit| ["timeout", "--signal", "INT", limit]);
+    let command: Vec<&str> = limit.chain(["cargo", "mutants"]).collect();
+    let (program, rest) = command.split_first().context("there is a program")?;
+    let run = cmd!(
+        shell,
+        "{program} {rest...} {args...} {tests...} --output {output} --colors never --no-shuffle"
+    );
+    Ok(run.env("PROPTEST_CASES", CASES).ignore_status().output()?)
 }
 
 /// Which part is run where there are too many, and how many are left out by it.
