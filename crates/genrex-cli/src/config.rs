@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::args::Global;
 use crate::command_error::{Code, CommandError};
 use crate::files::{self, Rights};
+use crate::typed;
 
 pub(crate) const KEY: &str = "GENREX_API_KEY";
 pub(crate) const SECRET: &str = "GENREX_API_SECRET";
@@ -97,8 +98,8 @@ impl Config {
 
     fn missing(&self, what: &str, variable: &str) -> CommandError {
         CommandError::credentials(format!("there is no {what}")).hint(format!(
-            "set {variable}, or put it into {}; to try without keys, add --sandbox",
-            self.folder.display()
+            "to keep a key: genrex login{}; or set {variable}; to try without one, add --sandbox",
+            typed::flags()
         ))
     }
 }

@@ -43,8 +43,9 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
     let mut filter = Filter::default();
     filter.states = wanted.state;
     filter.account = wanted.account.map(Into::into);
-    filter.limit = wanted.limit;
     filter.since = wanted.since;
+    let is_filtered = filter != Filter::default();
+    filter.limit = wanted.limit;
     let entries = ledger.entries(&filter).await?;
     let accounts = AccountFlags::read(global, &ledger).await?;
     if output.is_json() {
@@ -54,8 +55,9 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
         return output.document(&all.collect::<Vec<_>>());
     }
     if entries.is_empty() {
+        let such = if is_filtered { "such " } else { "" };
         output.note(format_args!(
-            "no such job is in {}",
+            "no {such}job is in {}",
             ledger.path().display()
         ));
         return Ok(());

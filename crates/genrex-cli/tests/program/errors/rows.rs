@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
         exit: 3,
         command: "`genrex balance` without a key",
         credits: NOTHING_SENT,
-        next: &[],
+        next: &[("genrex login", 3)],
         provoke: |world| {
             let mut command = genrex(world.folder());
             let output = command.args(["balance", "--json"]).output().unwrap();
