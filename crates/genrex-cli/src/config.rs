@@ -31,7 +31,6 @@ pub(crate) struct Config {
     key: Option<ApiKey>,
     secret: Option<ApiSecret>,
     pub(crate) limits: Limits,
-    folder: PathBuf,
 }
 
 impl Config {
@@ -74,7 +73,6 @@ impl Config {
             key,
             secret,
             limits: profile.limits,
-            folder,
         })
     }
 

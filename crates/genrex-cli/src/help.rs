@@ -112,7 +112,7 @@ fn examples(path: &str) -> &'static [&'static str] {
         "config get" => &["genrex config get limits.day"],
         "config set" => &[
             "genrex config set limits.day 200",
-            "genrex config set profile.work.base_url https://api.genrex.ai",
+            "genrex config set profile.work.base_url https://api.genrex.com",
         ],
         "login" => &[
             "genrex login",
