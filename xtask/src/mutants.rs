@@ -54,10 +54,6 @@ pub(crate) fn run(
         .filter(|(name, _)| only.is_none_or(|only| only == *name))
         .collect();
     ensure!(!packages.is_empty(), "there is no such package");
-    if let Err(error) = installed(shell) {
-        println!("NOT RUN: the mutants: cargo-mutants {VERSION} could not be installed: {error}");
-        return Ok(());
-    }
     let diff = match changed {
         Some(base) => match changes(shell, base)? {
             Some(diff) => Some(diff),
@@ -65,6 +61,10 @@ pub(crate) fn run(
         },
         None => None,
     };
+    if let Err(error) = installed(shell) {
+        println!("NOT RUN: the mutants: cargo-mutants {VERSION} could not be installed: {error}");
+        return Ok(());
+    }
     let explained = explained(&shell.read_file("docs/mutants.md")?);
     let mut survived = Vec::new();
     for (package, tests) in packages {
@@ -80,7 +80,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Writes down what has changed since a revision; `None`, said plainly, if there is nothing to hold it against.
+/// Writes down what has changed since a revision; `None`, said plainly, if there is nothing to examine.
 fn changes(shell: &Shell, base: &str) -> anyhow::Result<Option<String>> {
     let commit = format!("{base}^{{commit}}");
     let known = cmd!(shell, "git rev-parse --quiet --verify {commit}").quiet();
@@ -90,7 +90,13 @@ fn changes(shell: &Shell, base: &str) -> anyhow::Result<Option<String>> {
         );
         return Ok(None);
     }
-    let diff = cmd!(shell, "git diff {base} -- crates").quiet().read()?;
+    let examined = PACKAGES.map(|(package, _)| format!("crates/{package}/src"));
+    let diff = cmd!(shell, "git diff {base} -- {examined...}");
+    let diff = diff.quiet().read()?;
+    if diff.is_empty() {
+        println!("mutants: nothing that is examined has changed since {base}");
+        return Ok(None);
+    }
     let file = shell.create_dir("target/mutants")?.join("changes.diff");
     shell.write_file(&file, diff + "\n")?;
     Ok(Some(file.display().to_string()))
