@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use genrex_proto::{Balance, ErrorBody, Excerpt, QueryId, Waveform, bare_url, redact_urls};
+use genrex_proto::{
+    Balance, ErrorBody, Escaped, Excerpt, Generation, QueryId, Waveform, bare_url, redact_urls,
+};
 
 #[test]
 fn columns_cover_all_values_and_each_is_the_loudest_of_its_part() {
@@ -125,4 +127,47 @@ fn a_mark_with_nothing_after_it_hides_nothing() {
         bare_url("https://me:pw@a.example//x/1?a#b"),
         "https://a.example//x/1"
     );
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_says_where_and_how_it_began() {
+    let body = br#"{"id":5,"status":"Failed"}"#;
+    let shown = Generation::from_json(body).unwrap_err().to_string();
+    assert!(shown.contains(" at `id`"), "{shown}");
+    assert!(
+        shown.ends_with(r#"; it began: {"id":5,"status":"Failed"}"#),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_excerpt_says_when_there_is_more() {
+    let whole = Excerpt::new(b"https://a.example/1");
+    assert_eq!(whole.to_string(), "https://a.example/1");
+    assert_eq!(AsRef::<str>::as_ref(&whole), whole.as_str());
+    // So much of it is hidden that what is shown is short.
+    let long = format!("https://a.example/1?{}", "x".repeat(5_000));
+    assert_eq!(
+        Excerpt::new(long.as_bytes()).to_string(),
+        "https://a.example/1?……"
+    );
+}
+
+#[test]
+fn an_excerpt_that_is_read_back_may_end_in_a_user_if_it_was_cut() {
+    for (omitted, expected) in [(0, "https://me"), (1, "https://…"), (2, "https://…")] {
+        let written = format!(r#"{{"text":"https://me","omitted":{omitted}}}"#);
+        let read: Excerpt = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.as_str(), expected);
+    }
+}
+
+#[test]
+fn what_can_be_seen_is_not_escaped() {
+    assert!(
+        "aÜ音 \u{1f3b5}"
+            .chars()
+            .all(|character| !Escaped::escapes(character))
+    );
+    assert!("\n\t\r\u{1b}\u{3164}".chars().all(Escaped::escapes));
 }
