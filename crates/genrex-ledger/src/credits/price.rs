@@ -24,10 +24,8 @@ pub(super) struct Price {
     is_sure: bool,
     /// Whether it was observed once, and is otherwise than what was observed before, if anything was.
     is_new: bool,
-    /// Whether another price was observed before, or another's charge may be in this one.
-    // The name in ledgers that are there.
-    #[serde(rename = "hasChanged")]
-    is_doubtful: bool,
+    /// Whether another price was observed before.
+    has_changed: bool,
 }
 
 impl Prices {
@@ -48,9 +46,7 @@ impl Prices {
         certain.map(|price| price.credits).max()
     }
 
-    /// One of this duration that went alone cost so much; `is_certain` says that nothing else can have been charged
-    /// meanwhile.
-    pub(super) fn observe(&mut self, duration: u8, credits: u64, is_certain: bool) {
+    pub(super) fn observe(&mut self, duration: u8, credits: u64) {
         self.is_surprised = false;
         let before = self.of.get(&duration).copied();
         let is_new = before.is_none_or(|before| before.credits != credits);
@@ -58,7 +54,7 @@ impl Prices {
             credits,
             is_sure: true,
             is_new,
-            is_doubtful: !is_certain || before.is_some_and(|before| before.is_doubtful || is_new),
+            has_changed: before.is_some_and(|before| before.has_changed || is_new),
         };
         self.of.insert(duration, price);
     }
@@ -96,10 +92,10 @@ impl Prices {
 }
 
 impl Price {
-    /// Whether it may be somebody else's purchase, or two of ours: it was observed once, on an account that others
-    /// use, after another price, or while another charge was possible.
+    /// Whether it may be somebody else's purchase: it was observed once, on an account that others use, or
+    /// after another price.
     pub(super) const fn is_uncertain(&self, is_shared: bool) -> bool {
-        self.is_new && (is_shared || self.is_doubtful)
+        self.is_new && (is_shared || self.has_changed)
     }
 }
 
@@ -150,24 +146,24 @@ mod tests {
     #[test]
     fn a_surprise_makes_prices_unsure_and_not_unknown() {
         let mut prices = Prices::default();
-        prices.observe(10, 5, true);
+        prices.observe(10, 5);
         prices.confirm();
         assert_eq!((prices.sure(10), prices.most_at_once()), (Some(5), 2));
         prices.doubt();
         assert_eq!((prices.sure(10), prices.most_at_once()), (None, 1));
         assert_eq!(prices.last(10).unwrap().credits, 5);
-        prices.observe(10, 5, true);
+        prices.observe(10, 5);
         assert!(!prices.last(10).unwrap().is_uncertain(true));
-        prices.observe(10, 900, true);
+        prices.observe(10, 900);
         assert!(prices.last(10).unwrap().is_uncertain(false));
-        prices.observe(10, 900, true);
+        prices.observe(10, 900);
         assert!(!prices.last(10).unwrap().is_uncertain(true));
     }
 
     #[test]
     fn a_first_price_is_uncertain_only_where_others_buy() {
         let mut prices = Prices::default();
-        prices.observe(60, 70, true);
+        prices.observe(60, 70);
         assert!(!prices.last(60).unwrap().is_uncertain(false));
         assert!(prices.last(60).unwrap().is_uncertain(true));
     }

@@ -138,10 +138,10 @@ impl Credits {
         if !is_shown {
             return;
         }
-        let is_certain = self.unexpected.is_empty();
-        self.prices.observe(solo.duration, cost, is_certain);
+        self.prices.observe(solo.duration, cost);
         if cost > 0 {
-            if is_certain {
+            // What moved may be the charge of another, which says nothing of when this one was charged.
+            if self.unexpected.is_empty() {
                 self.learn_when(&solo, cost);
             }
             // It went alone, so that nothing else is expected.

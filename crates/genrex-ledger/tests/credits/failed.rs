@@ -99,22 +99,19 @@ fn its_charge_does_not_say_that_an_unclear_one_was_charged() {
     oracle::verdicts_are_true(&world).unwrap();
 }
 
+/// A price beyond a whole limit that shows after a failed job is no reason to buy once more.
 #[test]
-fn two_charges_that_seem_one_price_do_not_block_for_ever() {
-    let limits = total(40);
-    let plan = vec![fails(10, limits), Purchase::of(10, limits)];
-    let mut world = bought(late(Price::Flat(15), 7 * SECOND), plan);
-    let stopped = world.stopped.len();
-    let mut limits = Limits::default();
-    // What one costs, and less than two do.
-    limits.day = Some(20);
-    world.pass(40 * 24 * HOUR);
-    world.process(vec![vec![Purchase {
-        pause: MINUTE,
-        ..Purchase::of(10, limits)
-    }]]);
-    assert!(world.run(LONG));
-    assert_eq!((world.bought.len(), world.stopped.len()), (3, stopped));
+fn a_piece_that_is_dearer_than_the_limit_is_bought_once_after_one_that_failed_for_free() {
+    for failure in [Failure::Free, Failure::Refunded] {
+        let settings = Settings {
+            failure,
+            ..late(Price::Flat(10), 0)
+        };
+        let mut plan = vec![fails(10, total(8))];
+        plan.extend(vec![Purchase::of(10, total(8)); 4]);
+        let world = bought(settings, plan);
+        assert_eq!(world.service.charged(0, u64::MAX), 10);
+    }
 }
 
 #[test]

@@ -89,8 +89,9 @@ impl Case {
             let bought = count(&scene.service.history()[run.from..run.to]);
             idle = if bought == 0 { idle + 1 } else { 0 };
             let is_done = run.ended.iter().all(is_final);
-            // A limit that is reached stays so; what waits for a price goes on within the hour.
-            if is_done || idle >= 8 || setting.bug.is_some() {
+            // A limit that is reached stays so; what waits for a price goes on when ten times the longest lag has
+            // passed, which is 100 minutes at most.
+            if is_done || idle >= 12 || setting.bug.is_some() {
                 break run.ended.swap_remove(0);
             }
             if round > MOST {
