@@ -1,6 +1,6 @@
 //! Jobs that failed before anybody knew what they cost, and were charged all the same.
 
-use genrex_ledger::{Limits, State};
+use genrex_ledger::{Limits, Run, State};
 
 use crate::oracle;
 use crate::purchase::{Fate, Purchase};
@@ -107,8 +107,12 @@ fn a_piece_that_is_dearer_than_the_limit_is_bought_once_after_one_that_failed_fo
             failure,
             ..late(Price::Flat(10), 0)
         };
-        let mut plan = vec![fails(10, total(8))];
-        plan.extend(vec![Purchase::of(10, total(8)); 4]);
+        let of_a_run = |run: usize| Purchase {
+            run: Some(Run::new(format!("run {run}"), 8)),
+            ..Purchase::of(10, Limits::default())
+        };
+        let mut plan: Vec<Purchase> = (0..5).map(of_a_run).collect();
+        plan[0].fate = Some(Fate::Fails);
         let world = bought(settings, plan);
         assert_eq!(world.service.charged(0, u64::MAX), 10);
     }
