@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use genrex_proto::{
-    Balance, ErrorBody, Escaped, Excerpt, Generation, QueryId, Waveform, bare_url, redact_urls,
+    Balance, Content, ErrorBody, Escaped, Excerpt, Generation, QueryId, Seconds, Waveform,
+    bare_url, redact_urls,
 };
 
 #[test]
@@ -170,4 +171,49 @@ fn what_can_be_seen_is_not_escaped() {
             .all(|character| !Escaped::escapes(character))
     );
     assert!("\n\t\r\u{1b}\u{3164}".chars().all(Escaped::escapes));
+}
+
+#[test]
+fn a_change_of_what_is_left_has_a_sign_and_an_end() {
+    let left = |left| Balance::new(left, 0);
+    for (now, earlier, change) in [
+        (3, 5, -2),
+        (5, 3, 2),
+        (4, 4, 0),
+        (u64::MAX, 0, i64::MAX),
+        (0, u64::MAX, i64::MIN),
+    ] {
+        assert_eq!(left(now).change_since(&left(earlier)), change);
+    }
+}
+
+#[test]
+fn a_duration_is_the_number_that_it_was_made_of() {
+    for seconds in 5..=60 {
+        let made = Seconds::new(seconds).unwrap();
+        assert_eq!(u32::from(made.get()), seconds);
+    }
+}
+
+#[test]
+fn a_whole_number_of_seconds_is_written_whole_and_another_as_it_is() {
+    for (seconds, written) in [(5.0, "5"), (5.5, "5.5"), (-0.25, "-0.25")] {
+        let content = serde_json::to_value(Content::new("music", seconds)).unwrap();
+        assert_eq!(content["duration"].to_string(), written);
+    }
+}
+
+#[test]
+fn what_a_completed_job_holds_may_be_null_and_is_no_number() {
+    let with = |response: &str| {
+        let body = format!(r#"{{"id":"QRY_1","status":"Completed","response":{response}}}"#);
+        Generation::from_json(body.as_bytes())
+    };
+    assert!(with("null").unwrap().response.is_empty());
+    let refused = with("5").unwrap_err();
+    let source = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(
+        source.contains("an array, an object or null"),
+        "{refused}: {source}"
+    );
 }
