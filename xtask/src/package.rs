@@ -26,7 +26,7 @@ const FILES: [&str; 7] = [
     "README.md",
 ];
 const FOLDERS: [&str; 4] = ["examples", "migrations", "src", "vectors"];
-const KINDS: [&str; 3] = ["json", "rs", "sql"];
+const KINDS: [&str; 4] = ["json", "rs", "sql", "txt"];
 
 pub(crate) fn run(shell: &Shell, no_verify: bool) -> anyhow::Result<()> {
     let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
