@@ -1,9 +1,9 @@
 use genrex_ledger::{Entry, Reconciliation, State};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::clock;
 use crate::files;
-use crate::output::{shown, window_width};
+use crate::output::{cut, shown, window_width};
 
 /// The jobs as lines of one width, where a terminal has one.
 pub(super) struct Table {
@@ -144,23 +144,6 @@ fn age(millis: u64) -> String {
         (_, hours, 0) => format!("{hours} h"),
         (_, _, days) => format!("{days} d"),
     }
-}
-
-/// The beginning of a text that fits.
-fn cut(text: &str, most: usize) -> String {
-    if text.width() <= most {
-        return text.to_owned();
-    }
-    let mut taken = 0;
-    let fits = text.chars().take_while(|character| {
-        taken += character.width().unwrap_or(0);
-        taken < most
-    });
-    let mut start: String = fits.collect();
-    if most > 0 {
-        start.push('…');
-    }
-    start
 }
 
 /// The end of a path that fits: its name is there.
