@@ -116,43 +116,44 @@ fn a_piece_that_is_dearer_than_the_limit_is_bought_once() {
     assert_eq!(world.bought.len(), 1);
 }
 
+/// What is spent of 50 credits, at 10 a piece, when others are given credits back while the third piece is made.
+fn spent_beside_a_refund(fate: Fate, refund: i64) -> u64 {
+    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
+    let piece = Purchase::of(10, limits(50, None));
+    let mut world = World::new(settings);
+    world.process(vec![vec![piece.clone(); 2]]);
+    assert!(world.run(24 * HOUR));
+    world.process(vec![vec![Purchase {
+        fate: Some(fate),
+        ..piece.clone()
+    }]]);
+    let refunded_at = world.service.now + 15 * SECOND;
+    world.service.other(refunded_at, -refund);
+    assert!(world.run(24 * HOUR));
+    world.pass(HOUR);
+    world.process(vec![vec![piece; 10]]);
+    assert!(world.run(24 * HOUR));
+    world.service.charged(0, u64::MAX)
+}
+
 /// The balance falls, and shows neither what was given back nor what was charged: what was expected counts.
 #[test]
 fn what_is_given_back_to_others_hides_no_charge_of_a_known_price() {
-    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
-    let limits = limits(50, None);
-    let mut world = World::new(settings);
-    world.process(vec![vec![Purchase::of(10, limits); 2]]);
-    assert!(world.run(24 * HOUR));
-    world.process(vec![vec![Purchase::of(10, limits)]]);
-    let refunded_at = world.service.now + 15 * SECOND;
-    world.service.other(refunded_at, -14);
-    assert!(world.run(24 * HOUR));
-    world.pass(HOUR);
-    world.process(vec![vec![Purchase::of(10, limits); 10]]);
-    assert!(world.run(24 * HOUR));
-    assert_eq!(world.service.charged(0, u64::MAX), 50);
+    for refund in [11, 14, 19] {
+        assert_eq!(
+            spent_beside_a_refund(Fate::Accepted, refund),
+            50,
+            "{refund}"
+        );
+    }
 }
 
 /// A job that failed at no cost is not counted for what is given back to others meanwhile.
 #[test]
 fn what_is_given_back_to_others_makes_no_failed_job_dear() {
-    let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
-    let limits = limits(50, None);
-    let mut world = World::new(settings);
-    world.process(vec![vec![Purchase::of(10, limits); 2]]);
-    assert!(world.run(24 * HOUR));
-    world.process(vec![vec![Purchase {
-        fate: Some(Fate::Fails),
-        ..Purchase::of(10, limits)
-    }]]);
-    let refunded_at = world.service.now + 15 * SECOND;
-    world.service.other(refunded_at, -4);
-    assert!(world.run(24 * HOUR));
-    world.pass(HOUR);
-    world.process(vec![vec![Purchase::of(10, limits); 10]]);
-    assert!(world.run(24 * HOUR));
-    assert_eq!(world.service.charged(0, u64::MAX), 50);
+    for refund in [1, 4, 9] {
+        assert_eq!(spent_beside_a_refund(Fate::Fails, refund), 50, "{refund}");
+    }
 }
 
 #[test]
