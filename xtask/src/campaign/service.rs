@@ -190,9 +190,10 @@ impl Shared {
     }
 
     fn answer(&self, request: &Request<Bytes>, is_api: bool) -> Response<Bytes> {
-        let now = self.now();
+        // The time is read once the service is held, so that dates are in the order of what is answered.
         if !is_api {
-            return locked(&self.service).handle_storage(request, now);
+            let mut service = locked(&self.service);
+            return service.handle_storage(request, self.now());
         }
         if request.uri().path() == RetrieveRequest::PATH {
             let asked: Option<serde_json::Value> = serde_json::from_slice(request.body()).ok();
@@ -204,7 +205,8 @@ impl Shared {
                 return unavailable;
             }
         }
-        locked(&self.service).handle(request, now)
+        let mut service = locked(&self.service);
+        service.handle(request, self.now())
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct LastLook {
 }
 
 const MINUTE: u64 = 60 * 1000;
+/// Dates tell whole seconds: of two answers this close either may have been made first.
+const RESOLUTION: u64 = 1000;
 
 impl LastLook {
     /// Whether the service's date has stopped: it has not moved for a minute of this machine's clock.
@@ -69,11 +71,11 @@ impl Credits {
                 (Some(at), Some(last_at)) if at == last_at && next.is_stopped() => {
                     self.service_time(now)
                 }
-                // It goes on again, where it stopped or where it should be: what passed meanwhile has been added.
+                (Some(at), _) if at >= last.at => at,
+                // It goes on again where it stopped: what passed meanwhile has been added.
                 (Some(at), Some(last_at)) if last.is_stopped() && at > last_at => self
                     .service_time(now)
                     .min(last.at.saturating_add(at - last_at)),
-                (Some(at), _) if at >= last.at => at,
                 (Some(at), Some(last_at)) if at >= last_at => last.at.saturating_add(at - last_at),
                 (Some(_) | None, _) => self.service_time(now),
             };
@@ -97,7 +99,8 @@ impl Credits {
         if let (Some(at), Some(last_at)) = (look.at, last.look.at) {
             let is_late = at > last_at.saturating_add(10 * MINUTE);
             let is_early = at < last_at && last_at - at <= 10 * MINUTE;
-            return is_early || (!is_late && is_older(look, &last.look, at == last_at));
+            let is_close = at.abs_diff(last_at) <= RESOLUTION;
+            return is_early || (!is_late && is_older(look, &last.look, is_close));
         }
         is_older(look, &last.look, !self.running.is_empty()) && passed < MINUTE
     }
@@ -140,6 +143,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_700_000_000_000;
+    const DAY: u64 = 24 * 60 * MINUTE;
 
     fn after(first: &Look) -> Credits {
         let mut credits = Credits::new();
@@ -149,12 +153,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_on_passes_no_window() {
-        let day = 24 * 60 * MINUTE;
         let dated = after(&Look::new(0).at(NOW));
-        assert_eq!(dated.service_time(NOW + day), NOW + 60 * MINUTE);
-        assert_eq!(dated.service_time(NOW - day), NOW);
+        assert_eq!(dated.service_time(NOW + DAY), NOW + 60 * MINUTE);
+        assert_eq!(dated.service_time(NOW - DAY), NOW);
         let undated = after(&Look::new(0));
-        assert_eq!(undated.service_time(NOW + day), NOW + day);
+        assert_eq!(undated.service_time(NOW + DAY), NOW + DAY);
     }
 
     #[test]
@@ -167,7 +170,13 @@ mod tests {
         assert!(credits.is_stale(&Look::new(10).at(NOW - 1000), NOW + 1));
         let refund = Look::new(0).at(NOW).changed("2024-06-02T11:05:22.826Z");
         assert!(!credits.is_stale(&refund, NOW + 1));
-        assert!(!credits.is_stale(&Look::new(0).at(NOW + 1000), NOW + 1));
+        // Two charges of one millisecond, between which the answer's date went on by a second.
+        let beside = Look::new(0)
+            .at(NOW + 1000)
+            .changed("2024-06-02T11:05:21.826Z");
+        assert!(credits.is_stale(&beside, NOW + 1));
+        assert!(credits.is_stale(&Look::new(0).at(NOW + 1000), NOW + 1));
+        assert!(!credits.is_stale(&Look::new(0).at(NOW + 2000), NOW + 1));
     }
 
     #[test]
@@ -211,13 +220,17 @@ mod tests {
         );
         let (credits, at) = stopped(20);
         let local = NOW + 10 * MINUTE + 30_000;
-        // It is right again, or goes on from where it stopped.
-        for (date, then) in [(local, local + 10_000), (NOW + 30_000, at + 40_000)] {
+        // It is right again, however long nobody looked, or goes on from where it stopped.
+        for (date, local, expected) in [
+            (local, local, local),
+            (local + DAY, local + DAY, local + DAY),
+            (NOW + 30_000, local, at + 30_000),
+        ] {
             let mut credits = credits.clone();
             credits.observe(&Look::new(0).at(date), local);
-            assert_eq!(credits.look.as_ref().unwrap().at, at + 30_000);
+            assert_eq!(credits.look.as_ref().unwrap().at, expected);
             credits.observe(&Look::new(0).at(date + 10_000), local + 10_000);
-            assert_eq!(credits.look.as_ref().unwrap().at, then);
+            assert_eq!(credits.look.as_ref().unwrap().at, expected + 10_000);
         }
     }
 

@@ -70,10 +70,15 @@ pub(crate) fn what_was_charged_is_counted(world: &mut World) -> Result<(), Strin
     }
     let counted = world.credits().spending(world.machine()).total;
     let charged = world.service.charged(0, u64::MAX);
-    let given_back = world.service.given_back;
     let unclear = world.entries().into_iter();
     let unclear = unclear.filter(|entry| entry.state == State::Ambiguous);
     let unclear: u64 = unclear.filter_map(|entry| entry.expected_cost).sum();
+    let failed = world.service.jobs.iter().filter(|job| job.fails);
+    // What is given back may hide as much as was expected of a job that failed.
+    let given_back = match world.service.given_back {
+        0 => 0,
+        given_back => given_back.max(failed.map(|job| job.cost).sum()),
+    };
     let most = charged + given_back + unclear;
     if (charged..=most).contains(&counted) {
         Ok(())
@@ -90,7 +95,9 @@ pub(crate) fn verdicts_are_true(world: &World) -> Result<(), String> {
     for entry in world.entries() {
         let bought = world.bought.iter().find(|bought| bought.id == entry.id);
         let job = bought.and_then(|bought| bought.job);
-        let is_charged = job.is_some_and(|job| !world.service.jobs[job].charges.is_empty());
+        let job = job.map(|job| &world.service.jobs[job]);
+        // What failed may have been charged, and given back since.
+        let is_charged = job.is_some_and(|job| !job.charges.is_empty() || job.fails);
         match entry.reconciliation {
             Some(Reconciliation::Charged) if !is_charged => {
                 return Err(format!(
