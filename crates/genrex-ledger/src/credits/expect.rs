@@ -76,7 +76,8 @@ impl Credits {
     fn can_ever_fit(&self, intent: &Intent, price: u64) -> bool {
         let is_uncertain = self
             .prices
-            .may_be_another_s(intent.duration, self.is_shared);
+            .last(intent.duration)
+            .is_some_and(|last| last.is_uncertain(self.is_shared));
         let run = intent.run.as_ref().map(|run| run.credits);
         let sums = intent.limits.sums().map(|(.., most)| most);
         let mut bounds = sums.chain(run).chain(intent.limits.per_job);

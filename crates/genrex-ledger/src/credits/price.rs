@@ -41,21 +41,9 @@ impl Prices {
 
     /// The dearest that nobody else's purchase can explain.
     pub(super) fn dearest(&self, is_shared: bool) -> Option<u64> {
-        let sure = self.of.iter().filter(|(_, price)| price.is_sure);
-        let certain = sure.filter(|(duration, _)| !self.may_be_another_s(**duration, is_shared));
-        certain.map(|(_, price)| price.credits).max()
-    }
-
-    /// Whether what was observed of a duration may be somebody else's purchase: it was observed once, and others use
-    /// the account, or any price has changed, or a longer piece was observed to cost less.
-    pub(super) fn may_be_another_s(&self, duration: u8, is_shared: bool) -> bool {
-        let Some(price) = self.of.get(&duration) else {
-            return false;
-        };
-        let contradicts = |(other, known): (&u8, &Price)| {
-            known.has_changed || (*other > duration && known.credits < price.credits)
-        };
-        price.is_new && (is_shared || self.of.iter().any(contradicts))
+        let sure = self.of.values().filter(|price| price.is_sure);
+        let certain = sure.filter(|price| !price.is_uncertain(is_shared));
+        certain.map(|price| price.credits).max()
     }
 
     pub(super) fn observe(&mut self, duration: u8, credits: u64) {
@@ -100,6 +88,14 @@ impl Prices {
         }
         self.confirmed = self.confirmed.min(other.confirmed);
         self.is_surprised |= other.is_surprised;
+    }
+}
+
+impl Price {
+    /// Whether it may be somebody else's purchase: it was observed once, on an account that others use, or
+    /// after another price.
+    pub(super) const fn is_uncertain(&self, is_shared: bool) -> bool {
+        self.is_new && (is_shared || self.has_changed)
     }
 }
 
@@ -157,33 +153,18 @@ mod tests {
         assert_eq!((prices.sure(10), prices.most_at_once()), (None, 1));
         assert_eq!(prices.last(10).unwrap().credits, 5);
         prices.observe(10, 5);
-        assert!(!prices.may_be_another_s(10, true));
+        assert!(!prices.last(10).unwrap().is_uncertain(true));
         prices.observe(10, 900);
-        assert!(prices.may_be_another_s(10, false));
+        assert!(prices.last(10).unwrap().is_uncertain(false));
         prices.observe(10, 900);
-        assert!(!prices.may_be_another_s(10, true));
+        assert!(!prices.last(10).unwrap().is_uncertain(true));
     }
 
     #[test]
     fn a_first_price_is_uncertain_only_where_others_buy() {
         let mut prices = Prices::default();
         prices.observe(60, 70);
-        assert!(!prices.may_be_another_s(60, false));
-        assert!(prices.may_be_another_s(60, true));
-    }
-
-    #[test]
-    fn a_price_that_another_contradicts_is_uncertain() {
-        let mut prices = Prices::default();
-        prices.observe(10, 70);
-        prices.observe(5, 7);
-        assert!(!prices.may_be_another_s(10, false));
-        prices.observe(60, 69);
-        assert!(prices.may_be_another_s(10, false));
-        prices.observe(10, 70);
-        assert!(!prices.may_be_another_s(10, false));
-        assert!(!prices.may_be_another_s(60, false));
-        prices.observe(5, 8);
-        assert!(prices.may_be_another_s(60, false));
+        assert!(!prices.last(60).unwrap().is_uncertain(false));
+        assert!(prices.last(60).unwrap().is_uncertain(true));
     }
 }

@@ -116,6 +116,22 @@ fn a_piece_that_is_dearer_than_the_limit_is_bought_once() {
     assert_eq!(world.bought.len(), 1);
 }
 
+/// That the price of one duration has changed is no reason to observe another's again, at the price of a whole limit.
+#[test]
+fn a_price_that_changed_buys_nothing_of_another_duration_beyond_a_limit() {
+    let of_a_run = |(number, duration): (usize, &u8)| Purchase {
+        run: Some(Run::new(format!("run {number}"), 4)),
+        pause: 10 * MINUTE,
+        ..Purchase::of(*duration, Limits::default())
+    };
+    let mut world = World::new(Settings::new(Price::Changes(15 * MINUTE, 2, 15)));
+    let plan = [6, 5, 6, 5, 5].iter().enumerate().map(of_a_run).collect();
+    world.process(vec![plan]);
+    assert!(world.run(LONG));
+    let bought: Vec<u8> = world.bought.iter().map(|bought| bought.duration).collect();
+    assert_eq!(bought, [6, 5, 6]);
+}
+
 /// What is spent of 50 credits, at 10 a piece, when others are given credits back while the third piece is made.
 fn spent_beside_a_refund(fate: Fate, refund: i64) -> u64 {
     let settings = Settings::new(Price::Flat(10)).charged(&[(100, When::Completion, 0)]);
