@@ -306,8 +306,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] for an id that the service does not know, [`ErrorKind::Ledger`] for a job that is not
-    /// ambiguous, and [`ErrorKind::Configuration`] without a ledger.
+    /// [`ErrorKind::NotFound`] for an id that the service does not know, [`ErrorKind::InvalidInput`] for one that another
+    /// job has, or that is of another prompt or duration by what the service says, [`ErrorKind::Ledger`] for a job that
+    /// is not ambiguous, and [`ErrorKind::Configuration`] without a ledger.
     pub async fn resolve_with_reason(
         &self,
         id: LocalId,

@@ -135,6 +135,10 @@ impl Held<'_> {
                 Ok(one(entry))
             }
             Keep::Reconcile(id) => ledger.reconcile(id, now).await.map(one),
+            Keep::Entry(id) => {
+                let entry = ledger.entry(id).await;
+                entry.map(|entry| Kept::Entries(entry.into_iter().collect()))
+            }
             Keep::Entries(filter) => ledger.entries(&filter).await.map(Kept::Entries),
             Keep::Recover => ledger.recover(now).await.map(Kept::Entries),
         }

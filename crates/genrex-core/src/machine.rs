@@ -111,6 +111,8 @@ pub(crate) enum Keep {
     Event(ledger::LocalId, ledger::Event),
     /// What the last look shows of an ambiguous job.
     Reconcile(ledger::LocalId),
+    /// A job, as a list of one; of none if there is no such job.
+    Entry(ledger::LocalId),
     /// Some jobs.
     Entries(ledger::Filter),
     /// What nobody carries on.

@@ -3,19 +3,20 @@
 pub(crate) mod link;
 pub(crate) mod offline;
 mod recover;
+mod resolve;
 
 use std::sync::Arc;
 
-use genrex_ledger::{self as ledger, Entry, Event, Filter, LocalId, Resolution};
-use genrex_proto::{QueryId, RetrieveRequest};
+use genrex_ledger::{self as ledger, Entry, Filter, LocalId};
 
 pub(crate) use self::recover::Recover;
+pub(crate) use self::resolve::Resolve;
+use crate::Error;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
-use crate::operations::call::{SignedCall, Terms};
+use crate::operations::call::Terms;
 use crate::operations::purchase::Look;
 use crate::session::Session;
 use crate::transport::Now;
-use crate::{Error, ErrorKind};
 
 /// A reconciliation as a machine: looks at the balance, and has the ledger hold an ambiguous job against it.
 #[derive(Debug)]
@@ -56,76 +57,6 @@ impl Machine for Reconcile {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match &mut self.look {
             Some(look) => look.receive(now, outcome),
-            None => self.done = Some(entry_of(outcome)),
-        }
-    }
-}
-
-/// Settling an ambiguous job by hand, as a machine: an id that a person names is asked after first.
-#[derive(Debug)]
-pub(crate) struct Resolve {
-    id: LocalId,
-    resolution: Resolution,
-    why: String,
-    asking: Option<(Box<SignedCall<RetrieveRequest>>, QueryId)>,
-    done: Option<Result<Entry, Error>>,
-}
-
-impl Resolve {
-    pub(crate) fn new(
-        session: Arc<Session>,
-        terms: Terms,
-        id: LocalId,
-        resolution: Resolution,
-        why: String,
-    ) -> Self {
-        let asking = match &resolution {
-            Resolution::Accepted(query_id) => {
-                let request = RetrieveRequest::new(query_id.clone());
-                let call = SignedCall::new(session, &request, terms);
-                Some((Box::new(call), query_id.clone()))
-            }
-            _ => None,
-        };
-        Self {
-            id,
-            resolution,
-            why,
-            asking,
-            done: None,
-        }
-    }
-}
-
-impl Machine for Resolve {
-    const NAME: &'static str = "resolve";
-    type Output = Result<Entry, Error>;
-
-    fn next(&mut self, now: Now) -> Step<Self::Output> {
-        if let Some(result) = self.done.take() {
-            return Step::Done(result);
-        }
-        if let Some((call, query_id)) = &mut self.asking {
-            match call.next(now).within() {
-                Ok(step) => return step,
-                Err(Ok(answered)) if answered.answer.id == *query_id => self.asking = None,
-                Err(Ok(_)) => {
-                    let message = "the answer is about another job; nothing was settled";
-                    let error = Error::new(ErrorKind::UnexpectedAnswer, message);
-                    return Step::Done(Err(error.with_local_id(self.id)));
-                }
-                Err(Err(failure)) => {
-                    return Step::Done(Err(failure.into_error().with_local_id(self.id)));
-                }
-            }
-        }
-        let event = Event::Resolved(self.resolution.clone(), self.why.clone());
-        Step::keep(Keep::Event(self.id, event))
-    }
-
-    fn receive(&mut self, now: Now, outcome: Outcome) {
-        match &mut self.asking {
-            Some((call, _)) => call.receive(now, outcome),
             None => self.done = Some(entry_of(outcome)),
         }
     }

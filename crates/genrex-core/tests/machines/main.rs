@@ -11,6 +11,7 @@ mod properties;
 mod purchase;
 mod recover;
 mod resend;
+mod resolve;
 mod serialised;
 mod submit;
 mod support;

@@ -260,6 +260,7 @@ impl Service {
                 Keep::Event(_, Event::Sent) => Answer::Entry(1),
                 Keep::Event(..) => Answer::Entry(4),
                 Keep::Reconcile(_) => Answer::Entry(5),
+                Keep::Entry(_) => Answer::Entries(1),
                 Keep::Entries(_) | Keep::Recover => Answer::Entries(ENTRIES.len()),
             }),
             step => Told::usual(step),

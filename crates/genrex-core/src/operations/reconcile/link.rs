@@ -15,11 +15,16 @@ pub fn may_be(entry: &Entry, told: &Generation) -> bool {
         && entry.state == State::Ambiguous
         && entry.superseded_by.is_none()
         && !entry.resolved_by_hand;
+    is_missing_id && is_of(entry, told)
+}
+
+/// Whether what the service says of a job's text and duration, where it says so, is what was asked for. White space
+/// says nothing: a service may trim it.
+pub(super) fn is_of(entry: &Entry, told: &Generation) -> bool {
     let content = told.content.as_ref();
     let text = content.and_then(|content| content.text.as_ref());
     let duration = content.and_then(|content| content.duration);
-    is_missing_id
-        && text.is_none_or(|text| *text == entry.text)
+    text.is_none_or(|text| text.split_whitespace().eq(entry.text.split_whitespace()))
         && duration.is_none_or(|duration| (duration - f64::from(entry.duration)).abs() < 0.5)
 }
 
