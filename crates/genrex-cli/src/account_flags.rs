@@ -1,7 +1,8 @@
 //! Which flags reach an account, so that every command that is printed works as it is printed.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use genrex_async::BaseUrl;
@@ -20,8 +21,8 @@ pub(crate) struct AccountFlags {
     own: Option<Account>,
     /// The best way first.
     ways: Vec<(Account, String)>,
-    /// Those of them at which something listens, of services on this machine: found out when it is asked.
-    running: OnceLock<Vec<Account>>,
+    /// At which origins on this machine something listens: found out when it is asked.
+    listening: RefCell<BTreeMap<String, bool>>,
 }
 
 impl AccountFlags {
@@ -45,7 +46,7 @@ impl AccountFlags {
         Ok(Self {
             own,
             ways,
-            running: OnceLock::new(),
+            listening: RefCell::default(),
         })
     }
 
@@ -74,18 +75,28 @@ impl AccountFlags {
         CommandError::usage(message).hint(format!("genrex {doing}{flags}{key}"))
     }
 
-    /// Whether a job is of a service on this machine that is not running, or that the settings do not lead to: most
-    /// likely a sandbox that was there once. What it held ended with it.
+    /// Whether a job is of a service on this machine that is not running, or in whose place the settings find another:
+    /// most likely a sandbox that was there once. What it held ended with it.
     pub(crate) fn is_of_past_sandbox(&self, entry: &Entry) -> bool {
-        let is_here = BaseUrl::new(entry.account.origin()).is_ok_and(|url| url.is_loopback());
-        is_here && !self.running().contains(&entry.account)
+        let origin = entry.account.origin();
+        if !BaseUrl::new(origin).is_ok_and(|url| url.is_loopback()) {
+            return false;
+        }
+        let ways = self.ways.iter().map(|(account, _)| account);
+        let mut there = ways.filter(|account| account.origin() == origin).peekable();
+        let is_another = there.peek().is_some() && !there.any(|account| *account == entry.account);
+        is_another || !self.is_listening(origin)
     }
 
-    fn running(&self) -> &[Account] {
-        self.running.get_or_init(|| {
-            let reached = self.ways.iter().map(|(account, _)| account.clone());
-            reached.filter(is_listening).collect()
-        })
+    /// Whether something listens at an origin on this machine, as far as was seen when it was first asked for.
+    fn is_listening(&self, origin: &str) -> bool {
+        let mut listening = self.listening.borrow_mut();
+        match listening.get(origin) {
+            Some(known) => *known,
+            None => *listening
+                .entry(origin.to_owned())
+                .or_insert(is_listening(origin)),
+        }
     }
 
     fn way(&self, account: &Account) -> Option<&str> {
@@ -106,9 +117,9 @@ async fn account_of(
 }
 
 /// Whether something listens at an origin on this machine. Nothing is sent.
-fn is_listening(account: &Account) -> bool {
+fn is_listening(origin: &str) -> bool {
     const SHORT: Duration = Duration::from_millis(500);
-    let host = account.origin().rsplit('/').next().unwrap_or_default();
+    let host = origin.rsplit('/').next().unwrap_or_default();
     let places = host.to_socket_addrs().into_iter().flatten();
     places
         .filter(|place| place.ip().is_loopback())

@@ -4,9 +4,15 @@ use crate::command_error::CommandError;
 
 /// The signals that ask the program to end: Ctrl-C, and where there are more, those of `kill`, of a terminal that is
 /// closed, and of `Ctrl-\`. Each would end the program at once otherwise, a paid request on its way or not.
+///
+/// Of a closed terminal the kernel says so, and a shell too: where anything has asked before, that asks for nothing more.
 pub(crate) struct Interrupts {
     #[cfg(unix)]
     signals: Vec<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    has_asked: bool,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
 }
@@ -21,16 +27,18 @@ impl Interrupts {
     #[cfg(unix)]
     fn take_over() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut kinds = vec![
+        let kinds = [
             SignalKind::interrupt(),
             SignalKind::terminate(),
             SignalKind::quit(),
         ];
-        if !is_hangup_ignored() {
-            kinds.push(SignalKind::hangup());
-        }
         let signals = kinds.into_iter().map(signal).collect::<io::Result<_>>()?;
-        Ok(Self { signals })
+        let hangup = (!is_hangup_ignored()).then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            signals,
+            hangup: hangup.transpose()?,
+            has_asked: false,
+        })
     }
 
     #[cfg(windows)]
@@ -45,7 +53,15 @@ impl Interrupts {
         #[cfg(unix)]
         std::future::poll_fn(|context| {
             let mut signals = self.signals.iter_mut();
-            match signals.any(|signal| signal.poll_recv(context).is_ready()) {
+            let mut asks = signals.any(|signal| signal.poll_recv(context).is_ready());
+            while let Some(hangup) = &mut self.hangup
+                && hangup.poll_recv(context).is_ready()
+            {
+                asks |= !self.has_asked;
+                self.has_asked = true;
+            }
+            self.has_asked |= asks;
+            match asks {
                 true => std::task::Poll::Ready(()),
                 false => std::task::Poll::Pending,
             }

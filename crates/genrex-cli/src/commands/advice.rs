@@ -102,7 +102,7 @@ fn ask_support(entry: &Entry) -> String {
     format!(
         "Give the service's support the account's user id ({}), the time of the submit ({}) and the prompt",
         entry.account.user_id(),
-        clock::iso8601(entry.updated_at)
+        clock::iso8601(entry.created_at)
     )
 }
 
@@ -145,6 +145,15 @@ mod tests {
             );
             assert!(!advice.contains("again"), "{advice}");
         }
+    }
+
+    /// Support looks for the submit, and not for what was found out about it a day later.
+    #[tokio::test]
+    async fn support_is_told_when_it_was_submitted() {
+        let mut lost = entry(&[Event::Sent, Event::Ambiguous(String::new())]).await;
+        lost.updated_at = lost.created_at + 24 * 60 * 60 * 1000;
+        let advice = by_hand(&lost, "");
+        assert!(advice.contains("(1970-01-01T00:00:00"), "{advice}");
     }
 
     #[tokio::test]

@@ -66,11 +66,14 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
     let (past, present): (Vec<_>, Vec<_>) = entries
         .iter()
         .partition(|entry| accounts.is_of_past_sandbox(entry));
+    if present.is_empty() {
+        output.line(apart::HEADING)?;
+    }
     output.line(table.header())?;
-    for entry in present {
+    for entry in &present {
         output.line(table.row(entry))?;
     }
-    if !past.is_empty() {
+    if !present.is_empty() && !past.is_empty() {
         output.line(apart::HEADING)?;
     }
     past.into_iter()

@@ -302,6 +302,36 @@ fn every_signal_waits_for_a_submit_that_is_on_its_way() {
     }
 }
 
+/// The kernel and the shell each say that the terminal is closed, before or after somebody ended the program.
+#[test]
+fn a_terminal_that_is_closed_is_no_second_interrupt() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    for first in ["-HUP", "-TERM"] {
+        let service = Played::start();
+        let mut process = sandbox
+            .genrex(
+                folder.path(),
+                &["generate", "music", "--base-url", &service.url],
+            )
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stream = service.next();
+        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        signal(&process, first);
+        read_until(&mut lines, "Ctrl-C again");
+        signal(&process, "-HUP");
+        signal(&process, "-HUP");
+        let body = r#"{"id":"QRY_late","status":"Processing"}"#;
+        answer(&mut stream, "201 Created", body);
+        let mut text = String::new();
+        lines.read_to_string(&mut text).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(130), "{first}: {text}");
+        assert!(text.contains("genrex wait QRY_late"), "{first}: {text}");
+    }
+}
+
 /// Who has a program outlive the terminal, as `nohup` does, means it.
 #[cfg(target_os = "linux")]
 #[test]

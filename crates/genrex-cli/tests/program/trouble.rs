@@ -170,9 +170,16 @@ fn a_job_of_a_sandbox_that_is_gone_stands_apart() {
         let own = environment.iter().map(|(name, value)| (*name, value));
         genrex(folder.path()).args(args).envs(own).output().unwrap()
     };
+    // Running, it is no past one, and be it that the settings of this command do not lead to it.
     for command in ["recover", "list"] {
-        let there = run(&["jobs", command]);
-        assert!(!stdout(&there).contains(APART), "{}", stdout(&there));
+        let without = genrex(folder.path())
+            .args(["jobs", command])
+            .output()
+            .unwrap();
+        for there in [run(&["jobs", command]), without] {
+            let text = stdout(&there);
+            assert!(!text.contains(APART) && text.contains("1 "), "{text}");
+        }
     }
     assert_eq!(
         json(&run(&["jobs", "list", "--json"]))[0]["pastSandbox"],
