@@ -95,6 +95,12 @@ impl BatchView {
         self.is_stopping = true;
     }
 
+    /// Whether no row goes on until a price is known: how long that takes, the pieces that were made do not tell.
+    fn is_waiting_for_price(&self) -> bool {
+        let mut rows = self.rows.values();
+        !self.rows.is_empty() && rows.all(|row| row.job.is_waiting_for_price())
+    }
+
     /// How long the rows that are left take, by the pieces that this run has made. A single one says little: those
     /// beside it are under way.
     fn left(&self, now: Duration) -> Option<Duration> {
@@ -146,11 +152,13 @@ impl BatchView {
     /// In one line where it fits, and else in two.
     fn total(&self, now: Duration, most: usize) -> Vec<Line> {
         let time = clock(now.saturating_sub(self.began));
-        let left = match self.is_stopping {
-            true => Some(format!("finishing {} rows", self.rows.len())),
-            false => self
-                .left(now)
-                .map(|left| format!("about {} left", about(left))),
+        let left = if self.is_stopping {
+            Some(format!("finishing {} rows", self.rows.len()))
+        } else if self.is_waiting_for_price() {
+            Some(String::from("waiting for a price"))
+        } else {
+            self.left(now)
+                .map(|left| format!("about {} left", about(left)))
         };
         let count = format!("{}/{} rows", self.done, self.planned);
         let short = format!("{}/{}", self.done, self.planned);

@@ -33,6 +33,7 @@ pub(crate) struct JobView {
 enum Stage {
     /// In a few words.
     Doing(String),
+    WaitingForPrice,
     Downloading(u64, Option<u64>),
 }
 
@@ -72,7 +73,7 @@ impl JobView {
             Progress::Submitting { .. } => self.doing("submitting"),
             Progress::Accepted { .. } => self.doing("waiting for the service"),
             Progress::Polled { status, .. } => self.doing(status.as_str()),
-            Progress::WaitingForPrice { .. } => self.doing("waiting until the price is known"),
+            Progress::WaitingForPrice { .. } => self.stage = Stage::WaitingForPrice,
             Progress::Retrying { .. } => match retrying(progress) {
                 Some(what) => self.doing(&what),
                 None => return false,
@@ -93,6 +94,11 @@ impl JobView {
         self.unanswered = None;
     }
 
+    /// Whether it may not start yet, however long that takes.
+    pub(super) const fn is_waiting_for_price(&self) -> bool {
+        matches!(self.stage, Stage::WaitingForPrice)
+    }
+
     pub(super) fn elapsed(&self, now: Duration) -> Duration {
         now.saturating_sub(self.began)
     }
@@ -104,6 +110,7 @@ impl JobView {
         }
         match &self.stage {
             Stage::Doing(what) => what.clone(),
+            Stage::WaitingForPrice => String::from("waiting until the price is known"),
             Stage::Downloading(received, Some(total)) if *total > 0 => {
                 let percent = received.saturating_mul(100) / total;
                 format!("downloading {} %", percent.min(100))

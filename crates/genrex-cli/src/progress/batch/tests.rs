@@ -102,6 +102,21 @@ fn the_screen_of_a_batch_in_each_state() {
     compare("batch-large", &Mutex::new(view), secs(20_000));
 }
 
+/// While nothing goes on, nobody knows how long it takes.
+#[test]
+fn what_waits_for_a_price_has_no_estimate() {
+    let waits = report(r#"{"event":"waitingForPrice","job":3}"#);
+    let mut view = begun(100, 10);
+    make(&mut view, 1..=8);
+    let total = |view: &BatchView| format!("{:?}", view.total(secs(34), 80));
+    view.hear(9, &waits, secs(33));
+    assert!(total(&view).contains("left"), "{}", total(&view));
+    view.hear(10, &waits, secs(33));
+    let shown = total(&view);
+    assert!(shown.contains("waiting for a price"), "{shown}");
+    assert!(!shown.contains("about"), "{shown}");
+}
+
 /// The estimate is of the pieces that were made, not of the rows that were here before.
 #[test]
 fn what_is_left_follows_from_the_pieces_of_this_run() {
