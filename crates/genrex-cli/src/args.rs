@@ -181,7 +181,7 @@ pub(crate) struct Batch {
     /// How long to wait for each job; it goes on after that
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Ask always so often [default: often at first, every 10 s at last]
+    /// Ask always so often [default: when it is likely to be ready, by how long others took]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,
 }
@@ -403,7 +403,7 @@ pub(crate) struct Delivery {
     /// Keep nothing in the ledger: what is lost then is lost
     #[arg(long)]
     pub(crate) no_ledger: bool,
-    /// Ask always so often [default: often at first, every 10 s at last]
+    /// Ask always so often [default: when it is likely to be ready, by how long others took]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,
 }

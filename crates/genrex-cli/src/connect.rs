@@ -89,7 +89,7 @@ impl Connection {
         let mut builder = builder(target.base_url, target.keys)
             .deadline(Some(options.timeout))
             .balance_check(options.balance_check)
-            .pace(options.poll_interval.map_or(Pace::Growing, Pace::Fixed));
+            .pace(options.poll_interval.map_or(Pace::default(), Pace::Fixed));
         let mut ledger_path = None;
         if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.

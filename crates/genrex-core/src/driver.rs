@@ -141,6 +141,10 @@ impl Held<'_> {
             }
             Keep::Entries(filter) => ledger.entries(&filter).await.map(Kept::Entries),
             Keep::Recover => ledger.recover(now).await.map(Kept::Entries),
+            Keep::Credits(account) => {
+                let credits = ledger.credits(&account).await;
+                credits.map(|credits| Kept::Credits(Box::new(credits)))
+            }
         }
     }
 

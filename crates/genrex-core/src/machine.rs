@@ -115,6 +115,8 @@ pub(crate) enum Keep {
     Entry(ledger::LocalId),
     /// Some jobs.
     Entries(ledger::Filter),
+    /// What is known of an account's credits, and of how long its jobs took.
+    Credits(ledger::Account),
     /// What nobody carries on.
     Recover,
 }
@@ -127,6 +129,7 @@ pub(crate) enum Kept {
     Account(Option<ledger::Account>),
     Entry(Box<ledger::Entry>),
     Entries(Vec<ledger::Entry>),
+    Credits(Box<ledger::Credits>),
 }
 
 impl Kept {
@@ -134,7 +137,7 @@ impl Kept {
     pub(crate) fn entry(self) -> Result<ledger::Entry, ledger::Error> {
         match self {
             Self::Entry(entry) => Ok(*entry),
-            Self::Done | Self::Account(_) | Self::Entries(_) => Err(unasked()),
+            Self::Done | Self::Account(_) | Self::Entries(_) | Self::Credits(_) => Err(unasked()),
         }
     }
 
@@ -142,7 +145,7 @@ impl Kept {
     pub(crate) fn entries(self) -> Result<Vec<ledger::Entry>, ledger::Error> {
         match self {
             Self::Entries(entries) => Ok(entries),
-            Self::Done | Self::Account(_) | Self::Entry(_) => Err(unasked()),
+            Self::Done | Self::Account(_) | Self::Entry(_) | Self::Credits(_) => Err(unasked()),
         }
     }
 
@@ -150,7 +153,7 @@ impl Kept {
     pub(crate) fn account(self) -> Result<Option<ledger::Account>, ledger::Error> {
         match self {
             Self::Account(account) => Ok(account),
-            Self::Done | Self::Entry(_) | Self::Entries(_) => Err(unasked()),
+            Self::Done | Self::Entry(_) | Self::Entries(_) | Self::Credits(_) => Err(unasked()),
         }
     }
 }

@@ -6,10 +6,13 @@
 //! since a service slows down without a word; so no gap is longer than [`LONGEST`] seconds.
 
 mod distribution;
+pub(crate) mod recall;
 mod schedule;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+use genrex_ledger::Credits;
 
 use self::distribution::Distribution;
 use self::schedule::Schedule;
@@ -24,6 +27,8 @@ const LONGEST: f64 = 30.0;
 #[derive(Debug, Default)]
 pub(crate) struct Pacing {
     of: BTreeMap<u8, Learned>,
+    /// Whether a ledger was asked for what it keeps.
+    is_recalled: bool,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +43,23 @@ impl Pacing {
     /// A job that makes so many seconds of music was seen to be over between these two times after it was accepted.
     pub(crate) fn completed(&mut self, seconds: u8, after: Duration, by: Duration) {
         self.of.entry(seconds).or_default().add(after, by);
+    }
+
+    /// Whether a ledger is to be asked how long jobs took: once, since what comes later is seen here.
+    pub(crate) const fn begin_recall(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_recalled, true)
+    }
+
+    /// What a ledger keeps, which was before all that was seen here.
+    pub(crate) fn recall(&mut self, credits: &Credits) {
+        let seen = std::mem::take(&mut self.of);
+        for took in credits.times() {
+            self.completed(took.duration, took.after, took.by);
+        }
+        for (seconds, learned) in seen {
+            let of = self.of.entry(seconds).or_default();
+            learned.times.into_iter().for_each(|time| of.push(time));
+        }
     }
 
     /// How long until such a job is asked after, so long after it was accepted.
@@ -57,7 +79,10 @@ impl Learned {
     const MOST: usize = 64;
 
     fn add(&mut self, after: Duration, by: Duration) {
-        let time = ((after + by) / 2).as_secs_f64().max(SHORTEST / 2.0);
+        self.push(((after + by) / 2).as_secs_f64().max(SHORTEST / 2.0));
+    }
+
+    fn push(&mut self, time: f64) {
         self.times.push_back(time);
         if self.times.len() > Self::MOST {
             self.times.pop_front();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use genrex_ledger::Alias;
+use genrex_ledger::{Alias, Credits};
 use genrex_proto::Operation;
 use genrex_sign::{KEY_HEADER, KeyPair, Payload, SIGNATURE_HEADER, UnixMillis};
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
@@ -161,6 +161,16 @@ impl Session {
     /// How long until a job is asked after, so long after it was accepted, by how long jobs of its duration took.
     pub(crate) fn learned_delay(&self, seconds: Option<u8>, elapsed: Duration) -> Duration {
         self.pacing().delay(seconds, elapsed)
+    }
+
+    /// Whether a ledger is to be asked how long jobs took.
+    pub(crate) fn begin_recall(&self) -> bool {
+        self.pacing().begin_recall()
+    }
+
+    /// What a ledger keeps of how long jobs took.
+    pub(crate) fn recall(&self, credits: &Credits) {
+        self.pacing().recall(credits);
     }
 
     /// A job that makes so many seconds of music was over between these two times after it was accepted.

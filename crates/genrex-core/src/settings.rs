@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// The growing pace, ten minutes, retries from 0.5 s to 8 s, and the default time-outs.
+    /// The learned pace, ten minutes, retries from 0.5 s to 8 s, and the default time-outs.
     fn default() -> Self {
         Self {
             pace: Pace::default(),

@@ -25,6 +25,7 @@ mod restore;
 mod running;
 mod runs;
 mod settle;
+mod times;
 mod unexpected;
 
 use std::time::Duration;
@@ -38,6 +39,8 @@ use self::reconcile::Doubted;
 use self::running::Running;
 use self::runs::Runs;
 use self::settle::{Solo, Unsettled};
+use self::times::Times;
+pub use self::times::Took;
 use self::unexpected::Unexpected;
 use crate::error::ErrorKind;
 use crate::{Error, LocalId, Look};
@@ -81,6 +84,7 @@ pub struct Credits {
     /// Whether somebody else was seen to use the account.
     is_shared: bool,
     runs: Runs,
+    pub(crate) times: Times,
 }
 
 /// What can be shown of an account's credits.
@@ -126,6 +130,11 @@ impl Credits {
             month: within(30),
             total: self.spent(None, at),
         }
+    }
+
+    /// How long the account's jobs took: of the durations that were last seen, and of each the newest, last.
+    pub fn times(&self) -> impl Iterator<Item = Took> {
+        self.times.iter()
     }
 
     /// The form that a storage keeps.

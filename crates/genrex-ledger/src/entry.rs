@@ -184,6 +184,7 @@ impl Entry {
             | Event::Crashed
             | Event::Processing
             | Event::Completed
+            | Event::CompletedBetween { .. }
             | Event::Failed => {}
             Event::Refused(refusal, _) => next.refusal = Some(*refusal),
             Event::Unconfirmed(id) => next.unconfirmed_id = Some(id.clone()),

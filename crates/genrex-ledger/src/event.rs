@@ -37,6 +37,14 @@ pub enum Event {
     Resolved(Resolution, String),
     /// The service says that it is ready.
     Completed,
+    /// The service says that it is ready, and so it is known how long it took. Both are since it was accepted, in
+    /// milliseconds.
+    CompletedBetween {
+        /// When the service last said that it was not over.
+        after: u64,
+        /// When it said that it was.
+        by: u64,
+    },
     /// The service says that it failed.
     Failed,
     /// It is here.
@@ -66,7 +74,7 @@ impl Event {
             Self::Resolved(Resolution::Accepted(_), _) => EventKind::Identified,
             Self::Reconciled(_) => EventKind::Reconciled,
             Self::Resolved(Resolution::Charged | Resolution::NotCharged, _) => EventKind::Resolved,
-            Self::Completed => EventKind::Completed,
+            Self::Completed | Self::CompletedBetween { .. } => EventKind::Completed,
             Self::Failed => EventKind::Failed,
             Self::Downloaded { .. } => EventKind::Downloaded,
         }
@@ -106,6 +114,7 @@ impl Event {
             Self::Sent
             | Self::Accepted(_)
             | Self::Completed
+            | Self::CompletedBetween { .. }
             | Self::Failed
             | Self::Downloaded { .. } => None,
         }

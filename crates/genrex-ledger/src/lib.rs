@@ -46,7 +46,7 @@ mod state;
 pub mod testing;
 
 pub use account::{Account, Alias};
-pub use credits::{Credits, Spending};
+pub use credits::{Credits, Spending, Took};
 pub use entry::{Entry, LocalId};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, EventKind, Refusal, Resolution};

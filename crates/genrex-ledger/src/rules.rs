@@ -88,6 +88,9 @@ pub fn record(
     if *event == Event::Processing {
         credits.is_processing(entry.id, service_at);
     }
+    if let Event::CompletedBetween { after, by } = event {
+        credits.times.add(entry.duration, *after, *by);
+    }
     Ok(Some(after))
 }
 

@@ -12,7 +12,9 @@ use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::operations::call::{Answered, CallError, SignedCall, Terms};
+use crate::pacing::recall::Recall;
 use crate::session::Session;
+use crate::settings::pace::Pace;
 use crate::transport::{Moment, Now};
 use crate::{Error, ErrorKind, Job, Progress, Track};
 
@@ -50,6 +52,8 @@ pub(crate) struct Wait {
 enum State {
     /// Finding the job in the ledger.
     Finding(Find),
+    /// Asking the ledger how long such jobs took.
+    Recalling(Recall),
     Starting,
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
@@ -69,7 +73,7 @@ impl Wait {
         let state = if is_kept && local.is_none() {
             State::Finding(Find::new(&session, job.id().clone()))
         } else {
-            State::Starting
+            State::recalling(&session, terms, is_kept)
         };
         let counters = Counters::since(job.accepted_at());
         Self {
@@ -225,16 +229,24 @@ impl Wait {
 
     fn completed(&mut self, track: Track, now: Now) {
         // Of a job that was accepted elsewhere, nobody here knows how long it took.
-        if let (Some(seconds), Some(_)) = (self.seconds, self.job.accepted_at()) {
-            let elapsed = self.elapsed(now);
-            self.session.completed(seconds, self.not_over_at, elapsed);
-        }
+        let event = match (self.seconds, self.job.accepted_at()) {
+            (Some(seconds), Some(_)) => {
+                let (after, by) = (self.not_over_at, self.elapsed(now));
+                self.session.completed(seconds, after, by);
+                let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                Event::CompletedBetween {
+                    after: millis(after),
+                    by: millis(by),
+                }
+            }
+            _ => Event::Completed,
+        };
         let track = track.waited_for(self.elapsed(now), self.polls);
         let track = match self.local {
             Some(local) => track.kept_as(local),
             None => track,
         };
-        self.state = self.keep(Event::Completed, Ok(track));
+        self.state = self.keep(event, Ok(track));
     }
 
     fn failed(&mut self, failure: CallError<Free>, is_last: bool, now: Now) {
@@ -350,7 +362,7 @@ impl Wait {
             Ok(local) => self.local = local,
             Err(error) => self.reports.push_back(Progress::not_kept(None, &error)),
         }
-        self.state = State::Starting;
+        self.state = State::recalling(&self.session, self.terms, self.is_kept);
     }
 
     fn kept(&mut self, answer: Result<Kept, ledger::Error>, result: Result<Track, Error>) {
@@ -363,6 +375,14 @@ impl Wait {
 }
 
 impl State {
+    /// What the ledger keeps is asked for if the pace rests on it, and nobody has asked before.
+    fn recalling(session: &Session, terms: Terms, is_kept: bool) -> Self {
+        match is_kept && terms.settings.pace == Pace::Learned && session.begin_recall() {
+            true => Self::Recalling(Recall::new(session)),
+            false => Self::Starting,
+        }
+    }
+
     fn done(result: Result<Track, Error>) -> Self {
         Self::Done(Some(Box::new(result)))
     }
@@ -379,6 +399,7 @@ impl Machine for Wait {
             }
             match &mut self.state {
                 State::Finding(find) => return Step::keep(find.ask()),
+                State::Recalling(recall) => return Step::keep(recall.ask()),
                 State::Starting => self.start(now),
                 State::Pausing(at, _) if now.moment < *at => {
                     return Step::Sleep(at.since(now.moment));
@@ -424,6 +445,12 @@ impl Machine for Wait {
                     self.found(found);
                 }
             }
+            (State::Recalling(recall), Outcome::Kept(answer)) => {
+                if let Some(credits) = recall.told(answer) {
+                    self.session.recall(&credits);
+                    self.state = State::Starting;
+                }
+            }
             // Nothing rests on it but what may be concluded of other jobs later.
             (State::Telling(_, is_last), Outcome::Kept(_)) => {
                 let is_last = *is_last;
@@ -440,6 +467,7 @@ impl Machine for Wait {
             // What no step asked for: it ends, since going on might never end.
             (
                 State::Finding(_)
+                | State::Recalling(_)
                 | State::Starting
                 | State::Pausing(..)
                 | State::Telling(..)

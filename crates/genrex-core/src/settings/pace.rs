@@ -6,14 +6,14 @@ use std::time::Duration;
 pub enum Pace {
     /// A fifth of the time waited so far, at least 2 s and at most 10 s. In the API reference's example
     /// 30 s of music took 61 s: that is 15 polls, and the piece is found within 10 s of being ready.
-    #[default]
     Growing,
     /// Always so long after an answer, at least 10 ms. The quick start's own loop has 5 s.
     Fixed(Duration),
-    /// Where a job is likely to be over, by the times that jobs of the same duration took which this client, or a clone
-    /// of it, has waited for: at least 0.5 s after an answer and at most 30 s. It weighs a poll against 0.4 s for which a
-    /// job that is over is not seen. Before the first one, and for a job of an unknown duration: 5 s, and up to 30 s
-    /// for a job that takes longer than 100 s.
+    /// Where a job is likely to be over, by the times that jobs of the same duration took: those that this client, or a
+    /// clone of it, has waited for, and those that its ledger keeps. At least 0.5 s after an answer and at most 30 s. It
+    /// weighs a poll against 0.4 s for which a job that is over is not seen. Before the first one, and for a job of an
+    /// unknown duration: 5 s, and up to 30 s for a job that takes longer than 100 s.
+    #[default]
     Learned,
 }
 

@@ -39,7 +39,8 @@ fn an_hour_at_a_fixed_pace() {
 #[test]
 fn the_growing_pace_finds_the_references_example_in_15_polls() {
     let wire = ready_at(secs(61));
-    let track = block_on(client(&wire).generate(&request())).unwrap();
+    let client = client(&wire).with_settings(settings(Pace::Growing, None));
+    let track = block_on(client.generate(&request())).unwrap();
     let sent: Vec<f64> = seconds_sent(&wire)
         .iter()
         .map(|at| (at * 1000.0).round() / 1000.0)

@@ -1,19 +1,22 @@
 //! What a ledger keeps of jobs that are waited for and downloaded by their names at the service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::ledger::{
-    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
-    MemoryLedger, Past, State,
+    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, Limits,
+    LocalId, Look, MemoryLedger, Past, State,
 };
 use genrex_core::proto::QueryId;
 use genrex_core::testing::{Reply, ScriptedTransport, keys};
-use genrex_core::{BalanceCheck, Client, Job, Progress, Route, Sink, block_on};
+use genrex_core::{BalanceCheck, BaseUrl, Client, Job, Progress, Route, Settings, Sink, block_on};
 
 use crate::download::{LENGTH, wav};
-use crate::support::{client, job, ready, watched};
+use crate::support::{
+    ACCEPTED, PROCESSING, balance, client, is_balance, is_submit, job, ready, request, watched,
+};
 
 /// A sink that has a place, of which a ledger is told.
 struct Placed;
@@ -170,6 +173,42 @@ fn a_job_is_looked_for_among_its_own_accounts() {
         assert_eq!(state(&ledger, own), State::Downloaded);
         assert_eq!(state(&ledger, other), State::Accepted);
     }
+}
+
+/// How many polls a job takes that is ready 61 s after it was accepted, of a client that finds this ledger.
+fn polls_of(ledger: &MemoryLedger, seed: u64) -> u32 {
+    let wire = ScriptedTransport::answering(|sent| match sent.at < Duration::from_secs(61) {
+        _ if is_balance(sent) => balance(0),
+        _ if is_submit(sent) => Reply::json(201, ACCEPTED),
+        true => Reply::json(200, PROCESSING),
+        false => ready(),
+    });
+    let client = Client::seeded(wire, BaseUrl::default(), keys(), Settings::default(), seed);
+    let client = client.unwrap();
+    let client = client.with_ledger(Arc::new(ledger.clone()), Limits::default());
+    block_on(client.generate(&request())).unwrap().polls()
+}
+
+/// What one process has seen, the next one knows: each client here is a new one.
+#[test]
+fn how_long_jobs_took_is_kept_in_the_ledger() {
+    let ledger = MemoryLedger::new();
+    let polls: Vec<u32> = (0..12).map(|seed| polls_of(&ledger, seed)).collect();
+    assert_eq!(polls[0], 13, "every 5 s");
+    assert!(polls[10..].iter().all(|polls| *polls <= 5), "{polls:?}");
+    let unknown = MemoryLedger::new();
+    assert_eq!(polls_of(&unknown, 0), 13);
+}
+
+/// A ledger that cannot tell how long jobs took hinders nothing.
+#[test]
+fn a_ledger_that_cannot_be_read_teaches_no_pace() {
+    let broken = Unreadable {
+        inner: MemoryLedger::new(),
+        is_unreadable: true,
+    };
+    let job = Job::resumed(QueryId::new("QRY_1").unwrap());
+    assert!(block_on(keeping(broken).wait(&job)).is_ok());
 }
 
 #[test]

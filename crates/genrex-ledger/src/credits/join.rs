@@ -12,6 +12,7 @@ impl Credits {
         self.charging.join(&other.charging);
         self.running.join(&other.running);
         self.runs.join(&other.runs);
+        self.times.join(&other.times);
         // The job that went alone was not alone, and the look that is older has seen less.
         self.solo = None;
         self.look = match (self.look.take(), &other.look) {

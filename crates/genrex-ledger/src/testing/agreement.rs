@@ -133,7 +133,10 @@ fn an_event(random: &mut Random) -> Event {
         Event::Resolved(Resolution::NotCharged, why.clone()),
         Event::Resolved(Resolution::Charged, why.clone()),
         Event::Resolved(Resolution::Accepted(query_id("job")), why),
-        Event::Completed,
+        Event::CompletedBetween {
+            after: 58_000,
+            by: 61_000,
+        },
         Event::Completed,
         Event::Failed,
         downloaded("a.wav"),

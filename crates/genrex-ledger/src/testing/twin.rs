@@ -128,7 +128,8 @@ impl<'a, L: Ledger> Twin<'a, L> {
             let prices: Vec<_> = (0..=u8::MAX)
                 .filter_map(|duration| Some((duration, credits.price(duration)?)))
                 .collect();
-            (credits.spending(START), prices)
+            let times: Vec<_> = credits.times().collect();
+            (credits.spending(START), prices, times)
         };
         let came = self.ledger.credits(&party.account).await;
         let expected = self.model.credits(&party.account).await;

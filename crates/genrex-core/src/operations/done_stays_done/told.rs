@@ -37,6 +37,7 @@ pub(super) enum Answer {
     /// One of the entries that there are.
     Entry(usize),
     Entries(usize),
+    Credits,
     NotYet,
     Failed(ledger::ErrorKind),
 }
@@ -101,6 +102,7 @@ impl Answer {
             Self::Account => Ok(Kept::Account(Some(account()))),
             Self::Entry(index) => Ok(Kept::Entry(Box::new(entry(index)))),
             Self::Entries(most) => Ok(Kept::Entries((0..most).map(entry).collect())),
+            Self::Credits => Ok(Kept::Credits(Box::default())),
             Self::NotYet => {
                 let error = failed(ledger::ErrorKind::PriceUnknown).about(LocalId(5));
                 Err(error.again_in(Duration::from_secs(1)))
@@ -205,6 +207,7 @@ fn answers() -> impl Strategy<Value = Told> {
         2 => Just(Answer::Done),
         1 => Just(Answer::NoAccount),
         1 => Just(Answer::Account),
+        1 => Just(Answer::Credits),
         4 => (0_usize..9).prop_map(Answer::Entry),
         3 => (0_usize..9).prop_map(Answer::Entries),
         1 => Just(Answer::NotYet),
@@ -262,6 +265,7 @@ impl Service {
                 Keep::Reconcile(_) => Answer::Entry(5),
                 Keep::Entry(_) => Answer::Entries(1),
                 Keep::Entries(_) | Keep::Recover => Answer::Entries(ENTRIES.len()),
+                Keep::Credits(_) => Answer::Credits,
             }),
             step => Told::usual(step),
         }
