@@ -148,6 +148,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_joined_keeps_its_hours() {
+        let (mut one, mut other) = (Hours::default(), Hours::default());
+        one.add(3 * Hours::HOUR, 5);
+        other.add(3 * Hours::HOUR, 1);
+        other.add(7 * Hours::HOUR, 2);
+        other.before = 4;
+        one.join(&other);
+        let expected = BTreeMap::from([(3, 6), (7, 2)]);
+        assert_eq!((one.before, one.hours), (4, expected));
+    }
+
+    #[test]
     fn what_is_old_is_one_sum() {
         let mut hours = Hours::default();
         for hour in 0..10_000 {

@@ -75,7 +75,7 @@ mod tests {
 
     /// What counts for certain at the time when it was intended, and since; and what is expected yet.
     fn counts(job: &Entry) -> [u64; 3] {
-        let credits = Credits::restore(std::slice::from_ref(job));
+        let credits = crate::rules::restore(std::slice::from_ref(job));
         let day = Some(Duration::from_millis(DAY));
         let all = credits.certain(None, SINCE);
         let since = credits.certain(day, SINCE);

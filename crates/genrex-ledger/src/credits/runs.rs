@@ -243,6 +243,15 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_awaits_nothing_has_no_part_in_what_did_not_come() {
+        let mut runs = Runs::default();
+        runs.reserve("other", 0, 0);
+        runs.reserve("run", 10, 0);
+        runs.settle(false);
+        assert_eq!(sums(&runs, "run"), (0, 0));
+    }
+
+    #[test]
     fn what_did_not_come_and_may_be_hidden_is_spent() {
         let mut runs = Runs::default();
         runs.reserve("run", 10, 0);

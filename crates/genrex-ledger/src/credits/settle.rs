@@ -203,6 +203,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_look_that_is_dated_before_the_end_of_a_job_settles_nothing() {
+        const NOW: u64 = 1_700_000_000_000;
+        let mut credits = Credits::new();
+        credits.is_over(NOW);
+        for (at, is_first) in [(NOW - 1, false), (NOW, true)] {
+            credits.observe(&Look::new(0).at(at), at);
+            let unsettled = credits.unsettled.as_ref().unwrap();
+            assert_eq!(unsettled.first_look.is_some(), is_first);
+        }
+    }
+
     /// Only what is told after a look says that the look came while the service was at work.
     #[test]
     fn a_job_is_at_work_after_a_look_if_that_is_said_after_it() {

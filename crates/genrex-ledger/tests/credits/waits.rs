@@ -82,6 +82,21 @@ fn until_when_is_told_only_while_time_alone_settles_it() {
     assert_eq!(waits.settled_at(), None);
 }
 
+/// Whoever knows what a piece costs at most waits no longer than that either.
+#[test]
+fn an_unclear_piece_without_a_price_stops_others_until_its_time_and_no_longer() {
+    let (mut steps, _) = unclear();
+    let settled_at = 10 * MINUTE + SECOND;
+    steps.look(0, 10 * SECOND);
+    let last = steps.look(0, settled_at - 10 * SECOND);
+    let mut limits = total(100);
+    limits.per_job = Some(10);
+    let intent = steps.intent(10).within(limits).after(last);
+    let waits = steps.begin(&intent, settled_at - 1);
+    assert_eq!(kind(waits), Some(ErrorKind::PriceUnknown));
+    steps.begin(&intent, settled_at).unwrap();
+}
+
 fn unclear_beside_one_under_way() -> (Steps, Entry) {
     let mut steps = Steps::new();
     let entry = steps.buy(10, Limits::default(), 0, 0).unwrap();
@@ -152,6 +167,18 @@ fn a_run_waits_while_no_more_of_them_can_be_told_apart() {
     // The others have been still for an hour.
     assert_eq!(kind(buy(MOST, HOUR)), Some(ErrorKind::PriceUnknown));
     buy(MOST, HOUR + SECOND).unwrap();
+}
+
+/// What a first piece costs is no surprise, and makes no price unsure.
+#[test]
+fn a_piece_of_no_known_price_may_cost_anything() {
+    let mut steps = Steps::new();
+    steps.learn(5, 0, 7, 0);
+    let at = 20 * MINUTE;
+    let entry = steps.buy(10, Limits::default(), 7, at).unwrap();
+    steps.complete(&entry, at + SECOND);
+    steps.look(20, at + MINUTE);
+    assert_eq!(steps.credits().price(5), Some(7));
 }
 
 /// Its charge is no surprise, and makes no price unsure.
