@@ -37,6 +37,7 @@ impl Credits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credits::hours::Hours;
     use crate::credits::settle::{Solo, Unsettled};
     use crate::{LocalId, Look};
 
@@ -81,7 +82,7 @@ mod tests {
             credits.may_be_free = 40;
         });
         let both = joined(&one, &other);
-        let sums = [&both.seen, &both.pending, &both.unclear].map(|sum| sum.total());
+        let sums = [&both.seen, &both.pending, &both.unclear].map(Hours::total);
         assert_eq!(sums, [11, 22, 33]);
         assert_eq!(both.may_be_free, 44);
     }

@@ -73,8 +73,12 @@ impl Steps {
     }
 
     pub(crate) fn record(&self, entry: &Entry, events: &[Event], at: u64) -> Entry {
-        let record = |event| block_on(self.ledger.record(entry.id, event, START + at)).unwrap();
-        events.iter().map(record).last().unwrap()
+        let mut after = None;
+        for event in events {
+            let kept = block_on(self.ledger.record(entry.id, event, START + at));
+            after = Some(kept.unwrap());
+        }
+        after.unwrap()
     }
 
     /// It is sent, taken and over at once.
