@@ -227,6 +227,10 @@ mod tests {
             ("http://host:1", "http://host:65537"),
             ("http://host:1", "http://host:+1"),
             ("http://[::1]:1", "http://[::2]:1"),
+            // What is no port is not left out.
+            ("http://host:+80", "http://host"),
+            ("http://host:x", "http://host"),
+            ("http://[::1:80", "http://[::1"),
         ] {
             assert_ne!(account(one), account(other), "{one} {other}");
         }
@@ -292,6 +296,34 @@ mod tests {
             // What is normal is its own spelling.
             prop_assert_eq!(normal(&normal(&spelled)), normal(&plain));
         }
+    }
+
+    #[test]
+    fn a_name_says_what_it_is_made_of() {
+        for (account, name, origin, user) in [
+            (
+                account("HTTPS://API.genrex.com:443/"),
+                "https://api.genrex.com#a6f4",
+                "https://api.genrex.com",
+                "a6f4",
+            ),
+            (
+                Account::new("http://[::1]:8080", "a#6"),
+                "http://localhost:8080#a#6",
+                "http://localhost:8080",
+                "a#6",
+            ),
+            (Account::from(String::from("old")), "old", "old", ""),
+        ] {
+            assert_eq!((account.as_str(), account.as_ref()), (name, name));
+            assert_eq!(account.to_string(), name);
+            assert_eq!((account.origin(), account.user_id()), (origin, user));
+        }
+        let alias = Alias::new("https://api.genrex.com", "key");
+        let name = "https://api.genrex.com#2c70e12b7a0646f9";
+        assert_eq!((alias.as_str(), alias.as_ref()), (name, name));
+        assert_eq!(alias.to_string(), name);
+        assert_eq!(Account::from(alias).as_str(), name);
     }
 
     #[test]

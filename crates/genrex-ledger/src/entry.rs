@@ -272,3 +272,104 @@ pub(crate) struct Reserved {
     pub(crate) alone: bool,
     pub(crate) service_at: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "QRY_1";
+
+    fn intended() -> Entry {
+        let intent = Intent::new(1, Account::new("http://a", "u"), "text", 10, b"{}");
+        let reserved = Reserved {
+            expected: Some(5),
+            alone: true,
+            service_at: 3,
+        };
+        Entry::begin(LocalId(1), &intent, reserved, 2)
+    }
+
+    /// What the events make of it; each happens a second after the one before, by both clocks.
+    fn after(events: &[Event]) -> Entry {
+        let seconds = (1..).map(|second: u64| second * 1_000);
+        events
+            .iter()
+            .zip(seconds)
+            .fold(intended(), |entry, (event, at)| {
+                let next = entry.after(event, at + 2, at + 3).unwrap();
+                next.unwrap_or(entry)
+            })
+    }
+
+    fn ambiguous() -> [Event; 2] {
+        [Event::Sent, Event::Ambiguous(String::from("504"))]
+    }
+
+    #[test]
+    fn a_job_number_is_read_back_and_is_above_zero() {
+        for number in [1, 7, i64::MAX] {
+            let id = LocalId::try_from(number).unwrap();
+            assert_eq!((id, i64::from(id)), (LocalId(number), number));
+            assert_eq!(id.to_string(), number.to_string());
+            assert_eq!(id.to_string().parse::<LocalId>().unwrap(), id);
+        }
+        for text in ["0", "-1", "-9223372036854775808", "seven", ""] {
+            let error = text.parse::<LocalId>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unreadable, "{text}");
+        }
+    }
+
+    /// From when on a charge has had its time is counted from when the state changed.
+    #[test]
+    fn a_job_tells_when_its_state_changed_and_when_anything_did() {
+        let times = |entry: &Entry| (entry.created_at, entry.updated_at, entry.service_at);
+        let mut events = ambiguous().to_vec();
+        assert_eq!(times(&intended()), (2, 2, 3));
+        assert_eq!(times(&after(&events[..1])), (2, 1_002, 1_003));
+        assert_eq!(times(&after(&events)), (2, 2_002, 2_003));
+        events.push(Event::Unconfirmed(QueryId::new(NAME).unwrap()));
+        assert_eq!(times(&after(&events)), (2, 3_002, 2_003));
+        events.push(Event::Reconciled(Reconciliation::NotCharged));
+        assert_eq!(times(&after(&events)), (2, 4_002, 2_003));
+        events.push(Event::Accepted(QueryId::new(NAME).unwrap()));
+        assert_eq!(times(&after(&events)), (2, 5_002, 5_003));
+    }
+
+    #[test]
+    fn no_balance_unsays_what_a_person_has_said_or_what_was_acted_on() {
+        let found = Event::Reconciled(Reconciliation::Charged);
+        let unsettled = after(&ambiguous());
+        let mut by_hand = unsettled.clone();
+        by_hand.resolved_by_hand = true;
+        let mut superseded = unsettled.clone();
+        superseded.superseded_by = Some(LocalId(2));
+        assert!(unsettled.after(&found, 9, 9).unwrap().is_some());
+        for settled in [by_hand, superseded] {
+            assert_eq!(settled.after(&found, 9, 9).unwrap(), None);
+            let named = Event::Accepted(QueryId::new(NAME).unwrap());
+            assert!(settled.after(&named, 9, 9).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn a_job_is_unclear_while_nobody_knows_more_and_nothing_was_bought_in_its_place() {
+        let inconclusive = Reconciliation::Inconclusive(crate::Doubt::OtherJobs);
+        for (found, is_unclear, is_not_charged) in [
+            (None, true, false),
+            (Some(inconclusive), true, false),
+            (Some(Reconciliation::Charged), false, false),
+            (Some(Reconciliation::NotCharged), false, true),
+        ] {
+            for state in State::ALL {
+                let is_ambiguous = state == State::Ambiguous;
+                let mut entry = intended();
+                (entry.state, entry.reconciliation) = (state, found);
+                let asked = (entry.is_unclear(), entry.is_not_charged());
+                let expected = (is_ambiguous && is_unclear, is_ambiguous && is_not_charged);
+                assert_eq!(asked, expected, "{state} {found:?}");
+                entry.superseded_by = Some(LocalId(2));
+                assert!(!entry.is_unclear(), "{state} {found:?}");
+            }
+        }
+    }
+}

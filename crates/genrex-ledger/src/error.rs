@@ -141,3 +141,33 @@ impl fmt::Display for ErrorKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_has_words_of_its_own() {
+        let kinds = [
+            ErrorKind::Storage,
+            ErrorKind::Full,
+            ErrorKind::Denied,
+            ErrorKind::Damaged,
+            ErrorKind::Busy,
+            ErrorKind::Missing,
+            ErrorKind::Newer,
+            ErrorKind::Unreadable,
+            ErrorKind::NotFound,
+            ErrorKind::Transition,
+            ErrorKind::OverLimit,
+            ErrorKind::Taken,
+            ErrorKind::PriceUnknown,
+            ErrorKind::BalanceUnknown,
+        ];
+        let words: BTreeSet<String> = kinds.iter().map(ToString::to_string).collect();
+        assert_eq!(words.len(), kinds.len());
+        assert!(!words.contains(""));
+    }
+}

@@ -275,3 +275,110 @@ impl fmt::Display for Resolution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name is that of the variant, in camel case.
+    fn name_of(variant: impl fmt::Debug) -> String {
+        let mut name = format!("{variant:?}");
+        name[..1].make_ascii_lowercase();
+        name
+    }
+
+    #[test]
+    fn names_are_those_of_the_variants() {
+        for kind in EventKind::ALL {
+            assert_eq!(kind.as_str(), name_of(kind));
+            assert_eq!(kind.to_string(), kind.as_str());
+        }
+        for refusal in Refusal::ALL {
+            let name = name_of(refusal);
+            assert_eq!((refusal.as_str(), refusal.as_ref()), (&*name, &*name));
+            assert_eq!(refusal.to_string(), name);
+            assert_eq!(serde_json::to_value(refusal).unwrap(), name);
+            assert_eq!(name.parse::<Refusal>().unwrap(), refusal);
+            assert_eq!(Refusal::try_from(&*name).unwrap(), refusal);
+        }
+        "lost".parse::<Refusal>().unwrap_err();
+    }
+
+    #[test]
+    fn all_but_a_rejected_request_may_be_taken_later() {
+        let for_now = Refusal::ALL.map(Refusal::is_for_now);
+        assert_eq!(
+            for_now,
+            Refusal::ALL.map(|refusal| refusal != Refusal::Rejected)
+        );
+    }
+
+    /// An event of each kind, what is kept of it in words, and whether it says how a submit ended.
+    fn events() -> Vec<(Event, Option<&'static str>, bool)> {
+        let why = || String::from("why");
+        let id = || QueryId::new("QRY_1").unwrap();
+        let by_hand = |resolution| Event::Resolved(resolution, why());
+        let downloaded = Event::Downloaded {
+            path: why(),
+            bytes: 1,
+            sha256: why(),
+        };
+        vec![
+            (Event::Sent, None, false),
+            (Event::NotSent(why()), Some("why"), true),
+            (Event::Refused(Refusal::Rejected, why()), Some("why"), true),
+            (
+                Event::Unconfirmed(id()),
+                Some("QRY_1 stood in a broken answer"),
+                false,
+            ),
+            (Event::Ambiguous(why()), Some("why"), true),
+            (
+                Event::Crashed,
+                Some("its process ended, or gave it up, before an outcome was known"),
+                true,
+            ),
+            (Event::Accepted(id()), None, true),
+            (
+                Event::Processing,
+                Some("the service is at work on it"),
+                false,
+            ),
+            (
+                Event::Reconciled(Reconciliation::Charged),
+                Some("by the balance: it was charged"),
+                true,
+            ),
+            (
+                by_hand(Resolution::Accepted(id())),
+                Some("by hand: accepted as QRY_1: why"),
+                true,
+            ),
+            (
+                by_hand(Resolution::Charged),
+                Some("by hand: charged: why"),
+                true,
+            ),
+            (
+                by_hand(Resolution::NotCharged),
+                Some("by hand: not charged: why"),
+                true,
+            ),
+            (Event::Completed, None, true),
+            (Event::Failed, None, true),
+            (downloaded, None, true),
+        ]
+    }
+
+    #[test]
+    fn an_event_says_what_is_kept_of_it_and_whether_a_submit_ended() {
+        let mut kinds: Vec<EventKind> = Vec::new();
+        for (event, detail, is_outcome) in events() {
+            assert_eq!(event.detail().as_deref(), detail, "{event:?}");
+            assert_eq!(event.is_outcome(), is_outcome, "{event:?}");
+            kinds.push(event.kind());
+        }
+        kinds.dedup();
+        assert_eq!(kinds, EventKind::ALL, "an event of each kind");
+    }
+}

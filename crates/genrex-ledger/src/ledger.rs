@@ -292,3 +292,56 @@ macro_rules! forwarded {
 }
 
 forwarded!(Arc<L>, Box<L>, &L);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Once;
+    use crate::entry::Reserved;
+
+    #[test]
+    fn a_filter_lets_through_what_fits_all_that_is_set() {
+        let account = Account::new("http://a", "u");
+        let row = Row::new("batch", "row");
+        let intent = Intent::new(1, account.clone(), "text", 10, b"{}").once(Once::Row {
+            row: row.clone(),
+            last: None,
+        });
+        let reserved = Reserved {
+            expected: None,
+            alone: false,
+            service_at: 5,
+        };
+        let mut entry = Entry::begin(LocalId(1), &intent, reserved, 5);
+        entry.query_id = genrex_proto::QueryId::new("QRY_1").ok();
+        let with = |change: &dyn Fn(&mut Filter)| {
+            let mut filter = Filter::of(account.clone());
+            change(&mut filter);
+            filter
+        };
+        for fits in [
+            Filter::default(),
+            Filter::of(account.clone()),
+            Filter::named("QRY_1"),
+            Filter::default().states([State::Sent, State::Intended]),
+            with(&|filter| filter.body_sha256 = Some(crate::hash(b"{}"))),
+            with(&|filter| filter.row = Some(row.clone())),
+            with(&|filter| filter.row_name = Some(String::from("row"))),
+            with(&|filter| filter.since = Some(4)),
+            with(&|filter| filter.since = Some(5)),
+        ] {
+            assert!(fits.admits(&entry), "{fits:?}");
+        }
+        for other in [
+            Filter::of(Account::new("http://b", "u")),
+            Filter::named("QRY_2"),
+            Filter::default().states([State::Sent]),
+            with(&|filter| filter.body_sha256 = Some(crate::hash(b"[]"))),
+            with(&|filter| filter.row = Some(Row::new("other", "row"))),
+            with(&|filter| filter.row_name = Some(String::from("other"))),
+            with(&|filter| filter.since = Some(6)),
+        ] {
+            assert!(!other.admits(&entry), "{other:?}");
+        }
+    }
+}

@@ -45,3 +45,21 @@ impl Look {
         self.used == other.used && self.changed == other.changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_alike_if_they_show_the_same_use_and_the_same_change() {
+        let look = Look::new(10).changed("monday").at(5);
+        assert!(look.is_like(&look.clone().at(9)));
+        for other in [
+            Look::new(11).changed("monday").at(5),
+            Look::new(10).changed("tuesday").at(5),
+            Look::new(10).at(5),
+        ] {
+            assert!(!look.is_like(&other) && !other.is_like(&look), "{other:?}");
+        }
+    }
+}

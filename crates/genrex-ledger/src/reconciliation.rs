@@ -146,3 +146,68 @@ impl FromStr for Reconciliation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_balance_shows_has_a_name_that_is_read_back_and_words() {
+        let doubt = Reconciliation::Inconclusive;
+        for (found, name, words) in [
+            (Reconciliation::Charged, "charged", "it was charged"),
+            (
+                Reconciliation::NotCharged,
+                "notCharged",
+                "it was not charged",
+            ),
+            (
+                doubt(Doubt::NoLookBefore),
+                "noLookBefore",
+                "before the submit",
+            ),
+            (
+                doubt(Doubt::NoLookSince),
+                "noLookSince",
+                "looked at it since",
+            ),
+            (doubt(Doubt::OtherJobs), "otherJobs", "other jobs"),
+            (
+                doubt(Doubt::PriceUnknown),
+                "priceUnknown",
+                "has not been observed",
+            ),
+            (
+                doubt(Doubt::ChargeTimeUnknown),
+                "chargeTimeUnknown",
+                "too few jobs",
+            ),
+            (
+                doubt(Doubt::NotSettled { until: 0 }),
+                "notSettled",
+                "may still charge it",
+            ),
+            (
+                doubt(Doubt::OtherMovement),
+                "otherMovement",
+                "it moved, but not by",
+            ),
+        ] {
+            assert_eq!(name.parse::<Reconciliation>().unwrap(), found);
+            assert_eq!(Reconciliation::try_from(name).unwrap(), found);
+            assert!(found.to_string().contains(words), "{found}");
+            let own_name = match found {
+                Reconciliation::Inconclusive(doubt) => {
+                    assert_eq!(found.as_str(), "inconclusive");
+                    assert!(found.to_string().starts_with("the balance does not tell: "));
+                    doubt.as_str()
+                }
+                Reconciliation::Charged | Reconciliation::NotCharged => found.as_str(),
+            };
+            assert_eq!((own_name, found.as_ref()), (name, found.as_str()));
+        }
+        let of_version_1 = "inconclusive".parse::<Reconciliation>().unwrap();
+        assert_eq!(of_version_1, doubt(Doubt::OtherMovement));
+        "lost".parse::<Reconciliation>().unwrap_err();
+    }
+}

@@ -227,3 +227,84 @@ fn taken(rival: &Entry) -> Error {
     };
     Error::new(ErrorKind::Taken, format!("{message}: job {}", rival.id)).about(rival.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Reserved;
+    use crate::{Account, Look, Row};
+
+    fn intent() -> Intent {
+        Intent::new(1, Account::new("http://a", "u"), "text", 10, b"{}").after(Look::new(0))
+    }
+
+    fn entry(state: State) -> Entry {
+        let reserved = Reserved {
+            expected: Some(10),
+            alone: true,
+            service_at: 5,
+        };
+        let mut entry = Entry::begin(LocalId(1), &intent(), reserved, 5);
+        entry.state = state;
+        entry
+    }
+
+    fn begun(once: Once, rival: Entry) -> Result<Option<LocalId>, ErrorKind> {
+        let intent = intent().once(once);
+        let begun = intend(&mut Credits::new(), &[rival], LocalId(2), &intent, 5);
+        begun
+            .map(|begun| begun.supersedes)
+            .map_err(|error| error.kind())
+    }
+
+    /// A storage may give more rivals than the filter lets through.
+    #[test]
+    fn a_prompt_is_not_bought_beside_what_may_yet_come() {
+        for state in State::ALL {
+            let expected = match state {
+                State::Intended
+                | State::Sent
+                | State::Ambiguous
+                | State::Accepted
+                | State::Completed => Err(ErrorKind::Taken),
+                State::NotSent | State::Refused | State::Failed | State::Downloaded => Ok(None),
+            };
+            assert_eq!(begun(Once::Prompt, entry(state)), expected, "{state}");
+        }
+    }
+
+    /// Another prompt was bought in its place, by hand.
+    #[test]
+    fn a_row_that_was_bought_in_another_way_is_not_bought_again() {
+        let once = Once::Row {
+            row: Row::new("batch", "row"),
+            last: Some(LocalId(1)),
+        };
+        let mut lost = entry(State::Ambiguous);
+        lost.resolved_by_hand = true;
+        for said in [Reconciliation::NotCharged, Reconciliation::Charged] {
+            lost.reconciliation = Some(said);
+            lost.superseded_by = None;
+            assert_eq!(begun(once.clone(), lost.clone()), Ok(Some(LocalId(1))));
+            lost.superseded_by = Some(LocalId(3));
+            assert_eq!(begun(once.clone(), lost.clone()), Err(ErrorKind::Taken));
+        }
+    }
+
+    #[test]
+    fn the_balance_tells_only_of_a_job_that_was_looked_at_and_went_alone() {
+        let mut credits = Credits::new();
+        let found = intend(&mut credits, &[], LocalId(1), &intent(), 5).unwrap();
+        let mut entry = found.entry;
+        entry.alone = true;
+        assert_eq!(foresee(&credits, &entry), None);
+        entry.look_before = None;
+        assert_eq!(foresee(&credits, &entry), Some(Doubt::NoLookBefore));
+        entry.look_before = Some(Look::new(0));
+        entry.alone = false;
+        assert_eq!(foresee(&credits, &entry), Some(Doubt::OtherJobs));
+        entry.alone = true;
+        intend(&mut credits, &[], LocalId(2), &intent(), 5).unwrap();
+        assert_eq!(foresee(&credits, &entry), Some(Doubt::OtherJobs));
+    }
+}

@@ -371,12 +371,41 @@ mod tests {
     fn names_are_read_back() {
         for state in State::ALL {
             assert_eq!(state.as_str().parse::<State>().unwrap(), state);
+            assert_eq!(State::try_from(state.as_ref()).unwrap(), state);
             assert_eq!(
                 serde_json::to_string(&state).unwrap(),
                 format!("\"{}\"", state.as_str())
             );
         }
         "lost".parse::<State>().unwrap_err();
+    }
+
+    #[test]
+    fn what_an_event_does_is_told_in_words() {
+        let told = [
+            Transition::To(State::Sent),
+            Transition::Already,
+            Transition::Impossible,
+        ];
+        let told = told.map(|transition| transition.to_string());
+        assert_eq!(told, ["to sent", "has happened", "cannot happen"]);
+    }
+
+    #[test]
+    fn what_is_accepted_or_ready_is_open() {
+        let open: Vec<State> = State::ALL
+            .into_iter()
+            .filter(|state| state.is_open())
+            .collect();
+        assert_eq!(open, [State::Accepted, State::Completed]);
+    }
+
+    #[test]
+    fn every_state_but_the_first_is_reached() {
+        let reached = |state: State| State::transitions().any(|(_, to)| to == state);
+        for state in State::ALL {
+            assert_eq!(reached(state), state != State::Intended, "{state}");
+        }
     }
 
     #[test]

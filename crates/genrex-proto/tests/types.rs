@@ -83,14 +83,26 @@ fn texts_convert() {
         format!("[{:>7}]", QueryId::new("QRY_1").unwrap()),
         "[  QRY_1]"
     );
-    for name in ["Completed", "Queued"] {
+    for name in ["Processing", "Completed", "Failed", "Queued"] {
         let status = Status::from(name);
-        assert_eq!(status.as_ref(), name);
+        assert_eq!((status.as_ref(), status.to_string().as_str()), (name, name));
         assert_eq!(Ok(&status), name.parse().as_ref());
         assert_eq!(status, Status::from(name.to_owned()));
     }
     let time = Timestamp::from("2024-06-02T11:05:21.826Z");
     assert_eq!(time.as_ref(), "2024-06-02T11:05:21.826Z");
+    assert_eq!(time.to_string(), time.as_ref());
+    // What a server wrote is shown, and steers no terminal.
+    let shown = [
+        Status::from("\u{1b}[2J").to_string(),
+        Timestamp::from("\u{1b}[2J").to_string(),
+    ];
+    for shown in shown {
+        assert!(
+            shown.ends_with("[2J") && !shown.contains('\u{1b}'),
+            "{shown}"
+        );
+    }
     assert_eq!(Ok(&time), time.as_ref().parse().as_ref());
 }
 

@@ -180,6 +180,46 @@ mod tests {
     }
 
     #[test]
+    fn a_look_is_of_this_minute_for_a_minute() {
+        let credits = after(&Look::new(0).at(NOW));
+        assert!(credits.is_fresh(NOW + MINUTE - 1));
+        assert!(!credits.is_fresh(NOW + MINUTE));
+        assert!(!Credits::new().is_fresh(NOW));
+    }
+
+    #[test]
+    fn a_look_is_old_for_ten_minutes_by_either_clock() {
+        let last = Look::new(10).at(NOW).changed("2024-06-02T11:05:21.826Z");
+        let credits = after(&last);
+        let older = Look::new(10).changed("2024-06-02T11:05:20.826Z");
+        let ten = 10 * MINUTE;
+        for (look, now, is_stale) in [
+            // It is told late.
+            (older.clone().at(NOW), NOW + ten, true),
+            (older.clone().at(NOW), NOW + ten + 1, false),
+            // Its date is far from the last one's.
+            (older.clone().at(NOW + ten), NOW + 1, true),
+            (older.at(NOW + ten + 1), NOW + 1, false),
+            (Look::new(10).at(NOW - ten), NOW + 1, true),
+            (Look::new(10).at(NOW - ten - 1), NOW + 1, false),
+        ] {
+            assert_eq!(credits.is_stale(&look, now), is_stale, "{look:?}");
+        }
+    }
+
+    /// Without dates, less use is a refund, unless jobs are under way whose charge the look may have been too early for.
+    #[test]
+    fn a_look_without_a_date_is_old_for_a_minute_while_jobs_are_under_way() {
+        let (used, less) = (Look::new(10), Look::new(9));
+        let mut credits = after(&used);
+        assert!(!credits.is_stale(&less, NOW + 1));
+        credits.running.heard_of(crate::LocalId(1), NOW);
+        assert!(credits.is_stale(&less, NOW + MINUTE - 1));
+        assert!(!credits.is_stale(&less, NOW + MINUTE));
+        assert!(!credits.is_stale(&used, NOW + 1));
+    }
+
+    #[test]
     fn nothing_makes_looks_old_for_ever() {
         let last = Look::new(10).at(NOW).changed("2024-06-02T11:05:21.826Z");
         let credits = after(&last);
@@ -225,6 +265,8 @@ mod tests {
             (local, local, local),
             (local + DAY, local + DAY, local + DAY),
             (NOW + 30_000, local, at + 30_000),
+            (NOW + 10_000, local, at + 10_000),
+            (NOW + 5 * MINUTE, local, at + 30_000),
         ] {
             let mut credits = credits.clone();
             credits.observe(&Look::new(0).at(date), local);
@@ -232,6 +274,19 @@ mod tests {
             credits.observe(&Look::new(0).at(date + 10_000), local + 10_000);
             assert_eq!(credits.look.as_ref().unwrap().at, expected + 10_000);
         }
+    }
+
+    #[test]
+    fn a_date_that_moves_has_not_stopped() {
+        let mut credits = after(&Look::new(0).at(NOW));
+        for number in 1..=4 {
+            let now = NOW + number * MINUTE / 2;
+            credits.observe(&Look::new(0).at(now), now);
+        }
+        // Two looks of one second.
+        let at = NOW + 2 * MINUTE;
+        credits.observe(&Look::new(0).at(at), at + 900);
+        assert_eq!(credits.look.unwrap().at, at);
     }
 
     #[test]

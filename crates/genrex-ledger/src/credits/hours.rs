@@ -132,6 +132,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_away_is_of_its_own_hour_first_and_then_of_the_oldest() {
+        let mut hours = Hours::default();
+        hours.add(Hours::HOUR, 5);
+        hours.add(3 * Hours::HOUR, 7);
+        hours.add(4 * Hours::HOUR, 0);
+        let of_hours = |hours: &Hours| hours.hours.clone().into_iter().collect::<Vec<_>>();
+        assert_eq!(hours.take(4 * Hours::HOUR - 1, 6), 6);
+        assert_eq!(of_hours(&hours), [(1, 5), (3, 1)]);
+        assert_eq!(hours.take(3 * Hours::HOUR, 3), 3);
+        assert_eq!(of_hours(&hours), [(1, 3)]);
+        assert_eq!(hours.take(3 * Hours::HOUR, 4), 3);
+        hours.add(0, 0);
+        assert!(hours.is_empty());
+    }
+
+    #[test]
+    fn what_is_joined_keeps_its_hours() {
+        let (mut one, mut other) = (Hours::default(), Hours::default());
+        one.add(3 * Hours::HOUR, 5);
+        other.add(3 * Hours::HOUR, 1);
+        other.add(7 * Hours::HOUR, 2);
+        other.before = 4;
+        one.join(&other);
+        let expected = BTreeMap::from([(3, 6), (7, 2)]);
+        assert_eq!((one.before, one.hours), (4, expected));
+    }
+
+    #[test]
     fn what_is_old_is_one_sum() {
         let mut hours = Hours::default();
         for hour in 0..10_000 {

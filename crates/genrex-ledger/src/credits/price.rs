@@ -167,4 +167,101 @@ mod tests {
         assert!(!prices.last(60).unwrap().is_uncertain(false));
         assert!(prices.last(60).unwrap().is_uncertain(true));
     }
+
+    #[test]
+    fn a_longer_piece_of_the_same_price_contradicts_nothing() {
+        let mut prices = Prices::default();
+        for duration in [5, 10, 60] {
+            prices.observe(duration, 70);
+        }
+        for duration in [5, 10, 60] {
+            assert!(!prices.may_be_another_s(duration, false));
+        }
+    }
+
+    #[test]
+    fn the_dearest_is_of_what_is_sure_and_is_nobody_else_s() {
+        let mut prices = Prices::default();
+        assert_eq!(prices.dearest(false), None);
+        prices.observe(5, 7);
+        prices.observe(10, 9);
+        assert_eq!(prices.dearest(false), Some(9));
+        assert_eq!(prices.dearest(true), None);
+        prices.observe(5, 7);
+        assert_eq!(prices.dearest(true), Some(7));
+        prices.doubt();
+        assert_eq!(prices.dearest(false), None);
+        prices.observe(10, 8);
+        assert_eq!(prices.dearest(true), None);
+    }
+
+    #[test]
+    fn each_look_that_confirms_doubles_what_may_be_under_way() {
+        let mut prices = Prices::default();
+        for confirmed in 0..=20 {
+            assert_eq!(prices.most_at_once(), 1 << confirmed);
+            prices.confirm();
+        }
+        assert_eq!(prices.most_at_once(), 1 << 20);
+    }
+
+    #[test]
+    fn what_another_observed_is_taken_over_and_its_doubts_are_shared() {
+        let (mut one, mut other) = (Prices::default(), Prices::default());
+        one.observe(5, 7);
+        one.confirm();
+        one.confirm();
+        other.observe(5, 8);
+        other.observe(10, 9);
+        other.confirm();
+        let mut both = one.clone();
+        both.join(&other);
+        assert_eq!((both.sure(5), both.sure(10)), (Some(7), Some(9)));
+        assert_eq!((both.most_at_once(), both.is_surprised()), (2, false));
+        other.doubt();
+        for (own, others) in [(&one, &other), (&other, &one)] {
+            let mut both = own.clone();
+            both.join(others);
+            assert!(both.is_surprised());
+            assert_eq!(both.most_at_once(), 1);
+        }
+        let mut both = other.clone();
+        both.join(&other);
+        assert!(both.is_surprised());
+    }
+
+    /// Three that went alone have shown it, and none has shown another time.
+    #[test]
+    fn an_account_is_charged_at_the_submit_if_three_have_shown_it_and_none_another_time() {
+        for (at_submit, later, expected) in [
+            (2, 0, false),
+            (3, 0, true),
+            (4, 0, true),
+            (3, 1, false),
+            (0, 0, false),
+        ] {
+            let mut charging = Charging::default();
+            (charging.at_submit, charging.later) = (at_submit, later);
+            assert_eq!(charging.is_at_submit(), expected, "{at_submit} {later}");
+        }
+    }
+
+    #[test]
+    fn the_longest_lag_is_ten_minutes_at_most() {
+        let mut charging = Charging::default();
+        for (lag, longest) in [(5, 5), (3, 5), (599_999, 599_999), (600_001, 600_000)] {
+            charging.lagged(lag);
+            assert_eq!(charging.longest_lag(), longest);
+        }
+        assert_eq!(charging.later, 4);
+        let mut other = Charging::default();
+        other.lagged(7);
+        other.at_submit = 2;
+        charging.at_submit = 1;
+        other.join(&charging);
+        assert_eq!(
+            (other.at_submit, other.later, other.longest_lag()),
+            (3, 5, 600_000)
+        );
+    }
 }

@@ -72,7 +72,7 @@ impl Credits {
         // What it was expected to cost may be no more than a bound that the user knows.
         let price = self.price(entry.duration).ok_or(Doubt::PriceUnknown)?;
         let moved = last.look.used.checked_sub(before.used);
-        if moved == Some(price) && price > 0 {
+        if moved == Some(price) {
             Ok(Reconciliation::Charged)
         } else {
             Err(Doubt::OtherMovement)

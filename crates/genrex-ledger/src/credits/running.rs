@@ -109,4 +109,59 @@ mod tests {
         running.expire(Running::EXPIRY + 7);
         assert!(running.is_empty());
     }
+
+    #[test]
+    fn a_job_counts_for_an_hour_after_it_was_heard_of() {
+        const HOUR: u64 = 3_600_000;
+        let mut running = Running::default();
+        running.heard_of(LocalId(1), 5);
+        assert_eq!(running.expire(HOUR + 4), []);
+        running.heard_of(LocalId(1), 6);
+        assert_eq!(running.expire(HOUR + 5), []);
+        assert_eq!(running.expire(HOUR + 6), [(LocalId(1), HOUR + 6)]);
+        assert!(running.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_counts_with_the_others_that_are_not_told_apart() {
+        let mut running = Running::default();
+        for (job, heard) in (1..=256).zip(1..) {
+            assert!(!running.is_full());
+            running.heard_of(LocalId(job), heard);
+        }
+        assert!(running.is_full());
+        assert_eq!(running.count(), 256);
+        // It is known already.
+        running.heard_of(LocalId(1), 300);
+        assert_eq!(running.count(), 256);
+        running.heard_of(LocalId(1_000), 300);
+        assert_eq!(running.oldest(), Some((LocalId(3), 3)));
+        assert_eq!(running.count(), 257);
+        assert!(running.is_full());
+        // The one that is not known any more was heard of at 2.
+        running.expire(Running::EXPIRY + 1);
+        assert_eq!(running.count(), 257);
+        running.expire(Running::EXPIRY + 2);
+        assert_eq!(running.count(), 256);
+    }
+
+    #[test]
+    fn what_either_has_under_way_both_have() {
+        let (mut one, mut other) = (Running::default(), Running::default());
+        one.heard_of(LocalId(1), 5);
+        one.more_until = 7;
+        other.heard_of(LocalId(2), 6);
+        other.more_until = 9;
+        one.join(&other);
+        assert_eq!((one.count(), one.more_until), (3, 9));
+        other.join(&one);
+        assert_eq!(other, one);
+        for job in [1, 2] {
+            assert!(!one.is_empty());
+            one.remove(LocalId(job));
+        }
+        assert!(!one.is_empty());
+        one.expire(9);
+        assert!(one.is_empty());
+    }
 }

@@ -181,4 +181,107 @@ mod tests {
         runs.settle(false);
         assert_eq!((runs.spent("one"), runs.spent("other")), (20, 10));
     }
+
+    const HOUR: u64 = 3_600_000;
+
+    /// What is spent, and how much of it for certain.
+    fn sums(runs: &Runs, run: &str) -> (u64, u64) {
+        (runs.spent(run), runs.certain(run))
+    }
+
+    #[test]
+    fn what_a_run_has_spent_is_pending_then_unclear_or_seen() {
+        let mut runs = Runs::default();
+        runs.reserve("run", 10, 0);
+        assert_eq!(sums(&runs, "run"), (10, 0));
+        runs.release("run", 4);
+        assert_eq!(sums(&runs, "run"), (6, 0));
+        runs.move_to_unclear("run", 4);
+        assert_eq!(sums(&runs, "run"), (6, 4));
+        // What shows is what was pending, and then what was unclear.
+        runs.explain(3);
+        assert_eq!(sums(&runs, "run"), (6, 6));
+        runs.release_unclear("run", 1);
+        assert_eq!(sums(&runs, "run"), (5, 5));
+        runs.add_unclear("run", 2);
+        assert_eq!(sums(&runs, "run"), (7, 7));
+        // No more is given back than there is.
+        runs.reserve("run", 1, 0);
+        runs.release("run", 9);
+        runs.release_unclear("run", 9);
+        assert_eq!(sums(&runs, "run"), (3, 3));
+        runs.reserve("run", 2, 0);
+        runs.move_to_unclear("run", 9);
+        assert_eq!(sums(&runs, "run"), (5, 5));
+    }
+
+    #[test]
+    fn what_shows_is_explained_by_one_run_after_the_other() {
+        let mut runs = Runs::default();
+        for run in ["a", "b", "c"] {
+            runs.reserve(run, 5, 0);
+        }
+        runs.explain(7);
+        assert_eq!(sums(&runs, "a"), (5, 5));
+        assert_eq!(sums(&runs, "b"), (5, 2));
+        assert_eq!(sums(&runs, "c"), (5, 0));
+    }
+
+    #[test]
+    fn what_was_not_expected_counts_for_each_run_of_the_last_two_hours() {
+        let mut runs = Runs::default();
+        runs.reserve("old", 1, 0);
+        runs.reserve("heard of", 1, 0);
+        runs.heard_of("heard of", 1);
+        // What is told late makes it no older.
+        runs.heard_of("heard of", 0);
+        runs.exceed(5, 2 * HOUR);
+        assert_eq!(sums(&runs, "old"), (1, 0));
+        assert_eq!(sums(&runs, "heard of"), (6, 5));
+        runs.exceed(5, 2 * HOUR + 1);
+        assert_eq!(sums(&runs, "heard of"), (6, 5));
+    }
+
+    #[test]
+    fn a_run_that_awaits_nothing_has_no_part_in_what_did_not_come() {
+        let mut runs = Runs::default();
+        runs.reserve("other", 0, 0);
+        runs.reserve("run", 10, 0);
+        runs.settle(false);
+        assert_eq!(sums(&runs, "run"), (0, 0));
+    }
+
+    #[test]
+    fn what_did_not_come_and_may_be_hidden_is_spent() {
+        let mut runs = Runs::default();
+        runs.reserve("run", 10, 0);
+        runs.settle(true);
+        assert_eq!(sums(&runs, "run"), (10, 10));
+        runs.settle(false);
+        assert_eq!(sums(&runs, "run"), (10, 10));
+    }
+
+    #[test]
+    fn a_run_makes_room_when_it_has_been_still_for_an_hour() {
+        let mut runs = Runs::default();
+        for run in 0..128 {
+            assert!(runs.has_room("another", 0));
+            runs.reserve(&run.to_string(), 1, 5);
+        }
+        assert!(!runs.has_room("another", HOUR + 4));
+        assert!(runs.has_room("another", HOUR + 5));
+    }
+
+    #[test]
+    fn what_either_knows_of_a_run_is_joined() {
+        let (mut one, mut other) = (Runs::default(), Runs::default());
+        one.reserve("run", 1, 0);
+        other.reserve("run", 70, 0);
+        other.explain(40);
+        other.move_to_unclear("run", 20);
+        other.reserve("another", 5, 0);
+        one.join(&other);
+        assert_eq!(sums(&one, "run"), (71, 60));
+        assert_eq!(sums(&one, "another"), (5, 0));
+    }
 }

@@ -175,3 +175,70 @@ impl Credits {
         self.has_unpriced = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000;
+    const MINUTE: u64 = 60 * SECOND;
+
+    /// Ten minutes, or ten times the longest delay that was seen; and two looks three seconds apart, or more.
+    #[test]
+    fn how_long_a_charge_is_waited_for_grows_with_the_longest_delay() {
+        for (lag, late, settling, apart) in [
+            (0, 10 * MINUTE, 10 * MINUTE, 3 * SECOND),
+            (SECOND, 10 * MINUTE, 10 * MINUTE, 3 * SECOND),
+            (10 * SECOND, 10 * MINUTE, 10 * MINUTE, 20 * SECOND),
+            (100 * SECOND, 10 * MINUTE, 1_000 * SECOND, MINUTE),
+            (8 * MINUTE, 16 * MINUTE, 80 * MINUTE, MINUTE),
+            (60 * MINUTE, 20 * MINUTE, 100 * MINUTE, MINUTE),
+        ] {
+            let mut credits = Credits::new();
+            credits.charging.lagged(lag);
+            let found = (credits.late(), credits.settling(), credits.apart());
+            assert_eq!(found, (late, settling, apart), "{lag}");
+            credits.over_at = 5;
+            assert_eq!(credits.late_until(), late + 5);
+        }
+    }
+
+    #[test]
+    fn a_look_that_is_dated_before_the_end_of_a_job_settles_nothing() {
+        const NOW: u64 = 1_700_000_000_000;
+        let mut credits = Credits::new();
+        credits.is_over(NOW);
+        for (at, is_first) in [(NOW - 1, false), (NOW, true)] {
+            credits.observe(&Look::new(0).at(at), at);
+            let unsettled = credits.unsettled.as_ref().unwrap();
+            assert_eq!(unsettled.first_look.is_some(), is_first);
+        }
+    }
+
+    /// Only what is told after a look says that the look came while the service was at work.
+    #[test]
+    fn a_job_is_at_work_after_a_look_if_that_is_said_after_it() {
+        let mut credits = Credits::new();
+        let solo = |first_look| Solo {
+            id: LocalId(1),
+            duration: 10,
+            used_before: 0,
+            is_awaited: false,
+            is_accepted: true,
+            first_look,
+            was_processing: false,
+        };
+        credits.solo = Some(solo(None));
+        let was_processing = |credits: &Credits| credits.solo.as_ref().unwrap().was_processing;
+        credits.is_processing(LocalId(1), 5);
+        assert!(!was_processing(&credits));
+        credits.solo = Some(solo(Some((5, 0))));
+        credits.is_processing(LocalId(2), 6);
+        assert!(!was_processing(&credits));
+        for _ in 0..2 {
+            credits.is_processing(LocalId(1), 6);
+            assert!(was_processing(&credits));
+        }
+        assert_eq!(credits.running.count(), 2);
+    }
+}

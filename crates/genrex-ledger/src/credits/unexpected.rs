@@ -57,3 +57,50 @@ impl Credits {
             .retain(|job| now < job.at.saturating_add(late));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATE: u64 = 600_000;
+
+    fn after(durations: impl IntoIterator<Item = u8>) -> Credits {
+        let mut credits = Credits::new();
+        for duration in durations {
+            credits.add_unexpected(duration, None, 0);
+        }
+        credits
+    }
+
+    #[test]
+    fn one_of_more_than_are_known_may_be_of_any_duration() {
+        assert!(!after([10; 64]).is_another_unexpected(10));
+        let many = after([10; 1_000]);
+        assert!(many.is_another_unexpected(10));
+        assert_eq!(many.unexpected.len(), 64);
+        assert!(after([10, 5]).is_another_unexpected(10));
+        assert!(!after([]).is_another_unexpected(10));
+    }
+
+    /// Either of two may be the one that was charged: the others are expected, and may be free.
+    #[test]
+    fn with_its_price_such_a_job_is_expected_to_be_charged() {
+        let mut credits = after([10, 5, 10]);
+        credits.runs.reserve("run", 0, 0);
+        credits.add_unexpected(10, Some("run"), 0);
+        credits.price_unexpected(10, 7);
+        assert_eq!((credits.pending.total(), credits.may_be_free), (21, 21));
+        assert_eq!(credits.runs.spent("run"), 7);
+        assert_eq!(credits.unexpected.len(), 1);
+        assert!(credits.is_another_unexpected(10));
+    }
+
+    #[test]
+    fn what_is_not_charged_in_ten_minutes_is_not_charged() {
+        let mut credits = after([10]);
+        credits.expire_unexpected(LATE - 1);
+        assert_eq!(credits.unexpected.len(), 1);
+        credits.expire_unexpected(LATE);
+        assert!(credits.unexpected.is_empty());
+    }
+}
