@@ -395,3 +395,6 @@ fn user_id(random: &mut Random) -> String {
         &digits[20..32]
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,8 +96,8 @@ pub struct HeaderText {
 }
 
 impl HeaderText {
-    /// With the last time that there is.
-    const LONGEST: usize = "t=18446744073709551615,v=".len() + Signature::DIGITS;
+    /// `t=`, the 20 digits of the last time that there is, `,v=`, and the digits of the signature.
+    const LONGEST: usize = 89;
 
     /// The text.
     #[must_use]
