@@ -27,7 +27,7 @@ impl Renderer {
         let renderer = Self::without_thread();
         let queue = Arc::clone(&renderer.queue);
         std::thread::Builder::new()
-            .name(String::from("genrex-sandbox: music"))
+            .name(String::from("sandbox music"))
             .spawn(move || queue.make_all())?;
         Ok(renderer)
     }
@@ -81,6 +81,10 @@ struct Order {
 
 impl Order {
     fn make(self) {
+        if self.made.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            // Nobody waits for it any more.
+            return;
+        }
         // What cannot be made is the failure of who asked: `made` is dropped, which says so.
         let is_made = catch_unwind(AssertUnwindSafe(|| self.piece.make())).is_ok();
         if let (true, Some(made)) = (is_made, self.made) {
@@ -181,6 +185,22 @@ mod tests {
         assert_eq!(made, ["asked 1", "asked 2", "ahead 1", "ahead 2"]);
         queue.close();
         assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_not_made() {
+        let piece = Pieces::new(0).asked("music", 5);
+        let order = |made| Order {
+            piece: Arc::clone(&piece),
+            made: Some(made),
+        };
+        let (made, gone) = oneshot::channel();
+        drop(gone);
+        order(made).make();
+        assert!(piece.made().is_none());
+        let (made, _waiting) = oneshot::channel();
+        order(made).make();
+        assert!(piece.made().is_some());
     }
 
     #[test]

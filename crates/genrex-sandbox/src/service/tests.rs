@@ -66,7 +66,7 @@ fn looks_of_requests(jobs: usize) -> [usize; 4] {
 fn a_request_looks_at_as_many_jobs_however_many_there_are() {
     let few = looks_of_requests(1);
     assert!(few.iter().all(|looks| (1..10).contains(looks)), "{few:?}");
-    assert_eq!(looks_of_requests(100_000), few);
+    assert_eq!(looks_of_requests(10_000), few);
 }
 
 #[test]
