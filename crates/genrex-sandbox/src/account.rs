@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::history::{Cause, Happening, What};
 use crate::incident::Others;
-use crate::job::Job;
+use crate::job::{Job, looked};
 use crate::options::{ChargeTime, Options};
 use crate::random::Random;
 
@@ -123,6 +123,7 @@ impl SandboxAccount {
     pub(crate) fn settle(&mut self, now: u64) {
         self.let_others(now);
         while let Some(next) = self.due.first_entry() {
+            looked();
             let (at, _) = *next.key();
             if at > now {
                 return;

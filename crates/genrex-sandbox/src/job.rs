@@ -29,7 +29,8 @@ impl Job {
         text.starts_with(Self::FAILING)
     }
 
-    pub(crate) const fn stage(&self, now: u64) -> Stage {
+    pub(crate) fn stage(&self, now: u64) -> Stage {
+        looked();
         if now < self.over_at {
             Stage::Processing
         } else if self.fails {
@@ -46,4 +47,16 @@ impl Job {
             Stage::Completed | Stage::Failed => self.over_at,
         }
     }
+}
+
+/// Counts, in tests, that something of a job is looked at.
+pub(crate) fn looked() {
+    #[cfg(test)]
+    LOOKS.set(LOOKS.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often something of a job was looked at on this thread.
+    pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -1,24 +1,26 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request};
-use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use genrex_sign::UnixMillis;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Response, StatusCode};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::answer::refusal;
-use crate::connection::{Connection, Progress};
+use crate::connection::Progress;
+use crate::listener::{Limited, Places};
 use crate::options::Options;
+use crate::renderer::Renderer;
+use crate::reply::Reply;
 use crate::seen::{Seen, Watcher};
 use crate::service::Service;
 
@@ -50,6 +52,9 @@ pub enum StartError {
     /// The options' key or secret is no credential.
     #[error("the sandbox's key or secret is refused")]
     Credentials(#[from] genrex_sign::Error),
+    /// The thread that makes the music cannot be started.
+    #[error("a thread of the sandbox cannot be started")]
+    Thread(#[source] io::Error),
 }
 
 impl Sandbox {
@@ -59,8 +64,12 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`StartError`] says.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime, and who awaits it is on one"
+    )]
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        Self::start_with(options, None).await
+        Self::start_with(options, None, Places::raised())
     }
 
     /// The same, telling `watcher` of each request when it is answered. It is called on the runtime's threads.
@@ -68,44 +77,49 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`StartError`] says.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime, and who awaits it is on one"
+    )]
     pub async fn start_watched(
         options: Options,
         watcher: impl Fn(&Seen) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::start_with(options, Some(Watcher(Arc::new(watcher)))).await
+        let watcher = Watcher(Arc::new(watcher));
+        Self::start_with(options, Some(watcher), Places::raised())
     }
 
-    async fn start_with(options: Options, watcher: Option<Watcher>) -> Result<Self, StartError> {
+    fn start_with(
+        options: Options,
+        watcher: Option<Watcher>,
+        places: Places,
+    ) -> Result<Self, StartError> {
         let address = options.listen;
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
-        let (api, api_address) = listen(address).await?;
-        let (storage, storage_address) = listen(SocketAddr::new(address.ip(), 0)).await?;
+        let (api, api_address) = listen(address)?;
+        let (storage, storage_address) = listen(SocketAddr::new(address.ip(), 0))?;
         let service = Service::new(options.clone(), format!("http://{storage_address}"), wall())?;
         let service = Arc::new(Mutex::new(service));
         let (stop, stopped) = watch::channel(false);
+        let of_api = Served {
+            service: Arc::clone(&service),
+            renderer: Arc::new(Renderer::start().map_err(StartError::Thread)?),
+            reply: Service::reply,
+            is_signed: true,
+            watcher,
+        };
+        let of_storage = Served {
+            reply: Service::storage_reply,
+            is_signed: false,
+            ..of_api.clone()
+        };
+        let api = Limited::new(api, places.api, stopped.clone());
+        let storage = Limited::new(storage, places.storage, stopped.clone());
         let servers = vec![
-            serve(
-                api,
-                Served {
-                    service: Arc::clone(&service),
-                    handle: Service::handle,
-                    is_signed: true,
-                    watcher: watcher.clone(),
-                },
-                stopped.clone(),
-            ),
-            serve(
-                storage,
-                Served {
-                    service: Arc::clone(&service),
-                    handle: Service::handle_storage,
-                    is_signed: false,
-                    watcher,
-                },
-                stopped,
-            ),
+            serve(api, of_api, stopped.clone()),
+            serve(storage, of_storage, stopped),
         ];
         Ok(Self {
             url: format!("http://{api_address}"),
@@ -166,27 +180,39 @@ impl Drop for Sandbox {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let refused = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    Ok((listener, bound))
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    /// How many connections wait to be accepted, if the system allows so many: thousands may come at once.
+    const BACKLOG: u32 = 4096;
+    let listener = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Elsewhere than on Unix it would let two listen on one address.
+        socket.set_reuseaddr(cfg!(unix))?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    listener().map_err(|source| StartError::Listen { address, source })
 }
 
-type Handle = fn(&mut Service, &http::Request<Bytes>, UnixMillis) -> Response<Bytes>;
+type Decide = fn(&mut Service, &http::Request<Bytes>, UnixMillis) -> Reply;
 
 /// What one of the two servers answers with.
 #[derive(Clone)]
 struct Served {
     service: Arc<Mutex<Service>>,
-    handle: Handle,
+    renderer: Arc<Renderer>,
+    reply: Decide,
     /// Whether its requests carry a key and a signature.
     is_signed: bool,
     watcher: Option<Watcher>,
 }
 
 fn serve(
-    listener: TcpListener,
+    listener: Limited,
     served: Served,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<io::Result<()>> {
@@ -195,7 +221,6 @@ fn serve(
     };
     let router: Router = Router::new().fallback(answer);
     let router = router.into_make_service_with_connect_info::<Progress>();
-    let listener = Limited::new(listener, stopped.clone());
     let stopping = async move {
         // An error means that the sandbox is gone, which is a stop too.
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -238,23 +263,30 @@ async fn respond(
     };
     progress.read_whole();
     let request = http::Request::from_parts(head, body);
-    let (service, handle) = (Arc::clone(&served.service), served.handle);
     let is_judged = served.is_signed && seen.is_some();
-    let answered = tokio::task::spawn_blocking(move || {
-        let (mut service, now) = (locked(&service), wall());
-        let verdict = is_judged.then(|| service.verdict(&request, now));
-        (handle(&mut service, &request, now), verdict)
-    });
-    match answered.await {
-        Ok((response, verdict)) => {
-            if let Some(seen) = seen {
-                seen.signature = verdict;
-            }
-            response.map(Body::from)
-        }
-        Err(_) => {
-            refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").map(Body::from)
-        }
+    let (reply, verdict) = served.decide(&request, is_judged);
+    if let Some(seen) = seen {
+        seen.signature = verdict;
+    }
+    let answered = match reply {
+        Some(reply) => served.renderer.answer(reply).await.ok(),
+        None => None,
+    };
+    let failed = || refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error");
+    answered.unwrap_or_else(failed).map(Body::from)
+}
+
+impl Served {
+    /// What a request leads to, none if the sandbox fails at it; and what is to be said of its signature.
+    fn decide(
+        &self,
+        request: &http::Request<Bytes>,
+        is_judged: bool,
+    ) -> (Option<Reply>, Option<Result<(), String>>) {
+        let (mut service, now) = (locked(&self.service), wall());
+        let verdict = is_judged.then(|| service.verdict(request, now));
+        let reply = || (self.reply)(&mut service, request, now);
+        (catch_unwind(AssertUnwindSafe(reply)).ok(), verdict)
     }
 }
 
@@ -303,48 +335,6 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// A listener that holds at most so many connections at once; further ones wait.
-struct Limited {
-    listener: TcpListener,
-    free: Arc<Semaphore>,
-    stopped: watch::Receiver<bool>,
-}
-
-impl Limited {
-    const CONNECTIONS: usize = 512;
-
-    fn new(listener: TcpListener, stopped: watch::Receiver<bool>) -> Self {
-        Self {
-            listener,
-            free: Arc::new(Semaphore::new(Self::CONNECTIONS)),
-            stopped,
-        }
-    }
-}
-
-impl Listener for Limited {
-    type Io = Connection<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        // The semaphore is never closed, so this waits and does not fail.
-        let place = Arc::clone(&self.free).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        let connection = Connection::new(stream, self.stopped.clone(), place);
-        (connection, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Limited>> for Progress {
-    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
-        stream.io().progress().clone()
-    }
-}
-
 fn locked(service: &Mutex<Service>) -> MutexGuard<'_, Service> {
     service.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -359,3 +349,6 @@ fn wall() -> UnixMillis {
         .unwrap_or_default();
     UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

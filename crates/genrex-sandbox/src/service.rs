@@ -1,4 +1,5 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,12 +11,13 @@ use serde_json::Value;
 
 use crate::account::SandboxAccount;
 use crate::answer::{asset, balance, generation, refusal, respond};
-use crate::audio::Audio;
 use crate::history::{Cause, Happening};
 use crate::incident::Trouble;
 use crate::job::{Job, Stage};
 use crate::options::Options;
+use crate::piece::Pieces;
 use crate::random::Random;
+use crate::reply::Reply;
 use crate::storage::{Link, serve};
 
 /// The sandbox's whole behaviour, as a function of a request and a time.
@@ -32,15 +34,14 @@ pub struct Service {
     account: SandboxAccount,
     /// How many submits were well formed.
     submits: u64,
-    jobs: HashMap<String, Job>,
+    jobs: HashMap<String, Arc<Job>>,
     /// Which job an asset is of.
-    assets: HashMap<String, String>,
-    /// The pieces asked for last; any other is made again when it is.
-    rendered: VecDeque<(String, Audio)>,
+    assets: HashMap<String, Arc<Job>>,
+    pieces: Pieces,
 }
 
 /// Answers one operation: its body, and the time.
-type Handler = fn(&mut Service, &Value, UnixMillis) -> Response<Bytes>;
+type Handler = fn(&mut Service, &Value, UnixMillis) -> Reply;
 
 impl Service {
     /// A service that begins at `now`, whose links point to `storage_origin`.
@@ -68,30 +69,44 @@ impl Service {
             random,
             jobs: HashMap::new(),
             assets: HashMap::new(),
-            rendered: VecDeque::new(),
+            pieces: Pieces::new(options.seed),
             options,
         })
     }
 
     /// Answers a request to the API.
     pub fn handle(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
-        let now = self.time(now);
-        self.account.settle(now.get());
-        dated(self.route(request, now), now)
+        self.reply(request, now).whole()
     }
 
     /// Answers a request to the storage.
     pub fn handle_storage(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+        self.storage_reply(request, now).whole()
+    }
+
+    /// [`handle`](Self::handle), but for the music: it takes microseconds.
+    pub(crate) fn reply(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Reply {
         let now = self.time(now);
-        let link = Link::read(request.uri(), &self.keys[0].1, now);
-        let response = match link {
-            Err(refusal) => *refusal,
-            Ok(link) => match self.assets.get(&link.asset_id).cloned() {
-                Some(job) => serve(request, &self.audio(&job)),
-                None => Link::missing(),
+        self.account.settle(now.get());
+        let reply = self.route(request, now);
+        reply.map(move |response| dated(response, now))
+    }
+
+    /// [`handle_storage`](Self::handle_storage), but for the music.
+    pub(crate) fn storage_reply(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Reply {
+        let now = self.time(now);
+        let reply = match Link::read(request.uri(), &self.keys[0].1, now) {
+            Err(refusal) => Reply::Ready(*refusal),
+            Ok(link) => match self.assets.get(&link.asset_id) {
+                None => Reply::Ready(Link::missing()),
+                Some(job) => {
+                    let piece = self.pieces.asked(&job.text, job.seconds);
+                    let (method, headers) = (request.method().clone(), request.headers().clone());
+                    Reply::of(piece, move |audio| serve(&method, &headers, audio))
+                }
             },
         };
-        dated(response, now)
+        reply.map(move |response| dated(response, now))
     }
 
     /// How many credits are used at a time: the truth that a client's claims can be held against.
@@ -121,7 +136,7 @@ impl Service {
         self.jobs.len()
     }
 
-    fn route(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Response<Bytes> {
+    fn route(&mut self, request: &Request<Bytes>, now: UnixMillis) -> Reply {
         let path = request.uri().path();
         let handler: Option<Handler> = match path {
             GenerateRequest::PATH => Some(Self::generate),
@@ -137,13 +152,13 @@ impl Service {
                     .headers_mut()
                     .insert(ALLOW, HeaderValue::from_static("POST"));
             }
-            return refused;
+            return refused.into();
         };
         if let Err(message) = self.authenticate(request, now) {
-            return refusal(StatusCode::UNAUTHORIZED, message);
+            return refusal(StatusCode::UNAUTHORIZED, message).into();
         }
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
-            return refusal(StatusCode::BAD_REQUEST, "the body is not JSON");
+            return refusal(StatusCode::BAD_REQUEST, "the body is not JSON").into();
         };
         handle(self, &body, now)
     }
@@ -172,22 +187,22 @@ impl Service {
             .map_err(|error| error.to_string())
     }
 
-    fn generate(&mut self, body: &Value, now: UnixMillis) -> Response<Bytes> {
+    fn generate(&mut self, body: &Value, now: UnixMillis) -> Reply {
         let (text, seconds) = match self.wanted(body) {
             Ok(wanted) => wanted,
-            Err(messages) => return refusal(StatusCode::BAD_REQUEST, messages),
+            Err(messages) => return refusal(StatusCode::BAD_REQUEST, messages).into(),
         };
         self.submits += 1;
         let now = now.get();
         let cost = self.price(seconds);
         if !self.account.has(cost) {
-            return refusal(StatusCode::PAYMENT_REQUIRED, "Insufficient credits");
+            return refusal(StatusCode::PAYMENT_REQUIRED, "Insufficient credits").into();
         }
         let trouble = self.trouble();
         if trouble == Some(Trouble::ChargedRefusal) {
             let credits = i64::try_from(cost).unwrap_or(i64::MAX);
             self.account.move_now(Cause::Refusal, credits, now);
-            return later();
+            return later().into();
         }
         let taken_at = match trouble {
             Some(Trouble::TakenLater(later)) => now.saturating_add(millis(later)),
@@ -197,17 +212,23 @@ impl Service {
         let job = self.begin(text, seconds, cost, taken_at);
         self.account.take(&job, told, now);
         self.account.settle(now);
-        match trouble {
-            Some(Trouble::SeeOther) => return see_other(),
-            Some(Trouble::TakenLater(_)) => {
-                return refusal(StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout");
-            }
-            Some(Trouble::Others(credits)) => self.account.move_now(Cause::Others, credits, now),
-            Some(Trouble::ChargedRefusal) | None => {}
+        if let Some(Trouble::Others(credits)) = trouble {
+            self.account.move_now(Cause::Others, credits, now);
         }
-        let as_submitted = now.min(job.over_at.saturating_sub(1));
-        let answer = generation(&job, &self.account.user_id, as_submitted, None);
-        respond(StatusCode::CREATED, &answer)
+        let answer = match trouble {
+            Some(Trouble::SeeOther) => see_other(),
+            Some(Trouble::TakenLater(_)) => refusal(StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout"),
+            Some(Trouble::Others(_) | Trouble::ChargedRefusal) | None => {
+                let as_submitted = now.min(job.over_at.saturating_sub(1));
+                let answer = generation(&job, &self.account.user_id, as_submitted, None);
+                respond(StatusCode::CREATED, &answer)
+            }
+        };
+        let made = (!job.fails).then(|| self.pieces.ahead(&job.text, job.seconds));
+        match made.flatten() {
+            Some(piece) => Reply::Ahead(answer, piece),
+            None => Reply::Ready(answer),
+        }
     }
 
     /// What a piece costs now.
@@ -227,8 +248,8 @@ impl Service {
         own.next().map(|incident| incident.what)
     }
 
-    fn begin(&mut self, text: String, seconds: u8, cost: u64, taken_at: u64) -> Job {
-        let job = Job {
+    fn begin(&mut self, text: String, seconds: u8, cost: u64, taken_at: u64) -> Arc<Job> {
+        let job = Arc::new(Job {
             id: format!("QRY_{}", self.random.name(24)),
             asset_id: format!("RSP_{}", self.random.name(24)),
             fails: Job::is_to_fail(&text),
@@ -237,9 +258,9 @@ impl Service {
             cost,
             created_at: taken_at,
             over_at: taken_at.saturating_add(millis(self.options.render_time)),
-        };
-        self.assets.insert(job.asset_id.clone(), job.id.clone());
-        self.jobs.insert(job.id.clone(), job.clone());
+        });
+        self.assets.insert(job.asset_id.clone(), Arc::clone(&job));
+        self.jobs.insert(job.id.clone(), Arc::clone(&job));
         job
     }
 
@@ -275,35 +296,35 @@ impl Service {
         }
     }
 
-    fn retrieve(&mut self, body: &Value, now: UnixMillis) -> Response<Bytes> {
+    fn retrieve(&mut self, body: &Value, now: UnixMillis) -> Reply {
         let Some(id) = body["queryId"].as_str() else {
-            return refusal(StatusCode::BAD_REQUEST, vec!["queryId must be a string"]);
+            return refusal(StatusCode::BAD_REQUEST, vec!["queryId must be a string"]).into();
         };
-        let taken = |job: &&Job| job.created_at <= now.get();
+        let taken = |job: &&Arc<Job>| job.created_at <= now.get();
         let Some(job) = self.jobs.get(id).filter(taken).cloned() else {
-            return refusal(StatusCode::NOT_FOUND, "the query id is not known");
+            return refusal(StatusCode::NOT_FOUND, "the query id is not known").into();
         };
-        let ready = (job.stage(now.get()) == Stage::Completed).then(|| {
-            let link = Link {
-                asset_id: job.asset_id.clone(),
-                made_at: job.over_at,
-            };
-            let lifetime = self.options.link_lifetime;
-            let url = link.url(&self.storage_origin, &self.keys[0].1, now, lifetime);
-            asset(
-                &job,
-                &url,
-                &self.audio(&job.id).waveform,
-                self.options.dialect,
-            )
-        });
-        respond(
-            StatusCode::OK,
-            &generation(&job, &self.account.user_id, now.get(), ready),
-        )
+        let user_id = &self.account.user_id;
+        if job.stage(now.get()) != Stage::Completed {
+            let answer = generation(&job, user_id, now.get(), None);
+            return respond(StatusCode::OK, &answer).into();
+        }
+        let link = Link {
+            asset_id: job.asset_id.clone(),
+            made_at: job.over_at,
+        };
+        let lifetime = self.options.link_lifetime;
+        let url = link.url(&self.storage_origin, &self.keys[0].1, now, lifetime);
+        let (user_id, dialect) = (user_id.clone(), self.options.dialect);
+        let piece = self.pieces.asked(&job.text, job.seconds);
+        Reply::of(piece, move |audio| {
+            let asset = asset(&job, &url, &audio.waveform, dialect);
+            let answer = generation(&job, &user_id, now.get(), Some(asset));
+            respond(StatusCode::OK, &answer)
+        })
     }
 
-    fn balance(&mut self, _body: &Value, now: UnixMillis) -> Response<Bytes> {
+    fn balance(&mut self, _body: &Value, now: UnixMillis) -> Reply {
         self.account.look(now.get());
         let Options {
             max_duration,
@@ -314,22 +335,7 @@ impl Service {
             StatusCode::OK,
             &balance(&self.account, max_duration, dialect),
         )
-    }
-
-    /// The piece that a job made, from memory if it was asked for lately.
-    fn audio(&mut self, job: &str) -> Audio {
-        const KEPT: usize = 8;
-        if let Some((_, audio)) = self.rendered.iter().find(|(of, _)| of == job) {
-            return audio.clone();
-        }
-        let (text, seconds) = self
-            .jobs
-            .get(job)
-            .map_or(("", 5), |job| (job.text.as_str(), job.seconds));
-        let audio = Audio::render(text, seconds, self.options.seed);
-        self.rendered.truncate(KEPT - 1);
-        self.rendered.push_front((job.to_owned(), audio.clone()));
-        audio
+        .into()
     }
 
     /// The time on its own clock.
@@ -389,3 +395,6 @@ fn user_id(random: &mut Random) -> String {
         &digits[20..32]
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,9 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
-use hmac::{Hmac, KeyInit as _};
-use sha2::Sha256;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::mac::MacKey;
 use crate::{Error, ErrorKind};
 
 /// The longest key or secret that is accepted, in characters. Our own bound: those that GenreX
@@ -117,7 +116,7 @@ impl TryFrom<String> for ApiKey {
 /// is redacted.
 #[derive(Clone)]
 pub struct ApiSecret {
-    keyed: Hmac<Sha256>,
+    key: MacKey,
 }
 
 impl ApiSecret {
@@ -131,20 +130,19 @@ impl ApiSecret {
         let text = Zeroizing::new(text.into());
         check(&text)?;
         Ok(Self {
-            keyed: keyed_state(text.as_bytes()),
+            key: MacKey::new(text.as_bytes()),
         })
     }
 
-    /// A fresh MAC over nothing yet, from the key state.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
-        self.keyed.clone()
+    pub(crate) const fn key(&self) -> &MacKey {
+        &self.key
     }
 
-    /// For the published HMAC vectors, whose keys are any bytes, and for the conformance suite.
-    #[cfg(any(test, feature = "proptest"))]
+    /// For the conformance suite, whose keys are any bytes.
+    #[cfg(feature = "proptest")]
     pub(crate) fn from_bytes(key: &[u8]) -> Self {
         Self {
-            keyed: keyed_state(key),
+            key: MacKey::new(key),
         }
     }
 }
@@ -178,22 +176,6 @@ impl TryFrom<String> for ApiSecret {
     fn try_from(text: String) -> Result<Self, Error> {
         Self::new(text)
     }
-}
-
-/// HMAC-SHA256's state after its key block (RFC 2104: a key longer than 64 bytes is hashed first,
-/// a shorter one is padded with zeros).
-fn keyed_state(key: &[u8]) -> Hmac<Sha256> {
-    const BLOCK: usize = 64;
-    let mut block = [0_u8; BLOCK];
-    if key.len() > BLOCK {
-        let digest = <Sha256 as sha2::Digest>::digest(key);
-        block[..digest.len()].copy_from_slice(&digest);
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let state = Hmac::<Sha256>::new(&block.into());
-    block.zeroize();
-    state
 }
 
 fn check(text: &str) -> Result<(), Error> {

@@ -7,7 +7,7 @@
 //!
 //! One file per step: [`UnixMillis`] (the time, always an argument), [`Payload`] (the bytes that are
 //! signed **and** sent), [`signing_input`] (what the MAC covers), [`Signature`] (the MAC),
-//! [`SignatureHeader`] (the header's format and its strict parser), [`Verifier`] (the other side).
+//! [`SignatureHeader`] (the header's format and its strict parser; [`HeaderText`] is one in place), [`Verifier`] (the other side).
 //!
 //! ```
 //! use genrex_sign::{ApiSecret, Payload, UnixMillis, Verifier};
@@ -50,6 +50,7 @@ pub mod conformance;
 mod credentials;
 mod error;
 mod header;
+mod mac;
 mod payload;
 mod signature;
 mod time;
@@ -57,7 +58,7 @@ mod verify;
 
 pub use credentials::{ApiKey, ApiSecret, KeyPair};
 pub use error::{Error, ErrorKind};
-pub use header::SignatureHeader;
+pub use header::{HeaderText, SignatureHeader};
 pub use payload::{Payload, signing_input};
 pub use signature::Signature;
 pub use time::UnixMillis;

@@ -80,12 +80,31 @@ impl From<Vec<u8>> for Payload {
 /// ```
 #[must_use]
 pub fn signing_input(t: UnixMillis, body: &[u8]) -> Vec<u8> {
-    let mut input = prefix(t).into_bytes();
-    input.extend_from_slice(body);
-    input
+    [Prefix::new(t).as_bytes(), body].concat()
 }
 
 /// `<unix ms>.`, the part of the input before the body.
-pub(crate) fn prefix(t: UnixMillis) -> String {
-    alloc::format!("{t}.")
+pub(crate) struct Prefix {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Prefix {
+    /// The digits of the last time that there is, and the full stop.
+    const LONGEST: usize = 21;
+
+    pub(crate) fn new(t: UnixMillis) -> Self {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(t.get()).as_bytes();
+        let mut bytes = [b'.'; Self::LONGEST];
+        bytes[..digits.len()].copy_from_slice(digits);
+        Self {
+            bytes,
+            length: digits.len() + 1,
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }

@@ -44,13 +44,13 @@ impl FromStr for UnixMillis {
     ///
     /// [`ErrorKind::MalformedTime`] for anything that `Display` cannot write.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit())
-            && (text == "0" || !text.starts_with('0'));
-        // An empty text and one past `u64::MAX` fail to parse.
-        match text.parse() {
-            Ok(millis) if is_canonical => Ok(Self(millis)),
-            _ => Err(Error::new(ErrorKind::MalformedTime)),
-        }
+        let millis = match text.as_bytes() {
+            [b'0'] => Some(0),
+            // What begins with a digit is parsed only if it has nothing but digits, and not past `u64::MAX`.
+            [b'1'..=b'9', ..] => text.parse().ok(),
+            _ => None,
+        };
+        millis.map(Self).ok_or(Error::new(ErrorKind::MalformedTime))
     }
 }
 

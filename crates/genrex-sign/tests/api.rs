@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use genrex_sign::conformance::{Answer, Case, Expected, Finding, Rule};
 use genrex_sign::{
-    ApiKey, ApiSecret, Error, ErrorKind, KeyPair, Payload, Signature, SignatureHeader, UnixMillis,
-    Verifier,
+    ApiKey, ApiSecret, Error, ErrorKind, HeaderText, KeyPair, Payload, Signature, SignatureHeader,
+    UnixMillis, Verifier,
 };
 
 const MAC: &str = "c3eaaf9b064283cd3558b1a8e759a0ed5f1d5d805992ce0b02c937f4e2e6cf90";
@@ -37,6 +37,7 @@ const _: () = {
     every_type::<Payload>();
     every_type::<Signature>();
     every_type::<SignatureHeader>();
+    every_type::<HeaderText>();
     every_type::<UnixMillis>();
     every_type::<Verifier>();
     every_type::<Error>();
@@ -67,6 +68,7 @@ const _: () = {
 
     shown::<Signature>();
     shown::<SignatureHeader>();
+    shown::<HeaderText>();
     shown::<UnixMillis>();
     shown::<ErrorKind>();
     shown::<Rule>();
@@ -77,6 +79,7 @@ const _: () = {
 
     copied::<Signature>();
     copied::<SignatureHeader>();
+    copied::<HeaderText>();
     copied::<UnixMillis>();
     copied::<Verifier>();
     copied::<ErrorKind>();
@@ -112,6 +115,7 @@ fn a_secret_can_be_neither_shown_nor_compared() {
     // Comparing MACs is the verifier's, in constant time.
     assert!(!has!(Signature: PartialEq));
     assert!(!has!(SignatureHeader: PartialEq));
+    assert!(!has!(HeaderText: PartialEq));
     // The same question sees a trait where there is one.
     assert!(has!(ApiKey: AsRef<str>));
     assert!(has!(ApiKey: PartialEq));
@@ -131,6 +135,8 @@ fn debug_shows_no_secret() {
         format!("{header:?}"),
         "SignatureHeader { timestamp: UnixMillis(1), signature: Signature(<redacted>) }"
     );
+    let text = header.to_text();
+    assert_eq!(format!("{text:?}"), "HeaderText(<redacted>)");
     for shown in [format!("{pair:#?}"), format!("{header:#?}")] {
         for hidden in [key, secret, &header.signature().to_string()] {
             assert!(!shown.contains(hidden), "{shown}");
@@ -164,6 +170,13 @@ fn every_text_form_is_read_as_it_is_written() {
         Signature::from(*MAC.parse::<Signature>().unwrap().as_bytes()).to_string(),
         MAC
     );
+    for t in [0, 9, u64::MAX] {
+        let header = SignatureHeader::new(UnixMillis::new(t), MAC.parse().unwrap());
+        let (text, expected) = (header.to_text(), format!("t={t},v={MAC}"));
+        assert_eq!(AsRef::<str>::as_ref(&text), expected);
+        assert_eq!(AsRef::<[u8]>::as_ref(&text), expected.as_bytes());
+        assert_eq!(text.to_string(), expected);
+    }
     let header = format!("t=18446744073709551615,v={MAC}");
     assert_eq!(
         SignatureHeader::try_from(header.as_str())

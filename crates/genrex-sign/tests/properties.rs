@@ -6,9 +6,31 @@
 use std::time::Duration;
 
 use genrex_sign::{ApiSecret, Payload, Signature, SignatureHeader, UnixMillis, Verifier};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
+use sha2::Sha256;
 
 proptest! {
+    #[test]
+    fn a_signature_is_what_the_crate_hmac_makes(
+        secret in "[!-~]{1,200}",
+        t in any::<u64>(),
+        body in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let mut plain = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        plain.update(format!("{t}.").as_bytes());
+        plain.update(&body);
+        let expected = format!("t={t},v={}", hex::encode(plain.finalize().into_bytes()));
+
+        let (secret, t) = (ApiSecret::new(secret).unwrap(), UnixMillis::new(t));
+        let header = secret.sign(t, &Payload::from(body.clone()));
+        let text = header.to_text();
+        prop_assert_eq!(text.as_str(), &expected);
+        prop_assert_eq!(header.to_string(), expected);
+        let verifier = Verifier::new(Duration::ZERO);
+        prop_assert_eq!(verifier.verify(&secret, text.as_str(), &body, t), Ok(t));
+    }
+
     #[test]
     fn a_written_header_parses_to_itself(t in any::<u64>(), mac in any::<[u8; 32]>()) {
         let written = SignatureHeader::new(UnixMillis::new(t), Signature::from_bytes(mac)).to_string();
