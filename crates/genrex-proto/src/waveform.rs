@@ -39,7 +39,7 @@ impl Waveform {
         (0..width)
             .map(|column| {
                 let start = column * count / width;
-                let end = ((column + 1) * count).div_ceil(width).max(start + 1);
+                let end = ((column + 1) * count).div_ceil(width);
                 self.0[start..end.min(count)]
                     .iter()
                     .copied()

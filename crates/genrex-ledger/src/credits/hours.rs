@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_is_kept_for_31_days() {
+        let mut hours = Hours::default();
+        hours.add(0, 5);
+        for (hour, kept) in [(31 * 24, 1), (31 * 24 + 1, 0)] {
+            hours.age(hour * Hours::HOUR);
+            assert_eq!((hours.hours.len(), hours.total()), (kept, 5));
+        }
+    }
+
+    #[test]
     fn what_is_seen_a_day_later_was_spent_when_it_was_expected() {
         let (mut pending, mut seen) = (Hours::default(), Hours::default());
         pending.add(5 * Hours::HOUR, 10);

@@ -169,6 +169,23 @@ fn a_run_waits_while_no_more_of_them_can_be_told_apart() {
     buy(MOST, HOUR + SECOND).unwrap();
 }
 
+/// Under a limit that is waited for; else it is not known.
+#[test]
+fn that_a_piece_is_free_shows_when_its_charge_has_had_its_time() {
+    for (limits, expected) in [(Limits::default(), None), (total(100), Some(0))] {
+        let mut steps = Steps::new();
+        let entry = steps.buy(10, limits, 0, 0).unwrap();
+        steps.complete(&entry, SECOND);
+        let had_its_time = 10 * MINUTE + SECOND;
+        for at in [5 * SECOND, 10 * SECOND, had_its_time - 1] {
+            steps.look(0, at);
+            assert_eq!(steps.credits().price(10), None, "{at}");
+        }
+        steps.look(0, had_its_time);
+        assert_eq!(steps.credits().price(10), expected);
+    }
+}
+
 /// What a first piece costs is no surprise, and makes no price unsure.
 #[test]
 fn a_piece_of_no_known_price_may_cost_anything() {
