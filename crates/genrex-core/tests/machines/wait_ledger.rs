@@ -208,7 +208,7 @@ fn a_ledger_that_cannot_be_read_teaches_no_pace() {
         is_unreadable: true,
     };
     let job = Job::resumed(QueryId::new("QRY_1").unwrap());
-    assert!(block_on(keeping(broken).wait(&job)).is_ok());
+    block_on(keeping(broken).wait(&job)).unwrap();
 }
 
 #[test]

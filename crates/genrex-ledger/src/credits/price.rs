@@ -169,17 +169,6 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_piece_of_the_same_price_contradicts_nothing() {
-        let mut prices = Prices::default();
-        for duration in [5, 10, 60] {
-            prices.observe(duration, 70);
-        }
-        for duration in [5, 10, 60] {
-            assert!(!prices.may_be_another_s(duration, false));
-        }
-    }
-
-    #[test]
     fn the_dearest_is_of_what_is_sure_and_is_nobody_else_s() {
         let mut prices = Prices::default();
         assert_eq!(prices.dearest(false), None);
