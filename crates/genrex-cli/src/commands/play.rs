@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::args::{Open, Play};
 use crate::command_error::CommandError;
 use crate::connect::quoted;
+use crate::files;
 use crate::ledger;
 use crate::output::Output;
 use crate::player::{self, Played};
@@ -62,12 +63,12 @@ fn here(entry: &Entry) -> Result<PathBuf, CommandError> {
     let job = entry.id;
     let path = entry.path.as_ref().map(PathBuf::from);
     if let Some(path) = path.as_ref().filter(|path| path.exists()) {
-        return Ok(path.clone());
+        return Ok(PathBuf::from(files::from_here(path)));
     }
     let message = match path {
         Some(path) => format!(
             "job {job} was downloaded to {}, which is gone",
-            path.display()
+            files::from_here(path)
         ),
         None => format!("job {job} is not here: it is {}", entry.state),
     };
@@ -93,7 +94,7 @@ fn show(path: &Path, played: &Played, what: &str, output: &Output) -> Result<(),
         Played::Failed(why) => return Err(CommandError::other(why.clone()).hint(chooses(what))),
     };
     if output.is_json() {
-        return output.document(&json!({"path": path, "program": program}));
+        return output.document(&json!({"path": files::absolute(path), "program": program}));
     }
     say(played, what, output);
     output.line(path.display())

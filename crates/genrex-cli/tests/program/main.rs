@@ -30,6 +30,8 @@ mod jobs_limits;
 mod ledgers;
 mod offline;
 #[cfg(unix)]
+mod paths;
+#[cfg(unix)]
 mod players;
 #[cfg(target_os = "linux")]
 mod privacy;

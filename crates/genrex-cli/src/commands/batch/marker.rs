@@ -36,7 +36,10 @@ impl Marker {
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CommandError> {
         let path = folder.join(NAME);
         let unreadable = |cause: &(dyn std::error::Error + 'static)| {
-            let message = format!("{} cannot be read; nothing was sent", path.display());
+            let message = format!(
+                "{} cannot be read; nothing was sent",
+                files::from_here(&path)
+            );
             CommandError::usage(message)
                 .with_source(cause)
                 .hint("it says which batch the folder holds: restore it, or use another folder")

@@ -47,7 +47,7 @@ pub(super) fn show(entry: &Entry, flags: &str, output: &Output) -> Result<(), Co
         entry.superseded_by.map(|id| format!("by job {id}")),
     )?;
     let file = entry.path.as_deref().map(files::from_here);
-    line("file", file.map(str::to_owned))?;
+    line("file", file)?;
     if let Some(advice) = advice(entry, flags) {
         output.note(advice);
     }
