@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+#[cfg(unix)]
+mod batches_ends;
 mod batches_forms;
 mod batches_identity;
 mod batches_plan;

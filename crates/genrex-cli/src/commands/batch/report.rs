@@ -115,19 +115,21 @@ impl Report {
                 "interrupted",
                 String::from("interrupted"),
             ),
-            Some(StopReason::Credentials) => end(
-                Code::Credentials,
-                "credentials",
-                String::from("the service refused the signature; nothing more was sent"),
-            ),
-            Some(StopReason::OutOfCredit) => end(
-                Code::OutOfCredit,
-                "outOfCredit",
-                String::from(
-                    "the account has not enough credit for the next row; nothing more was sent",
-                ),
-            ),
-            Some(StopReason::OverLimit(message)) => end(Code::OutOfCredit, "overLimit", message),
+            Some(StopReason::Credentials(hint)) => {
+                let message = "the service refused the signature; nothing more was sent";
+                Err(CommandError::credentials(message).hint(hint))
+            }
+            Some(StopReason::OutOfCredit(hint)) => {
+                let message =
+                    "the account has not enough credit for the next row; nothing more was sent";
+                let failure = CommandError::new(Code::OutOfCredit, "outOfCredit", message);
+                Err(failure.hint(format!(
+                    "with more credit the same command goes on, and not before. {hint}"
+                )))
+            }
+            Some(StopReason::OverLimit(message, hint)) => {
+                Err(CommandError::new(Code::OutOfCredit, "overLimit", message).hint(hint))
+            }
             Some(StopReason::PriceUnknown(message, when)) => {
                 Err(CommandError::new(Code::OutOfCredit, "priceUnknown", message).hint(when))
             }

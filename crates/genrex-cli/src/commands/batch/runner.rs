@@ -19,6 +19,7 @@ use crate::commands::deliver::download_beside;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
 use crate::name;
+use crate::next_step::next_step;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{BatchDisplay, RowDisplay};
 use crate::random_name::random_name;
@@ -28,9 +29,12 @@ use crate::stop::Stop;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StopReason {
     Interrupted,
-    Credentials,
-    OutOfCredit,
-    OverLimit(String),
+    /// The service refused the signature: what leads out.
+    Credentials(String),
+    /// What leads out.
+    OutOfCredit(String),
+    /// Why, and what leads out.
+    OverLimit(String, String),
     /// What earlier jobs cost was not known in time: why, and when to try again.
     PriceUnknown(String, String),
     Ledger(String),
@@ -216,14 +220,15 @@ impl Runner {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             cause.unwrap_or_else(|| error.to_string())
         };
+        let way_out = || next_step(error).unwrap_or_default();
         if let Some(why) = error.ledger_failure() {
             self.stop(StopReason::Ledger(why.to_owned()));
         }
         match error.kind() {
-            ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit),
-            ErrorKind::Credentials => self.stop(StopReason::Credentials),
+            ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit(way_out())),
+            ErrorKind::Credentials => self.stop(StopReason::Credentials(way_out())),
             ErrorKind::OverLimit | ErrorKind::BalanceUnknown => {
-                self.stop(StopReason::OverLimit(reason()));
+                self.stop(StopReason::OverLimit(reason(), way_out()));
                 return Ok(Bought::NotStarted);
             }
             ErrorKind::PriceUnknown => {
@@ -233,7 +238,7 @@ impl Runner {
             }
             ErrorKind::Cancelled => return Ok(Bought::NotStarted),
             ErrorKind::Ledger => {
-                let failure = CommandError::new(Code::Other, "ledger", reason());
+                let failure = CommandError::new(Code::Other, "ledger", reason()).hint(way_out());
                 self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
             }

@@ -1,0 +1,82 @@
+//! How a batch ends that does not come to its end, or that comes to it although it was interrupted: each hint leads out.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{Sandbox, code, error, run, stderr};
+
+const AGAIN: &str = "run the same command again";
+
+fn folder_of(rows: &str) -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("batch.csv"), rows).unwrap();
+    folder
+}
+
+const ARGS: [&str; 6] = [
+    "batch",
+    "batch.csv",
+    "--out-dir",
+    "out",
+    "--poll-interval",
+    "20ms",
+];
+
+fn batch(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
+    sandbox.run(folder, &[&ARGS[..], more].concat())
+}
+
+/// What refuses every further run is not followed by the advice to run it again.
+#[test]
+fn a_limit_that_stops_a_batch_names_what_can_be_raised() {
+    let folder = folder_of("text,duration\none,5\n");
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let set = |value| {
+        let args = ["config", "set", "limits.day", value];
+        assert_eq!(code(&run(folder.path(), &args)), 0);
+    };
+    set("0");
+    let refused = error(&batch(&sandbox, folder.path(), &["--json"]));
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(
+        hint.ends_with("genrex config set limits.day CREDITS") && !hint.contains(AGAIN),
+        "{refused}"
+    );
+    set("1000");
+    let done = batch(&sandbox, folder.path(), &[]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+
+    fs::write(folder.path().join("batch.csv"), "text,duration\ntwo,5\n").unwrap();
+    let refused = error(&batch(
+        &sandbox,
+        folder.path(),
+        &["--max-credits", "0", "--json"],
+    ));
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("Raise --max-credits") && !hint.contains(AGAIN),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_batch_without_credit_says_how_to_see_what_is_left() {
+    let folder = folder_of("text,duration\none,5\ntwo,5\n");
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms", "--quota", "7"]);
+    let refused = batch(&sandbox, folder.path(), &["--json"]);
+    let said = error(&refused);
+    assert_eq!(
+        (code(&refused), &said["kind"]),
+        (6, &"outOfCredit".into()),
+        "{said}"
+    );
+    let hint = said["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("with more credit the same command goes on")
+            && hint.contains("genrex balance"),
+        "{said}"
+    );
+}
