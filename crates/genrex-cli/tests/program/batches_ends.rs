@@ -6,7 +6,7 @@ use std::process::Output;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Sandbox, code, error, run, stderr};
+use crate::support::{Sandbox, code, error, run, stderr, stdout};
 
 const AGAIN: &str = "run the same command again";
 
@@ -77,6 +77,67 @@ fn a_batch_without_credit_says_how_to_see_what_is_left() {
     assert!(
         hint.contains("with more credit the same command goes on")
             && hint.contains("genrex balance"),
+        "{said}"
+    );
+}
+
+/// The cause is told, and what is to be done before the same command is of use.
+#[test]
+fn audio_that_cannot_be_stored_is_told_with_its_cause() {
+    let folder = folder_of("text,duration,output\none,5,taken/a.wav\n");
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::write(folder.path().join("out/taken"), "a file").unwrap();
+    for _ in 0..2 {
+        let lost = batch(&sandbox, folder.path(), &[]);
+        let (line, said) = (stdout(&lost), stderr(&lost));
+        assert_eq!(code(&lost), 1, "{said}");
+        assert!(
+            line.contains("line 2: completed: the folder cannot be made: "),
+            "{line}"
+        );
+        assert!(line.contains("(os error "), "{line}");
+        assert!(
+            said.contains("make room on the disk") && said.contains(AGAIN),
+            "{said}"
+        );
+    }
+    fs::remove_file(folder.path().join("out/taken")).unwrap();
+    let done = batch(&sandbox, folder.path(), &[]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+}
+
+#[test]
+fn a_file_of_rows_that_is_not_there_is_told_with_what_to_name() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let refused = error(&batch(&sandbox, folder.path(), &["--json"]));
+    assert_eq!(
+        refused["message"],
+        "batch.csv cannot be read; nothing was sent"
+    );
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(hint.ends_with("genrex help batch-file"), "{refused}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_takes_no_marker_is_told_with_the_ways_out() {
+    let folder = folder_of("text,duration\none,5\n");
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let refused = sandbox.run(
+        folder.path(),
+        &["batch", "batch.csv", "--out-dir", "/proc", "--json"],
+    );
+    let said = error(&refused);
+    assert_eq!(code(&refused), 2, "{said}");
+    let message = said["message"].as_str().unwrap();
+    assert!(
+        message.contains(".genrex-batch cannot be written"),
+        "{said}"
+    );
+    assert!(
+        said["hint"].as_str().unwrap().contains("another --out-dir"),
         "{said}"
     );
 }

@@ -76,8 +76,13 @@ impl Marker {
                 })
             }
             Err(error) => {
-                let message = format!("{} cannot be written; nothing was sent", path.display());
-                Err(CommandError::usage(message).with_source(&error))
+                let message = format!(
+                    "{} cannot be written; nothing was sent",
+                    files::from_here(&path)
+                );
+                Err(CommandError::usage(message).with_source(&error).hint(
+                    "make room on its disk, give yourself the right to write to the folder, or choose another --out-dir",
+                ))
             }
         }
     }

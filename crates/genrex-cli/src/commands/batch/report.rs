@@ -23,6 +23,9 @@ pub(crate) struct Report {
     /// Those of the ambiguous that nobody has settled.
     #[serde(skip)]
     unsettled: u64,
+    /// Whether there was audio that the disk did not take.
+    #[serde(skip)]
+    is_not_stored: bool,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +48,7 @@ impl Report {
             let is_unsettled = newest.is_some_and(is_to_be_settled);
             report.unsettled += u64::from(is_unsettled || place == RowPlace::Unclear);
         }
+        report.is_not_stored = runner.is_not_stored();
         Ok(report)
     }
 
@@ -83,6 +87,7 @@ impl Report {
             ambiguous,
             not_started,
             unsettled: _,
+            is_not_stored: _,
         } = self;
         let Ambiguous {
             charged,
@@ -156,6 +161,10 @@ impl Report {
                 let message = format!("{} of {} are here", self.downloaded, self.planned);
                 let lost = self.ambiguous.charged;
                 let hint = match lost {
+                    0 if self.is_not_stored => String::from(
+                        "make room on the disk, or free the names that are taken, and run the same command again: what \
+                         is paid for is downloaded then, and not bought again",
+                    ),
                     0 => String::from(again),
                     _ => format!(
                         "{lost} were charged and are lost, as somebody has settled: --retry-failed buys them again"

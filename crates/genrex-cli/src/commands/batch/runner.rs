@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
@@ -61,6 +62,8 @@ pub(crate) struct Runner {
     /// One purchase at a time: each sees what the last has shown.
     turn: tokio::sync::Mutex<()>,
     stop: Mutex<Option<StopReason>>,
+    /// Whether there was audio that the disk did not take.
+    is_not_stored: AtomicBool,
 }
 
 /// What came of trying to buy a row.
@@ -102,6 +105,7 @@ impl Runner {
             output,
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
+            is_not_stored: AtomicBool::new(false),
         }
     }
 
@@ -119,6 +123,11 @@ impl Runner {
 
     pub(crate) fn stopped(&self) -> Option<StopReason> {
         self.locked_stop().clone()
+    }
+
+    /// Whether there was audio that the disk did not take.
+    pub(crate) fn is_not_stored(&self) -> bool {
+        self.is_not_stored.load(Ordering::Relaxed)
     }
 
     /// What follows for a row whose newest job is this one, by what the command line says.
@@ -273,8 +282,12 @@ impl Runner {
             let track = client.wait(job).await?;
             self.download(&client, row, &track, newest).await
         };
-        let why = fetched.await.err().map(|error| error.to_string());
+        let failure = fetched.await.err();
         drop(client);
+        if failure.as_ref().map(Error::kind) == Some(ErrorKind::Storage) {
+            self.is_not_stored.store(true, Ordering::Relaxed);
+        }
+        let why = failure.as_ref().map(in_a_line);
         if why.is_none() && newest.is_none() {
             self.display.made();
         }
