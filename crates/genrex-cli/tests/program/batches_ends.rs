@@ -1,12 +1,15 @@
 //! How a batch ends that does not come to its end, or that comes to it although it was interrupted: each hint leads out.
 
 use std::fs;
+use std::io::{BufReader, Read as _};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Sandbox, code, error, run, stderr, stdout};
+use crate::interrupts::{interrupt, read_until};
+use crate::service::Counting;
+use crate::support::{Played, Sandbox, code, error, run, stderr, stdout};
 
 const AGAIN: &str = "run the same command again";
 
@@ -27,6 +30,12 @@ const ARGS: [&str; 6] = [
 
 fn batch(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
     sandbox.run(folder, &[&ARGS[..], more].concat())
+}
+
+fn begun(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Child {
+    let mut command = sandbox.genrex(folder, &[&ARGS[..], more].concat());
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 /// What refuses every further run is not followed by the advice to run it again.
@@ -140,4 +149,55 @@ fn a_folder_that_takes_no_marker_is_told_with_the_ways_out() {
         said["hint"].as_str().unwrap().contains("another --out-dir"),
         "{said}"
     );
+}
+
+/// Nothing is left to go on with.
+#[test]
+fn an_interrupt_after_which_every_row_is_done_is_no_failure() {
+    let folder = folder_of("text,duration\none,5\ntwo,5\n");
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Counting::start();
+    let mut process = begun(&sandbox, folder.path(), &["--base-url", &service.url]);
+    while service.state().submits < 2 {
+        std::thread::yield_now();
+    }
+    let mut lines = BufReader::new(process.stderr.take().unwrap());
+    interrupt(&process);
+    read_until(&mut lines, "starting nothing more");
+    {
+        let mut state = service.state();
+        state.status = "Completed";
+        let audio = genrex_tests::wav();
+        let length = audio.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        state.audio = [head.into_bytes(), audio].concat();
+    }
+    let mut text = String::new();
+    lines.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+    assert!(
+        text.contains("2 planned: 2 downloaded") && !text.contains("interrupted"),
+        "{text}"
+    );
+}
+
+/// What may have been charged is said as `generate` says it, whatever ended the batch.
+#[test]
+fn a_submit_that_a_second_interrupt_gives_up_is_7_with_its_command() {
+    let folder = folder_of("text,duration\none,5\ntwo,5\n");
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Played::start();
+    let mut process = begun(&sandbox, folder.path(), &["--base-url", &service.url]);
+    let _held = service.next();
+    let mut lines = BufReader::new(process.stderr.take().unwrap());
+    interrupt(&process);
+    read_until(&mut lines, "starting nothing more");
+    interrupt(&process);
+    drop(service);
+    let mut text = String::new();
+    lines.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(7), "{text}");
+    assert!(text.contains("1 unclear"), "{text}");
+    assert!(text.contains("genrex jobs reconcile 1"), "{text}");
 }
