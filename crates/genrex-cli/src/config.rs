@@ -159,12 +159,21 @@ pub(crate) fn profiles() -> Vec<String> {
     text.map_or_else(Vec::new, |text| profiles::names(&text))
 }
 
-fn unreadable(path: &Path, BadLine(line): BadLine) -> CommandError {
-    let message = format!("{}, line {line}, cannot be read", path.display());
-    CommandError::new(Code::Usage, "configuration", message).hint(
-        "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
-         credentials.toml, each as NAME = \"VALUE\"",
-    )
+fn unreadable(path: &Path, bad: BadLine) -> CommandError {
+    let message = format!("{}, line {}, cannot be read", path.display(), bad.line);
+    let failure = CommandError::new(Code::Usage, "configuration", message);
+    // What stands where a secret belongs is not repeated.
+    let is_told = |unknown: &str| !path.ends_with(CREDENTIALS) && unknown != "api_secret";
+    let Some((unknown, known)) = bad.unknown.filter(|(unknown, _)| is_told(unknown)) else {
+        return failure.hint(
+            "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
+             credentials.toml, each as NAME = \"VALUE\"; the form of both: genrex help config",
+        );
+    };
+    failure.hint(format!(
+        "{unknown} is no setting there; write {}. The form of the file: genrex help config",
+        known.join(", ")
+    ))
 }
 
 fn checked<T>(
