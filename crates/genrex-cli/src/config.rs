@@ -253,6 +253,11 @@ pub(crate) fn base_url_of(global: &Global, profile: &str) -> Result<BaseUrl, Com
     }
 }
 
+/// The URL that the environment names.
+pub(crate) fn base_url_in_environment() -> Result<Option<String>, CommandError> {
+    variable(BASE_URL)
+}
+
 /// The key that the environment names.
 pub(crate) fn key_in_environment() -> Result<Option<String>, CommandError> {
     let key = key_variable()?;
