@@ -91,6 +91,8 @@ fn show(path: &Path, played: &Played, what: &str, output: &Output) -> Result<(),
     let program = match played {
         Played::By(name) => Some(name),
         Played::NoProgram(_) => None,
+        // Without a desktop there is nothing to open it in, and none is wrong.
+        Played::Failed(_) if what == "open" && !player::has_desktop() => None,
         Played::Failed(why) => return Err(CommandError::other(why.clone()).hint(chooses(what))),
     };
     if output.is_json() {
