@@ -96,7 +96,7 @@ impl Config {
 
     fn missing(&self, what: &str, variable: &str) -> CommandError {
         CommandError::credentials(format!("there is no {what}")).hint(format!(
-            "to keep a key: genrex login{}; or set {variable}; to try without one, add --sandbox",
+            "set {variable}, or add --sandbox to try without one; to keep a key: genrex login{}",
             typed::flags()
         ))
     }

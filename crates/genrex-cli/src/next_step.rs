@@ -45,7 +45,7 @@ fn job_step(kind: ErrorKind, job: LocalId) -> Option<String> {
             typed::flags()
         ),
         ErrorKind::AlreadyBought => format!(
-            "nothing was sent. Job {job} is the one that was bought: genrex jobs show {job}; --new buys it again"
+            "nothing was sent; --new buys it again. Job {job} is the one that was bought: genrex jobs show {job}"
         ),
         _ => return None,
     })
@@ -98,21 +98,21 @@ const fn credits_step(kind: ErrorKind) -> Option<&'static str> {
              genrex balance"
         }
         ErrorKind::GenerationFailed => {
-            "the service gives no reason. What it cost, the balance shows: genrex balance. Another prompt, or the same \
-             again, costs credits again"
+            "the service gives no reason. Another prompt, or the same again, costs credits again. What it cost, the balance \
+             shows: genrex balance"
         }
         ErrorKind::Ambiguous => {
             "submitting again buys again. Compare with what the balance was before: genrex balance"
         }
         ErrorKind::PriceUnknown => {
-            "nothing was sent. An earlier job shows the price when it is done: genrex jobs recover; then run the same \
-             command again"
+            "nothing was sent. An earlier job shows the price when it is done: then run the same command again. What is \
+             open: genrex jobs recover"
         }
         ErrorKind::BalanceUnknown => {
             "nothing was sent. Leave --no-balance-check away, or take the limits out"
         }
         ErrorKind::AlreadyBought => {
-            "nothing was sent. What was bought: genrex jobs list; --new buys it again"
+            "nothing was sent; --new buys it again. What was bought: genrex jobs list"
         }
         _ => return None,
     })

@@ -57,3 +57,5 @@ mod terminal;
 mod trouble;
 mod waiting;
 mod watching;
+#[cfg(unix)]
+mod wording;

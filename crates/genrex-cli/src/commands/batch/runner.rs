@@ -71,6 +71,8 @@ enum Bought {
     Job(Job),
     /// Nothing to fetch; what is to be said of it.
     Nothing(String),
+    /// It may have been charged: why, of which people were warned.
+    Unclear(String),
     /// It was not tried, since nothing more may be bought: the report counts it.
     NotStarted,
 }
@@ -172,6 +174,10 @@ impl Runner {
                 match self.buy(&row, &line, last).await? {
                     Bought::NotStarted => Ok(()),
                     Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
+                    Bought::Unclear(why) => {
+                        let why = self.output.is_json().then_some(why);
+                        self.say_newest(&row, why.as_deref()).await
+                    }
                     Bought::Job(job) => self.fetch(&row, line, &job, None).await,
                 }
             }
@@ -206,13 +212,13 @@ impl Runner {
                 Some(why) => Err(self.not_kept(&job, why)),
             },
             Submission::Ambiguous(error) => {
-                let line = row.line;
-                self.output
-                    .warning(format_args!("line {line}: {}", in_a_line(&error)));
+                let (line, why) = (row.line, in_a_line(&error));
+                self.output.warning(format_args!("line {line}: {why}"));
                 if self.stops_at_ambiguous {
                     self.stop(StopReason::Ambiguous);
                 }
-                self.refused(&error)
+                self.refused(&error)?;
+                Ok(Bought::Unclear(why))
             }
             Submission::Refused(error) | Submission::NotSent(error) => self.refused(&error),
         }
