@@ -12,7 +12,7 @@ use genrex_cli::template::{Template, other_format};
 use genrex_ledger::{LocalId, State};
 
 pub(crate) use self::sandbox::Sandbox;
-use self::values::{base_url, duration, instant, job_name, query_id, seconds, template};
+use self::values::{base_url, duration, instant, job_name, query_id, seconds, state, template};
 use crate::command_error::CommandError;
 use crate::name;
 use crate::output::{self, Output};
@@ -290,7 +290,7 @@ pub(crate) enum JobsAction {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ListJobs {
     /// Only jobs in this state; may be given more than once
-    #[arg(long, value_name = "STATE", value_parser = str::parse::<State>)]
+    #[arg(long, value_name = "STATE", value_parser = state())]
     pub(crate) state: Vec<State>,
     /// Only jobs of this account, as `jobs show` names it
     #[arg(long, value_name = "ACCOUNT")]

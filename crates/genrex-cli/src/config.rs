@@ -96,7 +96,7 @@ impl Config {
 
     fn missing(&self, what: &str, variable: &str) -> CommandError {
         CommandError::credentials(format!("there is no {what}")).hint(format!(
-            "to keep a key: genrex login{}; or set {variable}; to try without one, add --sandbox",
+            "set {variable}, or add --sandbox to try without one; to keep a key: genrex login{}",
             typed::flags()
         ))
     }
@@ -159,12 +159,21 @@ pub(crate) fn profiles() -> Vec<String> {
     text.map_or_else(Vec::new, |text| profiles::names(&text))
 }
 
-fn unreadable(path: &Path, BadLine(line): BadLine) -> CommandError {
-    let message = format!("{}, line {line}, cannot be read", path.display());
-    CommandError::new(Code::Usage, "configuration", message).hint(
-        "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
-         credentials.toml, each as NAME = \"VALUE\"",
-    )
+fn unreadable(path: &Path, bad: BadLine) -> CommandError {
+    let message = format!("{}, line {}, cannot be read", path.display(), bad.line);
+    let failure = CommandError::new(Code::Usage, "configuration", message);
+    // What stands where a secret belongs is not repeated.
+    let is_told = |unknown: &str| !path.ends_with(CREDENTIALS) && unknown != "api_secret";
+    let Some((unknown, known)) = bad.unknown.filter(|(unknown, _)| is_told(unknown)) else {
+        return failure.hint(
+            "write [profile.default], and under it api_key and base_url in config.toml or api_secret in \
+             credentials.toml, each as NAME = \"VALUE\"; the form of both: genrex help config",
+        );
+    };
+    failure.hint(format!(
+        "{unknown} is no setting there; write {}. The form of the file: genrex help config",
+        known.join(", ")
+    ))
 }
 
 fn checked<T>(
@@ -242,6 +251,11 @@ pub(crate) fn base_url_of(global: &Global, profile: &str) -> Result<BaseUrl, Com
             None => Ok(BaseUrl::default()),
         },
     }
+}
+
+/// The URL that the environment names.
+pub(crate) fn base_url_in_environment() -> Result<Option<String>, CommandError> {
+    variable(BASE_URL)
 }
 
 /// The key that the environment names.

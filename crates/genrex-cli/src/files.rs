@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -93,10 +93,24 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// A path of the ledger as people are shown it: from the folder that they are in, if it lies there.
-pub(crate) fn from_here(path: &str) -> &str {
+pub(crate) fn from_here(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    // `a/../b` lies beside `a`, wherever a link in its place leads.
+    let has_parents = path.components().any(|part| part == Component::ParentDir);
+    let direct = has_parents.then(|| without_parents(path)).flatten();
+    let path = direct.as_deref().unwrap_or(path);
     let here = std::env::current_dir().ok();
-    let below = here.and_then(|here| Path::new(path).strip_prefix(here).ok());
-    below.and_then(Path::to_str).unwrap_or(path)
+    let below = here.and_then(|here| path.strip_prefix(here).ok());
+    match below {
+        Some(below) if below.as_os_str().is_empty() => String::from("."),
+        below => below.unwrap_or(path).display().to_string(),
+    }
+}
+
+/// The same path, whose folder is named directly; none if that folder is not there.
+fn without_parents(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?.canonicalize().ok()?;
+    Some(folder.join(path.file_name()?))
 }
 
 /// Whether a file holds so many bytes with this SHA-256. It is read piece by piece, and not at all if it has another
@@ -302,6 +316,18 @@ mod tests {
         assert!(!holds(&path, 5, &digest("four")));
         assert!(!holds(folder.path(), 0, &digest("")));
         assert!(!holds(&folder.path().join("none"), 0, &digest("")));
+    }
+
+    #[test]
+    fn a_path_is_shown_from_here_without_ways_round() {
+        let here = std::env::current_dir().unwrap();
+        let shown = |path: &str| from_here(here.join(path));
+        assert_eq!(shown("a.wav"), "a.wav");
+        assert_eq!(shown("src/../none.wav"), "none.wav");
+        assert_eq!(shown("src/../src/none.wav"), "src/none.wav");
+        assert_eq!(shown(""), ".");
+        assert_eq!(from_here("/elsewhere/none.wav"), "/elsewhere/none.wav");
+        assert_eq!(from_here("/no/../such.wav"), "/no/../such.wav");
     }
 
     /// Read whole, it would not fit into memory.

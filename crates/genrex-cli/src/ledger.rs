@@ -118,7 +118,11 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, Com
 
 impl From<genrex_ledger::Error> for CommandError {
     fn from(error: genrex_ledger::Error) -> Self {
-        let message = error.to_string();
+        let message = match error.kind() {
+            // Its own words are about the state machine.
+            ErrorKind::Transition => in_that_state(&error),
+            _ => error.to_string(),
+        };
         let failure = match error.kind() {
             ErrorKind::NotFound | ErrorKind::Transition => {
                 Self::usage(message).hint(match error.job() {
@@ -135,6 +139,13 @@ impl From<genrex_ledger::Error> for CommandError {
     }
 }
 
+/// A job on which a person asks for what its state does not allow; where it stands is said first.
+fn in_that_state(error: &genrex_ledger::Error) -> String {
+    let message = error.to_string();
+    let stands = message.split([':', ',']).next().unwrap_or_default();
+    format!("{stands}, and what is in that state cannot be settled by hand; nothing was changed")
+}
+
 /// What to do about a ledger that cannot be used; what was bought before is in it, and nothing is bought without it.
 pub(crate) const fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
@@ -143,8 +154,8 @@ pub(crate) const fn remedy(kind: ErrorKind) -> &'static str {
              read meanwhile: genrex jobs list"
         }
         ErrorKind::Missing => {
-            "put ledger.db back from where it went, or name its new place by GENREX_LEDGER; to begin anew, move the \
-             files that are named away together"
+            "put it back from where it went, or name its new place by GENREX_LEDGER; to begin anew, move the files that \
+             are named away together"
         }
         ErrorKind::Full => {
             "make room on its disk, and run the same command again. What it holds can be read: genrex jobs list"

@@ -1,11 +1,14 @@
 //! What an error means for the credits, and what to type next. `docs/errors.md` has all of them, and a test types each
 //! command that is named.
 
+mod limit;
+
 use std::error::Error as _;
 
 use genrex_async::{Error, ErrorKind};
 use genrex_ledger::LocalId;
 
+use self::limit::limit_step;
 use crate::ledger;
 use crate::typed;
 
@@ -15,6 +18,9 @@ use crate::typed;
 /// A command ends with the text, a comma, a semicolon or a full stop.
 pub(crate) fn next_step(error: &Error) -> Option<String> {
     let kind = error.kind();
+    if kind == ErrorKind::OverLimit {
+        return Some(limit_step(error));
+    }
     let step = ledger_step(error)
         .or_else(|| clock_step(error))
         .or_else(|| deadline_step(error))
@@ -39,7 +45,7 @@ fn job_step(kind: ErrorKind, job: LocalId) -> Option<String> {
             typed::flags()
         ),
         ErrorKind::AlreadyBought => format!(
-            "nothing was sent. Job {job} is the one that was bought: genrex jobs show {job}; --new buys it again"
+            "nothing was sent; --new buys it again. Job {job} is the one that was bought: genrex jobs show {job}"
         ),
         _ => return None,
     })
@@ -92,25 +98,21 @@ const fn credits_step(kind: ErrorKind) -> Option<&'static str> {
              genrex balance"
         }
         ErrorKind::GenerationFailed => {
-            "the service gives no reason. What it cost, the balance shows: genrex balance. Another prompt, or the same \
-             again, costs credits again"
+            "the service gives no reason. Another prompt, or the same again, costs credits again. What it cost, the balance \
+             shows: genrex balance"
         }
         ErrorKind::Ambiguous => {
             "submitting again buys again. Compare with what the balance was before: genrex balance"
         }
-        ErrorKind::OverLimit => {
-            "nothing was sent. Raise [limits] or --max-credits, or wait until the window has passed. What counts: genrex \
-             jobs list"
-        }
         ErrorKind::PriceUnknown => {
-            "nothing was sent. An earlier job shows the price when it is done: genrex jobs recover; then run the same \
-             command again"
+            "nothing was sent. An earlier job shows the price when it is done: then run the same command again. What is \
+             open: genrex jobs recover"
         }
         ErrorKind::BalanceUnknown => {
             "nothing was sent. Leave --no-balance-check away, or take the limits out"
         }
         ErrorKind::AlreadyBought => {
-            "nothing was sent. What was bought: genrex jobs list; --new buys it again"
+            "nothing was sent; --new buys it again. What was bought: genrex jobs list"
         }
         _ => return None,
     })

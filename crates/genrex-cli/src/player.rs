@@ -58,6 +58,12 @@ pub(crate) fn open(path: &Path) -> io::Result<Played> {
     Ok(first_of(OPENERS, &path))
 }
 
+/// Whether there may be a desktop to open something on: where one is a server of its own, the environment names it.
+pub(crate) fn has_desktop() -> bool {
+    let is_named = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(any(target_os = "macos", windows)) || is_named("DISPLAY") || is_named("WAYLAND_DISPLAY")
+}
+
 /// The first that is here and does it: one that is here may find nothing to play on.
 fn first_of(programs: &[&[&str]], path: &PathBuf) -> Played {
     let mut failed = None;

@@ -50,9 +50,14 @@ impl<'de> Deserialize<'de> for Wiped {
     }
 }
 
-/// The line on which a file stops making sense, from 1. It does not repeat what is there: that may be a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadLine(pub u64);
+/// Where a file stops making sense. It does not repeat what is there, which may be a secret, but for a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// The line, from 1.
+    pub line: u64,
+    /// The name that nobody knows, if that is what is wrong, and the names that can stand there.
+    pub unknown: Option<(String, Vec<String>)>,
+}
 
 /// Reads `config.toml`: the profile of that name, and what the account may spend.
 ///
@@ -116,14 +121,28 @@ pub fn credentials(text: &[u8], name: &str) -> Result<Option<Credentials>, BadLi
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, BadLine> {
-    let line = |end: usize| {
+    let bad_line = |end: usize| {
         let before = text.get(..end).unwrap_or_default();
         let ends = before.iter().filter(|byte| **byte == b'\n').count();
-        BadLine(u64::try_from(ends).unwrap_or(u64::MAX).saturating_add(1))
+        BadLine {
+            line: u64::try_from(ends).unwrap_or(u64::MAX).saturating_add(1),
+            unknown: None,
+        }
     };
-    let whole = str::from_utf8(text).map_err(|error| line(error.valid_up_to()))?;
-    // The parser's own message repeats values, and with them a secret.
-    toml::from_str(whole).map_err(|error| line(error.span().map_or(0, |span| span.start)))
+    let whole = str::from_utf8(text).map_err(|error| bad_line(error.valid_up_to()))?;
+    toml::from_str(whole).map_err(|error| BadLine {
+        unknown: unknown_in(error.message()),
+        ..bad_line(error.span().map_or(0, |span| span.start))
+    })
+}
+
+/// The name that the parser does not know, and those that it expected. Its other messages repeat values, and with them
+/// a secret.
+fn unknown_in(message: &str) -> Option<(String, Vec<String>)> {
+    let names = message.strip_prefix("unknown field ")?;
+    let mut names = names.split('`').skip(1).step_by(2).map(str::to_owned);
+    let unknown = names.next()?;
+    Some((unknown, names.collect()))
 }
 
 #[cfg(test)]
@@ -149,12 +168,40 @@ mod tests {
             (b"[profile.a]\napi_key = \"k\"\n", 2),
             (b"[limits]\nday = 1\n", 1),
         ] {
-            assert_eq!(credentials(text, "a").unwrap_err(), BadLine(line));
+            assert_eq!(credentials(text, "a").unwrap_err().line, line);
         }
         let shown = format!(
             "{:?}",
             credentials(b"[profile.a]\napi_secret = \"s3cr3t\"", "a")
         );
         assert!(!shown.contains("s3cr3t"), "{shown}");
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_those_that_are_known() {
+        for (text, line, unknown, known) in [
+            (
+                "[limits]\ndays = 5\n",
+                2,
+                "days",
+                &["day", "month", "total", "per_job"][..],
+            ),
+            ("[limit]\nday = 5\n", 1, "limit", &["profile", "limits"]),
+            (
+                "[profile.a]\nkey = \"s3cr3t\"\n",
+                2,
+                "key",
+                &["base_url", "api_key"],
+            ),
+        ] {
+            let found = settings(text.as_bytes(), "a").unwrap_err();
+            let known = known.iter().map(|name| (*name).to_owned()).collect();
+            let unknown = Some((unknown.to_owned(), known));
+            assert_eq!(found, BadLine { line, unknown });
+        }
+        // What is no name is not repeated.
+        for text in ["[limits]\nday = \"s3cr3t\"\n", "[profile.a]\ns3cr3t\n"] {
+            assert_eq!(settings(text.as_bytes(), "a").unwrap_err().unknown, None);
+        }
     }
 }

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use self::array::Array;
 use self::table::{Header, Table, header_of};
 use self::text::Text;
-use self::written::{Column, Written};
+use self::written::{Column, WRITE, Written, shortened};
 use crate::template::{Field, Template, Values, other_format};
 
 /// The most bytes of a row as it is written: a prompt has 250 characters, each of which JSON can write in twelve.
@@ -146,7 +146,9 @@ impl<R: Read> Rows<R> {
 
     fn row(&mut self, line: u64, written: Written) -> Result<Row, Fault> {
         self.count += 1;
-        let text = Column::or_empty(written.text, "text");
+        let Some(text) = written.text else {
+            return Err(without_text(&written.others));
+        };
         let duration = Column::or_empty(written.duration, "duration");
         let output = Column::or_empty(written.output, "output");
         let prompt = checked(&text)?;
@@ -295,6 +297,16 @@ impl From<io::Error> for Fault {
             ..Self::of(error.to_string())
         }
     }
+}
+
+/// A table has the column, or is refused as a whole: this is an object of JSON.
+fn without_text(others: &[(String, Value)]) -> Fault {
+    let names: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
+    let instead = match names.as_slice() {
+        [] => String::new(),
+        names => format!(", but {:?}", shortened(&names.join(", "))),
+    };
+    Fault::of(format!("it has no key text{instead}; {WRITE}"))
 }
 
 /// A prompt in which anything is written.

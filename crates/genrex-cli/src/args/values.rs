@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use genrex_async::{BaseUrl, QueryId, Seconds};
 use genrex_cli::template::{Template, other_format};
-use genrex_ledger::LocalId;
+use genrex_ledger::{LocalId, State};
 use genrex_sandbox::Dialect;
 
 use super::JobName;
@@ -13,6 +13,11 @@ use super::JobName;
 /// With the names, so that a shell can complete them.
 pub(super) fn dialect() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(["quick-start", "reference"]).try_map(|name| name.parse::<Dialect>())
+}
+
+/// The same of the states of a job.
+pub(super) fn state() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::as_str)).try_map(|name| name.parse::<State>())
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

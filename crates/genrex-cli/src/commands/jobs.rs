@@ -1,6 +1,7 @@
 //! `genrex jobs`: the local ledger.
 
 mod apart;
+mod cost;
 mod recover;
 mod settle;
 mod show;
@@ -8,6 +9,7 @@ mod table;
 
 use genrex_ledger::{Filter, Ledger as _};
 
+use self::cost::Prices;
 use self::show::whole_document;
 use self::table::Table;
 use crate::account_flags::AccountFlags;
@@ -29,7 +31,8 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
             let ledger = open_to_read()?;
             let entry = find(&ledger, &id).await?;
             let accounts = AccountFlags::read(global, &ledger).await?;
-            show::show(&entry, &accounts.of(&entry.account), output)
+            let prices = Prices::of(&ledger, std::slice::from_ref(&entry)).await?;
+            show::show(&entry, &prices, &accounts.of(&entry.account), output)
         }
         Some(JobsAction::Recover) => recover::recover(global, output).await,
         Some(JobsAction::Reconcile { id }) => settle::reconcile(&id, global, output).await,
@@ -62,7 +65,8 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
         ));
         return Ok(());
     }
-    let table = Table::of(&entries);
+    let prices = Prices::of(&ledger, &entries).await?;
+    let table = Table::of(&entries, &prices);
     let (past, present): (Vec<_>, Vec<_>) = entries
         .iter()
         .partition(|entry| accounts.is_of_past_sandbox(entry));

@@ -9,7 +9,7 @@ use crate::args::{Global, Login};
 use crate::command_error::{Code, CommandError};
 use crate::commands::config::{text, unreadable};
 use crate::config::{self, CONFIG, CREDENTIALS, folder};
-use crate::connect::ask_balance;
+use crate::connect::{ask_balance, quoted};
 use crate::files::{self, Rights};
 use crate::output::{self, Output};
 
@@ -43,11 +43,15 @@ pub(crate) async fn run(
     let mut config = in_config
         .write(&config, in_config.check(&key).map_err(CommandError::usage)?)
         .map_err(|_| unreadable())?;
+    let url_in_config = key_of("base_url")?;
     if let Some(url) = &global.base_url {
-        let in_config = key_of("base_url")?;
-        let item = in_config.check(url.as_str()).map_err(CommandError::usage)?;
-        config = in_config.write(&config, item).map_err(|_| unreadable())?;
+        let item = url_in_config.check(url.as_str());
+        let item = item.map_err(CommandError::usage)?;
+        config = url_in_config
+            .write(&config, item)
+            .map_err(|_| unreadable())?;
     }
+    let kept_url = url_in_config.read(&config).map_err(|_| unreadable())?;
     let secret_path = files::write_own(&folder, CREDENTIALS, Rights::None, secrets.as_bytes())?;
     let key_path = files::write_own(&folder, CONFIG, Rights::Read, config.as_bytes())?;
     if output.is_json() {
@@ -60,10 +64,32 @@ pub(crate) async fn run(
         key_path.display(),
         secret_path.display()
     ))?;
-    match credits_left {
-        Some(left) => output.line(format_args!("the service knows them: {left} credits left")),
-        None => Ok(()),
+    if let Some(left) = credits_left {
+        output.line(format_args!("the service knows them: {left} credits left"))?;
     }
+    say_what_is_not_kept(&profile, kept_url.as_deref(), global, output)
+}
+
+/// A URL of the environment holds for as long as it is there: without it, the profile's keys would go elsewhere.
+fn say_what_is_not_kept(
+    profile: &str,
+    kept: Option<&str>,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    // A flag beats the environment, and so does a profile that a flag names.
+    if global.base_url.is_some() || global.profile.is_some() && kept.is_some() {
+        return Ok(());
+    }
+    let named = config::base_url_in_environment()?;
+    if let Some(url) = named.filter(|url| Some(url.as_str()) != kept) {
+        output.note(format_args!(
+            "the service is the one that GENREX_BASE_URL names, and that is not kept. To keep it: genrex config set \
+             profile.{profile}.base_url {}",
+            quoted(&url)
+        ));
+    }
+    Ok(())
 }
 
 /// Both, asked for on a terminal, or from a pipe: two lines, or the secret alone where the key is known.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::args::{Open, Play};
 use crate::command_error::CommandError;
 use crate::connect::quoted;
+use crate::files;
 use crate::ledger;
 use crate::output::Output;
 use crate::player::{self, Played};
@@ -62,12 +63,12 @@ fn here(entry: &Entry) -> Result<PathBuf, CommandError> {
     let job = entry.id;
     let path = entry.path.as_ref().map(PathBuf::from);
     if let Some(path) = path.as_ref().filter(|path| path.exists()) {
-        return Ok(path.clone());
+        return Ok(PathBuf::from(files::from_here(path)));
     }
     let message = match path {
         Some(path) => format!(
             "job {job} was downloaded to {}, which is gone",
-            path.display()
+            files::from_here(path)
         ),
         None => format!("job {job} is not here: it is {}", entry.state),
     };
@@ -90,10 +91,12 @@ fn show(path: &Path, played: &Played, what: &str, output: &Output) -> Result<(),
     let program = match played {
         Played::By(name) => Some(name),
         Played::NoProgram(_) => None,
+        // Without a desktop there is nothing to open it in, and none is wrong.
+        Played::Failed(_) if what == "open" && !player::has_desktop() => None,
         Played::Failed(why) => return Err(CommandError::other(why.clone()).hint(chooses(what))),
     };
     if output.is_json() {
-        return output.document(&json!({"path": path, "program": program}));
+        return output.document(&json!({"path": files::absolute(path), "program": program}));
     }
     say(played, what, output);
     output.line(path.display())

@@ -1,5 +1,6 @@
 use genrex_async::core::proto::Escaped;
 use genrex_async::{Client, Generation};
+use serde_json::Value;
 
 use crate::account_flags::AccountFlags;
 use crate::args::{Global, WhichJobs};
@@ -17,6 +18,9 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     let jobs = jobs(&which, global, output).await?;
+    if jobs.is_empty() {
+        return none_is_open(output);
+    }
     let connection = Connection::open(global, CallOptions::QUESTION).await?;
     let display = Display::new(*output);
     let watcher = display.clone();
@@ -38,6 +42,15 @@ pub(crate) async fn run(
         output.document(&all)?;
     }
     output.all_failed(failures)
+}
+
+/// Nobody has to be asked.
+fn none_is_open(output: &Output) -> Result<(), CommandError> {
+    output.note("no job is open");
+    if output.is_json() {
+        return output.document(&Vec::<Value>::new());
+    }
+    Ok(())
 }
 
 /// The ledger is only read, and only if it is needed.

@@ -83,8 +83,14 @@ impl<R: Read> Table<R> {
                 .filter(|it| it.eq_ignore_ascii_case(name));
             match columns.count() {
                 0 if name == "text" => {
+                    // With it the first line was taken for a header all the same: it names another column.
+                    let or = if needs_duration {
+                        ", or give --duration to read each line as a prompt"
+                    } else {
+                        ""
+                    };
                     return Err(Fault::of(format!(
-                        "the header names no column text, but {shown:?}; {WRITE}, or give --duration to read each line as a prompt"
+                        "the header names no column text, but {shown:?}; {WRITE}{or}"
                     )));
                 }
                 0 if name == "duration" && needs_duration => {

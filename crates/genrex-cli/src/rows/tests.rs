@@ -119,11 +119,16 @@ fn plain_lines_are_prompts_when_the_duration_is_said() {
             "prompt,duration\nrain,5\n",
             "line 1: the header names no column text",
         ),
-        ("{\"prompt\":\"rain\"}\n", "line 1, column text: "),
+        (
+            "{\"prompt\":\"rain\"}\n",
+            "line 1: it has no key text, but \"prompt\"; write it as {\"text\"",
+        ),
         ("[\"rain\"]\n{", "line 1: here a row should begin"),
     ] {
         let fault_found = read_with(text.as_bytes(), Some(7)).remove(0).unwrap_err();
         assert!(fault_found.starts_with(fault), "{text:?}: {fault_found}");
+        // What was given already is no advice.
+        assert!(!fault_found.contains("--duration"), "{fault_found}");
     }
     assert_eq!(said(read_with(b"text\nrain\n", Some(7)))[0].2, 7);
     assert_eq!(
@@ -251,6 +256,14 @@ const BAD: &[(&str, &str)] = &[
     (
         "{\"text\":\"ok\",\"duration\":5}\n{\"text\":\"ok\"}\n",
         "line 2, column duration: nothing is written there",
+    ),
+    (
+        "{\"prompt\":\"b\",\"duration\":7}\n",
+        "line 1: it has no key text, but \"prompt\"; write it as {\"text\"",
+    ),
+    (
+        "[{\"duration\":7}]\n",
+        "line 1: it has no key text; write it as {\"text\"",
     ),
     (
         "{\"text\":5,\"duration\":5}\n",

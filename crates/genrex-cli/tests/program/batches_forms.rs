@@ -214,7 +214,8 @@ fn a_file_that_is_there_is_kept_and_nothing_is_bought_for_its_name() {
         let failure = error(&refused).to_string();
         assert_eq!(code(&refused), 2, "{failure}");
         assert!(
-            failure.contains("b.wav, the output of line 3") && failure.contains("--force"),
+            failure.contains("b.wav is there already, and is the output of line 3")
+                && failure.contains("--force"),
             "{failure}"
         );
     }

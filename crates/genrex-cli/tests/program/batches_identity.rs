@@ -144,12 +144,8 @@ fn another_folder_is_refused_with_the_way_back_and_is_not_marked() {
         let refused = run("other");
         let said = error(&refused);
         assert_eq!(code(&refused), 2, "{said}");
-        let out = folder.path().join("out").canonicalize().unwrap();
         let hint = said["hint"].as_str().unwrap();
-        assert!(
-            hint.contains(&format!("--out-dir {}", out.display())),
-            "{hint}"
-        );
+        assert!(hint.contains("--out-dir out goes on with it"), "{hint}");
     }
     assert!(!folder.path().join("other").join(MARKER).exists());
     assert_eq!(used(&sandbox, &folder), 10);

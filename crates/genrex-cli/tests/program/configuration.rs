@@ -183,3 +183,34 @@ fn a_broken_file_is_named_with_its_line_and_not_repeated() {
         }
     }
 }
+
+/// A name is told with those that can stand there; what may be a secret is not.
+#[test]
+fn a_setting_that_nobody_knows_is_named_and_no_secret_is() {
+    let home = Home::new();
+    fs::write(&home.config, "[limits]\ndays = 5\n").unwrap();
+    home.assert_refused(
+        2,
+        &home.config,
+        &[
+            "line 2, cannot be read",
+            "days is no setting there; write day, month, total, per_job",
+        ],
+    );
+    let told = |text: &str| {
+        fs::write(&home.config, text).unwrap();
+        stderr(&home.sign())
+    };
+    let said = told("[profile.default]\napi_secret = \"s3cr3t\"\n");
+    assert!(
+        said.contains("credentials.toml") && !said.contains("s3cr3t"),
+        "{said}"
+    );
+    fs::write(&home.config, "[profile.default]\napi_key = \"k\"\n").unwrap();
+    fs::write(&home.credentials, "[profile.default]\ns3cr3t = 1\n").unwrap();
+    let said = stderr(&home.sign());
+    assert!(
+        said.contains("line 2, cannot be read") && !said.contains("s3cr3t"),
+        "{said}"
+    );
+}

@@ -107,7 +107,7 @@ fn each_trouble_has_its_own_words() {
     fs::rename(&ledger, folder.path().join("elsewhere")).unwrap();
     let (message, hint) = buy(&ledger);
     assert!(message.contains("is not there"), "{message}");
-    assert!(hint.contains("put ledger.db back"), "{hint}");
+    assert!(hint.contains("put it back"), "{hint}");
     assert_eq!(service.state().submits, 1, "nothing was sent");
 }
 

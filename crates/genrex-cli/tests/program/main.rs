@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batches;
+#[cfg(unix)]
+mod batches_ends;
 mod batches_forms;
 mod batches_identity;
 mod batches_plan;
@@ -30,6 +32,8 @@ mod jobs_limits;
 mod ledgers;
 mod offline;
 #[cfg(unix)]
+mod paths;
+#[cfg(unix)]
 mod players;
 #[cfg(target_os = "linux")]
 mod privacy;
@@ -53,3 +57,5 @@ mod terminal;
 mod trouble;
 mod waiting;
 mod watching;
+#[cfg(unix)]
+mod wording;

@@ -219,3 +219,21 @@ fn a_piece_or_its_folder_is_opened() {
         assert_eq!(told.lines().next(), expected.to_str());
     }
 }
+
+/// An opener that finds no desktop has said nothing about the piece: its path is the result.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_desktop_the_path_is_printed() {
+    let folder = folder_with("a.wav");
+    fake(folder.path(), "xdg-open", 3);
+    for (display, expected) in [("", 0), (":0", 1)] {
+        let mut command = genrex(folder.path());
+        command.args(["open", "a.wav"]).env("DISPLAY", display);
+        let output = with_fakes(&mut command, folder.path()).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(code(&output), expected, "{said}");
+        assert!(said.contains("xdg-open ended with"), "{said}");
+        let printed = if expected == 0 { "a.wav\n" } else { "" };
+        assert_eq!(stdout(&output), printed);
+    }
+}

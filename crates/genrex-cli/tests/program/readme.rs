@@ -115,3 +115,29 @@ fn each_command_of_the_readme_is_there() {
     }
     assert!(found >= 15, "{found}");
 }
+
+/// A sandbox charges a credit a second: no piece of the README may be dearer than its limit for one, which would stop
+/// every further purchase.
+#[test]
+fn the_limits_of_the_readme_let_its_pieces_through() {
+    let readme = fs::read_to_string(README).unwrap();
+    let number = |text: &str| text.trim().parse::<u64>().unwrap();
+    let limits = lines_of(&readme, "toml");
+    let limit = |name: &str| {
+        let line = limits.iter().find_map(|line| line.strip_prefix(name));
+        number(line.unwrap().trim_start_matches(" ="))
+    };
+    let typed = lines_of(&readme, "sh");
+    let of_commands = typed.iter().filter_map(|line| {
+        let (_, after) = line.split_once("--duration ")?;
+        after.split(' ').next().map(number)
+    });
+    let rows = lines_of(&readme, "csv");
+    let of_rows = rows.iter().skip(1).map(|row| {
+        let mut fields = row.rsplit(',');
+        number(fields.nth(1).unwrap())
+    });
+    let longest = of_commands.chain(of_rows).max().unwrap();
+    assert!(longest >= 30 && longest <= limit("per_job"), "{longest}");
+    assert!(limit("per_job") <= limit("day"));
+}

@@ -189,6 +189,31 @@ fn a_login_from_a_pipe_is_checked_and_kept_apart() {
     );
 }
 
+/// A URL that only the environment names is not kept with the keys: it is said, with the command that keeps it.
+#[test]
+fn a_login_says_that_the_url_of_the_environment_is_not_kept() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let login = |more: &[&str]| {
+        let mut command = genrex(folder.path());
+        command.arg("login").args(more);
+        command.env("GENREX_BASE_URL", &sandbox.url);
+        let done = fed(command, &lines_of(&sandbox));
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        stderr(&done)
+    };
+    let said = login(&["--profile", "work"]);
+    let command = format!("genrex config set profile.work.base_url {}\n", sandbox.url);
+    assert!(said.ends_with(&command), "{said}");
+    let typed: Vec<_> = command.split_whitespace().skip(1).collect();
+    assert_eq!(code(&run(folder.path(), &typed)), 0);
+    let balance = run(folder.path(), &["balance", "--profile", "work"]);
+    assert_eq!(code(&balance), 0, "{}", stderr(&balance));
+    // What is kept, or was named by a flag, is no news.
+    assert_eq!(login(&["--profile", "work"]), "");
+    assert_eq!(login(&["--base-url", &sandbox.url]), "");
+}
+
 #[test]
 fn a_login_without_a_look_or_without_a_service() {
     let folder = tempdir().unwrap();

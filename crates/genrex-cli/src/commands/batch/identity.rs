@@ -10,6 +10,7 @@ use crate::commands::batch::kept::Kept;
 use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
 use crate::commands::batch::rows::{Row, Source};
 use crate::connect::{Connection, quoted, same_command};
+use crate::files;
 
 /// A batch, and the marker that its folder is to have.
 pub(crate) struct Identified {
@@ -85,7 +86,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
         let message = format!(
             "the ledger {place} is not the one that knows what was bought for {}: that one was moved, removed or \
              replaced; nothing was sent",
-            folder.display()
+            files::from_here(folder)
         );
         return Err(CommandError::usage(message).hint(
             "put it back, or name it by GENREX_LEDGER; --new buys everything in this folder again",
@@ -93,7 +94,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
     }
     let message = format!(
         "what was bought for {} is in another ledger: {place}; nothing was sent",
-        folder.display()
+        files::from_here(folder)
     );
     let again = same_command();
     Err(CommandError::usage(message).hint(format!(
@@ -165,24 +166,30 @@ async fn refuse_bought_elsewhere(
     };
     let id = job.id;
     let place = place_of(&row, &job);
+    let begins = match count {
+        1 => format!("line {} was bought by another batch", row.line),
+        _ => format!(
+            "{count} rows were bought by another batch, the first of them line {}",
+            row.line
+        ),
+    };
     let message = format!(
-        "{count} rows were bought by another batch, the first of them line {}: job {id}, in {}; nothing was sent",
-        row.line,
+        "{begins}: job {id}, in {}; nothing was sent",
         place.as_deref().map_or_else(
             || String::from("a folder that its jobs do not name"),
-            |place| Escaped(place).to_string()
+            |place| Escaped(&files::from_here(place)).to_string()
         )
     );
     let go_on = match place.filter(|place| *place != words(folder)) {
         Some(place) => {
-            let place = Escaped(&place).to_string();
+            let place = Escaped(&files::from_here(place)).to_string();
             format!("--out-dir {} goes on with it", quoted(&place))
         }
         None => format!("genrex jobs show {id} says how to go on with it"),
     };
     Err(CommandError::usage(message).hint(format!(
         "{go_on}; --new buys them again for {}",
-        folder.display()
+        files::from_here(folder)
     )))
 }
 

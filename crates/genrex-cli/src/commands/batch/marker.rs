@@ -36,7 +36,10 @@ impl Marker {
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CommandError> {
         let path = folder.join(NAME);
         let unreadable = |cause: &(dyn std::error::Error + 'static)| {
-            let message = format!("{} cannot be read; nothing was sent", path.display());
+            let message = format!(
+                "{} cannot be read; nothing was sent",
+                files::from_here(&path)
+            );
             CommandError::usage(message)
                 .with_source(cause)
                 .hint("it says which batch the folder holds: restore it, or use another folder")
@@ -73,8 +76,13 @@ impl Marker {
                 })
             }
             Err(error) => {
-                let message = format!("{} cannot be written; nothing was sent", path.display());
-                Err(CommandError::usage(message).with_source(&error))
+                let message = format!(
+                    "{} cannot be written; nothing was sent",
+                    files::from_here(&path)
+                );
+                Err(CommandError::usage(message).with_source(&error).hint(
+                    "make room on its disk, give yourself the right to write to the folder, or choose another --out-dir",
+                ))
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::commands::batch::rows::{Checked, Row, Source};
 use crate::commands::batch::runner::is_here;
 use crate::commands::batch::{call_options, row_policy};
 use crate::connect::Connection;
+use crate::files;
 use crate::ledger;
 use crate::output::Output;
 
@@ -122,10 +123,15 @@ pub(super) async fn refuse_taken(
     let Some((line, path)) = first else {
         return Ok(());
     };
-    let message = format!(
-        "{count} files are there already, the first of them {}, the output of line {line}; nothing was sent",
-        path.display()
-    );
+    let path = files::from_here(path);
+    let message = match count {
+        1 => {
+            format!("{path} is there already, and is the output of line {line}; nothing was sent")
+        }
+        _ => format!(
+            "{count} files are there already, the first of them {path}, the output of line {line}; nothing was sent"
+        ),
+    };
     Err(CommandError::usage(message)
         .hint("--force replaces them; another --out-dir or another output keeps them"))
 }
@@ -197,7 +203,10 @@ impl Planned {
         let job = self.local_id.unwrap_or_default();
         let said = match self.step {
             "fetch" => format!("job {job} is bought, and is downloaded"),
-            "here" => format!("here: {}", self.path.as_deref().unwrap_or_default()),
+            "here" => {
+                let path = self.path.as_deref().unwrap_or_default();
+                format!("here: {}", files::from_here(path))
+            }
             "unclear" => {
                 format!("job {job} may have been charged, and is left: genrex jobs reconcile {job}")
             }

@@ -1,10 +1,12 @@
 use genrex_async::core::{RowPlace, is_to_be_settled};
+use genrex_ledger::LocalId;
 use serde::Serialize;
 
 use crate::command_error::{Code, CommandError};
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::{Runner, StopReason};
 use crate::output::Output;
+use crate::typed;
 
 /// Where every row of a batch stands, read from the ledger: the numbers add up to `planned`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +25,12 @@ pub(crate) struct Report {
     /// Those of the ambiguous that nobody has settled.
     #[serde(skip)]
     unsettled: u64,
+    /// The first of these.
+    #[serde(skip)]
+    first_unsettled: Option<LocalId>,
+    /// Whether there was audio that the disk did not take.
+    #[serde(skip)]
+    is_not_stored: bool,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -42,9 +50,13 @@ impl Report {
             let newest = newest.as_ref();
             let place = RowPlace::of(newest);
             *report.count(place) += 1;
-            let is_unsettled = newest.is_some_and(is_to_be_settled);
-            report.unsettled += u64::from(is_unsettled || place == RowPlace::Unclear);
+            if newest.is_some_and(is_to_be_settled) || place == RowPlace::Unclear {
+                report.unsettled += 1;
+                let job = newest.map(|entry| entry.id);
+                report.first_unsettled = report.first_unsettled.or(job);
+            }
         }
+        report.is_not_stored = runner.is_not_stored();
         Ok(report)
     }
 
@@ -83,6 +95,8 @@ impl Report {
             ambiguous,
             not_started,
             unsettled: _,
+            first_unsettled: _,
+            is_not_stored: _,
         } = self;
         let Ambiguous {
             charged,
@@ -106,62 +120,88 @@ impl Report {
 
     /// How the command ends.
     pub(crate) fn verdict(&self, stopped: Option<StopReason>) -> Result<(), CommandError> {
-        let again = "run the same command again to go on";
-        let end =
-            |code, kind, message: String| Err(CommandError::new(code, kind, message).hint(again));
         match stopped {
-            Some(StopReason::Interrupted) => end(
-                Code::Interrupted,
-                "interrupted",
-                String::from("interrupted"),
-            ),
-            Some(StopReason::Credentials) => end(
-                Code::Credentials,
-                "credentials",
-                String::from("the service refused the signature; nothing more was sent"),
-            ),
-            Some(StopReason::OutOfCredit) => end(
-                Code::OutOfCredit,
-                "outOfCredit",
-                String::from(
-                    "the account has not enough credit for the next row; nothing more was sent",
-                ),
-            ),
-            Some(StopReason::OverLimit(message)) => end(Code::OutOfCredit, "overLimit", message),
+            Some(StopReason::Interrupted) if self.unsettled > 0 => {
+                Err(self.ambiguous("interrupted; "))
+            }
+            // An interrupt that came when all was on its way has ended nothing.
+            Some(StopReason::Interrupted) if self.is_left() => {
+                Err(CommandError::new(Code::Interrupted, "interrupted", "interrupted").hint(AGAIN))
+            }
+            Some(StopReason::Credentials(hint)) => {
+                let message = "the service refused the signature; nothing more was sent";
+                Err(CommandError::credentials(message).hint(hint))
+            }
+            Some(StopReason::OutOfCredit(hint)) => {
+                let message =
+                    "the account has not enough credit for the next row; nothing more was sent";
+                let failure = CommandError::new(Code::OutOfCredit, "outOfCredit", message);
+                Err(failure.hint(format!(
+                    "with more credit the same command goes on, and not before. {hint}"
+                )))
+            }
+            Some(StopReason::OverLimit(message, hint)) => {
+                Err(CommandError::new(Code::OutOfCredit, "overLimit", message).hint(hint))
+            }
             Some(StopReason::PriceUnknown(message, when)) => {
                 Err(CommandError::new(Code::OutOfCredit, "priceUnknown", message).hint(when))
             }
-            Some(StopReason::Ledger(message)) => end(Code::Other, "ledger", message),
-            _ if self.unsettled > 0 => Err(CommandError::new(
-                Code::Ambiguous,
-                "ambiguous",
-                format!(
-                    "{} submits may have been charged; none is sent again on its own",
-                    self.unsettled
-                ),
-            )
-            .hint("what to do about each: genrex jobs recover")),
-            _ if self.failed > 0 => Err(CommandError::new(
-                Code::GenerationFailed,
-                "generationFailed",
-                format!(
-                    "{} of {} generations failed, the service says",
-                    self.failed, self.planned
-                ),
-            )
-            .hint("--retry-failed buys them again")),
-            _ if self.downloaded < self.planned => {
-                let message = format!("{} of {} are here", self.downloaded, self.planned);
-                let lost = self.ambiguous.charged;
-                let hint = match lost {
-                    0 => String::from(again),
-                    _ => format!(
-                        "{lost} were charged and are lost, as somebody has settled: --retry-failed buys them again"
-                    ),
-                };
-                Err(CommandError::new(Code::Other, "incomplete", message).hint(hint))
+            Some(StopReason::Ledger(message)) => {
+                Err(CommandError::new(Code::Other, "ledger", message).hint(AGAIN))
             }
-            _ => Ok(()),
+            Some(StopReason::Interrupted | StopReason::Ambiguous) | None => self.end(),
         }
     }
+
+    /// How it ends when nothing stopped it.
+    fn end(&self) -> Result<(), CommandError> {
+        if self.unsettled > 0 {
+            return Err(self.ambiguous(""));
+        }
+        if self.failed > 0 {
+            let message = format!(
+                "{} of {} generations failed, the service says",
+                self.failed, self.planned
+            );
+            return Err(
+                CommandError::new(Code::GenerationFailed, "generationFailed", message)
+                    .hint("--retry-failed buys them again"),
+            );
+        }
+        if self.downloaded == self.planned {
+            return Ok(());
+        }
+        let message = format!("{} of {} are here", self.downloaded, self.planned);
+        let hint = match self.ambiguous.charged {
+            0 if self.is_not_stored => String::from(
+                "make room on the disk, or free the names that are taken, and run the same command again: what is paid for \
+                 is downloaded then, and not bought again",
+            ),
+            0 => String::from(AGAIN),
+            lost => format!(
+                "{lost} were charged and are lost, as somebody has settled: --retry-failed buys them again"
+            ),
+        };
+        Err(CommandError::new(Code::Other, "incomplete", message).hint(hint))
+    }
+
+    /// Whether the same command would do more.
+    const fn is_left(&self) -> bool {
+        self.open + self.refused + self.not_sent + self.not_started > 0
+    }
+
+    fn ambiguous(&self, before: &str) -> CommandError {
+        let count = self.unsettled;
+        let message =
+            format!("{before}{count} submits may have been charged; none is sent again on its own");
+        let hint = match self.first_unsettled {
+            Some(job) if count == 1 => {
+                format!("find out: genrex jobs reconcile {job}{}", typed::flags())
+            }
+            _ => String::from("what to do about each: genrex jobs recover"),
+        };
+        CommandError::new(Code::Ambiguous, "ambiguous", message).hint(hint)
+    }
 }
+
+const AGAIN: &str = "run the same command again to go on";

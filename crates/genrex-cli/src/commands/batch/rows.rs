@@ -38,7 +38,12 @@ impl Source {
             File::open(path).and_then(|file| spool(file, LARGEST))
         };
         let unreadable = |error: io::Error| {
-            CommandError::usage(format!("{} cannot be read", path.display())).with_source(&error)
+            CommandError::usage(format!(
+                "{} cannot be read; nothing was sent",
+                path.display()
+            ))
+            .with_source(&error)
+            .hint("name a file of rows, or give - for standard input: genrex help batch-file")
         };
         Ok(Self {
             path: path.to_owned(),

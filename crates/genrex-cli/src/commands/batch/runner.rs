@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
@@ -19,6 +20,7 @@ use crate::commands::deliver::download_beside;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
 use crate::name;
+use crate::next_step::next_step;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{BatchDisplay, RowDisplay};
 use crate::random_name::random_name;
@@ -28,9 +30,12 @@ use crate::stop::Stop;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StopReason {
     Interrupted,
-    Credentials,
-    OutOfCredit,
-    OverLimit(String),
+    /// The service refused the signature: what leads out.
+    Credentials(String),
+    /// What leads out.
+    OutOfCredit(String),
+    /// Why, and what leads out.
+    OverLimit(String, String),
     /// What earlier jobs cost was not known in time: why, and when to try again.
     PriceUnknown(String, String),
     Ledger(String),
@@ -57,6 +62,8 @@ pub(crate) struct Runner {
     /// One purchase at a time: each sees what the last has shown.
     turn: tokio::sync::Mutex<()>,
     stop: Mutex<Option<StopReason>>,
+    /// Whether there was audio that the disk did not take.
+    is_not_stored: AtomicBool,
 }
 
 /// What came of trying to buy a row.
@@ -64,6 +71,8 @@ enum Bought {
     Job(Job),
     /// Nothing to fetch; what is to be said of it.
     Nothing(String),
+    /// It may have been charged: why, of which people were warned.
+    Unclear(String),
     /// It was not tried, since nothing more may be bought: the report counts it.
     NotStarted,
 }
@@ -98,6 +107,7 @@ impl Runner {
             output,
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
+            is_not_stored: AtomicBool::new(false),
         }
     }
 
@@ -115,6 +125,11 @@ impl Runner {
 
     pub(crate) fn stopped(&self) -> Option<StopReason> {
         self.locked_stop().clone()
+    }
+
+    /// Whether there was audio that the disk did not take.
+    pub(crate) fn is_not_stored(&self) -> bool {
+        self.is_not_stored.load(Ordering::Relaxed)
     }
 
     /// What follows for a row whose newest job is this one, by what the command line says.
@@ -159,6 +174,10 @@ impl Runner {
                 match self.buy(&row, &line, last).await? {
                     Bought::NotStarted => Ok(()),
                     Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
+                    Bought::Unclear(why) => {
+                        let why = self.output.is_json().then_some(why);
+                        self.say_newest(&row, why.as_deref()).await
+                    }
                     Bought::Job(job) => self.fetch(&row, line, &job, None).await,
                 }
             }
@@ -193,13 +212,13 @@ impl Runner {
                 Some(why) => Err(self.not_kept(&job, why)),
             },
             Submission::Ambiguous(error) => {
-                let line = row.line;
-                self.output
-                    .warning(format_args!("line {line}: {}", in_a_line(&error)));
+                let (line, why) = (row.line, in_a_line(&error));
+                self.output.warning(format_args!("line {line}: {why}"));
                 if self.stops_at_ambiguous {
                     self.stop(StopReason::Ambiguous);
                 }
-                self.refused(&error)
+                self.refused(&error)?;
+                Ok(Bought::Unclear(why))
             }
             Submission::Refused(error) | Submission::NotSent(error) => self.refused(&error),
         }
@@ -216,14 +235,15 @@ impl Runner {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             cause.unwrap_or_else(|| error.to_string())
         };
+        let way_out = || next_step(error).unwrap_or_default();
         if let Some(why) = error.ledger_failure() {
             self.stop(StopReason::Ledger(why.to_owned()));
         }
         match error.kind() {
-            ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit),
-            ErrorKind::Credentials => self.stop(StopReason::Credentials),
+            ErrorKind::OutOfCredit => self.stop(StopReason::OutOfCredit(way_out())),
+            ErrorKind::Credentials => self.stop(StopReason::Credentials(way_out())),
             ErrorKind::OverLimit | ErrorKind::BalanceUnknown => {
-                self.stop(StopReason::OverLimit(reason()));
+                self.stop(StopReason::OverLimit(reason(), way_out()));
                 return Ok(Bought::NotStarted);
             }
             ErrorKind::PriceUnknown => {
@@ -233,7 +253,7 @@ impl Runner {
             }
             ErrorKind::Cancelled => return Ok(Bought::NotStarted),
             ErrorKind::Ledger => {
-                let failure = CommandError::new(Code::Other, "ledger", reason());
+                let failure = CommandError::new(Code::Other, "ledger", reason()).hint(way_out());
                 self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
             }
@@ -268,8 +288,12 @@ impl Runner {
             let track = client.wait(job).await?;
             self.download(&client, row, &track, newest).await
         };
-        let why = fetched.await.err().map(|error| error.to_string());
+        let failure = fetched.await.err();
         drop(client);
+        if failure.as_ref().map(Error::kind) == Some(ErrorKind::Storage) {
+            self.is_not_stored.store(true, Ordering::Relaxed);
+        }
+        let why = failure.as_ref().map(in_a_line);
         if why.is_none() && newest.is_none() {
             self.display.made();
         }

@@ -103,10 +103,17 @@ fn say(
         }));
     }
     output.line(found.as_str())?;
-    output.note(match until {
-        Some(until) => format!("{found} until {}", clock::local(until)),
-        None => found.to_string(),
-    });
+    // What there is to do about it may say it too.
+    let reason = match found {
+        Reconciliation::Inconclusive(doubt) => doubt.to_string(),
+        Reconciliation::Charged | Reconciliation::NotCharged => found.to_string(),
+    };
+    if next.as_ref().is_none_or(|next| !next.contains(&reason)) {
+        output.note(match until {
+            Some(until) => format!("{found} until {}", clock::local(until)),
+            None => found.to_string(),
+        });
+    }
     if let Some(next) = next {
         output.note(next);
     }

@@ -3,6 +3,7 @@ use genrex_async::core::proto::Escaped;
 use genrex_ledger::Entry;
 use serde_json::{Value, json};
 
+use super::cost::Prices;
 use crate::clock;
 use crate::command_error::CommandError;
 use crate::commands::advice::advice;
@@ -10,7 +11,12 @@ use crate::files;
 use crate::output::Output;
 
 /// All that is known of one job.
-pub(super) fn show(entry: &Entry, flags: &str, output: &Output) -> Result<(), CommandError> {
+pub(super) fn show(
+    entry: &Entry,
+    prices: &Prices,
+    flags: &str,
+    output: &Output,
+) -> Result<(), CommandError> {
     if output.is_json() {
         return output.document(&whole_document(entry));
     }
@@ -30,8 +36,7 @@ pub(super) fn show(entry: &Entry, flags: &str, output: &Output) -> Result<(), Co
     line("account", Some(entry.account.to_string()))?;
     line("intended", Some(clock::local(entry.created_at)))?;
     line("changed", Some(clock::local(entry.updated_at)))?;
-    let cost = entry.expected_cost;
-    line("cost", cost.map(|cost| format!("{cost} credits expected")))?;
+    line("cost", prices.words(entry))?;
     let before = entry.look_before.as_ref();
     line(
         "before",
@@ -47,7 +52,7 @@ pub(super) fn show(entry: &Entry, flags: &str, output: &Output) -> Result<(), Co
         entry.superseded_by.map(|id| format!("by job {id}")),
     )?;
     let file = entry.path.as_deref().map(files::from_here);
-    line("file", file.map(str::to_owned))?;
+    line("file", file)?;
     if let Some(advice) = advice(entry, flags) {
         output.note(advice);
     }

@@ -1,14 +1,16 @@
 use genrex_ledger::{Entry, Reconciliation, State};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::cost::Prices;
 use crate::clock;
 use crate::files;
 use crate::output::{cut, shown, window_width};
 
 /// The jobs as lines of one width, where a terminal has one.
-pub(super) struct Table {
+pub(super) struct Table<'a> {
     now: u64,
-    /// How wide each of the columns before the prompt is.
+    prices: &'a Prices,
+    /// How wide each of the columns before the prompt is; 0 for one that there is no room for.
     widths: [usize; 5],
     /// How wide the prompt and the file may be; `None` where nothing limits them.
     room: Option<(usize, usize)>,
@@ -17,29 +19,37 @@ pub(super) struct Table {
 }
 
 const HEADER: [&str; 5] = ["JOB", "AGE", "STATE", "SECONDS", "CREDITS"];
+const AGE: usize = 1;
+const STATE: usize = 2;
+const SECONDS: usize = 3;
+const CREDITS: usize = 4;
 const PROMPT: &str = "PROMPT";
 const FILE: &str = "FILE";
 const ID: &str = "ID";
 /// Between two columns.
 const GAP: &str = "  ";
 
-impl Table {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        Self::within(entries, window_width(), clock::now())
+impl<'a> Table<'a> {
+    pub(super) fn of(entries: &[Entry], prices: &'a Prices) -> Self {
+        Self::within(entries, prices, window_width(), clock::now())
     }
 
-    fn within(entries: &[Entry], columns: Option<usize>, now: u64) -> Self {
+    fn within(entries: &[Entry], prices: &'a Prices, columns: Option<usize>, now: u64) -> Self {
         let mut widths = HEADER.map(str::len);
         let mut files = FILE.len();
         for entry in entries {
-            for (width, cell) in widths.iter_mut().zip(cells(entry, now)) {
+            for (width, cell) in widths.iter_mut().zip(cells(entry, prices, now)) {
                 *width = cell.width().max(*width);
             }
             files = files.max(file(entry).width());
         }
-        let taken: usize = widths.iter().map(|width| width + GAP.len()).sum();
+        if let Some(columns) = columns {
+            make_room(&mut widths, columns);
+        }
+        let taken = taken(&widths);
         Self {
             now,
+            prices,
             widths,
             room: columns.map(|columns| divided(columns.saturating_sub(taken), files)),
             with_ids: columns.is_none(),
@@ -53,15 +63,20 @@ impl Table {
     pub(super) fn row(&self, entry: &Entry) -> String {
         let id = entry.query_id.as_ref().map_or("-", |id| id.as_str());
         let prompt = shown(&entry.text);
-        self.line(&cells(entry, self.now), &prompt, &file(entry), id)
+        let cells = cells(entry, self.prices, self.now);
+        self.line(&cells, &prompt, &file(entry), id)
     }
 
     fn line(&self, cells: &[String; 5], prompt: &str, file: &str, id: &str) -> String {
         let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
+            if width == 0 {
+                continue;
+            }
+            let cell = cut(cell, width);
             let space = " ".repeat(width.saturating_sub(cell.width()));
             // Numbers end in one column, words begin in one.
-            line += &if at == 2 {
+            line += &if at == STATE {
                 format!("{cell}{space}")
             } else {
                 format!("{space}{cell}")
@@ -92,6 +107,28 @@ impl Table {
     }
 }
 
+/// Leaves columns out until there is room for a prompt that tells jobs apart. The number and the state stay; a long
+/// state is cut.
+fn make_room(widths: &mut [usize; 5], columns: usize) {
+    const PROMPT_AT_LEAST: usize = 12;
+    const STATE_AT_LEAST: usize = 10;
+    for left_out in [CREDITS, SECONDS, AGE] {
+        if taken(widths) + PROMPT_AT_LEAST <= columns {
+            return;
+        }
+        widths[left_out] = 0;
+    }
+    if taken(widths) + PROMPT_AT_LEAST > columns {
+        widths[STATE] = widths[STATE].min(STATE_AT_LEAST);
+    }
+}
+
+/// How wide all columns before the prompt are, with what is between them.
+fn taken(widths: &[usize; 5]) -> usize {
+    let there = widths.iter().filter(|width| **width > 0);
+    there.map(|width| width + GAP.len()).sum()
+}
+
 /// The prompt has most of the room; a file that does not get half of its name has none.
 fn divided(room: usize, files: usize) -> (usize, usize) {
     const SHORTEST: usize = 12;
@@ -102,14 +139,14 @@ fn divided(room: usize, files: usize) -> (usize, usize) {
     (room.saturating_sub(for_file + GAP.len()), for_file)
 }
 
-fn cells(entry: &Entry, now: u64) -> [String; 5] {
+fn cells(entry: &Entry, prices: &Prices, now: u64) -> [String; 5] {
     [
         entry.id.to_string(),
         age(now.saturating_sub(entry.created_at)),
         state(entry),
         entry.duration.to_string(),
-        entry
-            .expected_cost
+        prices
+            .expected(entry)
             .map_or_else(|| String::from("-"), |credits| credits.to_string()),
     ]
 }
@@ -192,16 +229,22 @@ mod tests {
     #[tokio::test]
     async fn every_line_fits_and_says_what_counts() {
         let entries = entries().await;
-        for columns in [40, 60, 80, 100, 200] {
-            let table = Table::within(&entries, Some(columns), 7_300_000);
-            for line in
-                std::iter::once(table.header()).chain(entries.iter().map(|it| table.row(it)))
-            {
-                // Six columns do not get narrower than what is in them.
-                assert!(line.width() <= columns.max(64), "{columns}: {line}");
+        let prices = Prices::default();
+        for columns in [30, 40, 60, 80, 100, 200] {
+            let table = Table::within(&entries, &prices, Some(columns), 7_300_000);
+            assert!(table.header().width() <= columns, "{columns}");
+            let rows = [("1", "downloaded", "a slow"), ("2", "ambiguous", "b")];
+            for (entry, (number, state, prompt)) in entries.iter().rev().zip(rows) {
+                let line = table.row(entry);
+                assert!(line.width() <= columns, "{columns}: {line}");
+                // At any width these tell it from others.
+                let words = line.trim_start();
+                assert!(words.starts_with(number), "{columns}: {line}");
+                assert!(line.contains(state), "{columns}: {line}");
+                assert!(line.contains(prompt), "{columns}: {line}");
             }
         }
-        let table = Table::within(&entries, None, 7_300_000);
+        let table = Table::within(&entries, &prices, None, 7_300_000);
         let all = entries.iter().map(|entry| table.row(entry));
         let all: Vec<_> = all.collect();
         assert!(all[0].contains("ambiguous, superseded by 7"), "{all:?}");

@@ -61,8 +61,7 @@ impl Here {
         if output.is_json() {
             return output.document(&self.document());
         }
-        let path = self.path.to_string_lossy();
-        let path = files::from_here(&path);
+        let path = files::from_here(&self.path);
         output.note(format_args!("here: {path}"));
         output.line(path)
     }

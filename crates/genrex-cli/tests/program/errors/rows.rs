@@ -229,7 +229,7 @@ pub(super) const ROWS: &[Row] = &[
         exit: 7,
         command: "`genrex batch rows.csv --out-dir out`, of which a submit was not answered",
         credits: "**perhaps charged**, for each of these rows",
-        next: &[("genrex jobs recover", 0)],
+        next: &[("genrex jobs reconcile 1", 0)],
         provoke: |world| {
             world.service.state().is_answering = false;
             batch(world)
