@@ -25,7 +25,7 @@
 //!
 //! assert_eq!(track.audio().url(), "https://a.example/1.wav");
 //! let sent: Vec<_> = wire.sent().iter().map(|sent| sent.at).collect();
-//! assert_eq!(sent, [0, 2, 4].map(Duration::from_secs));
+//! assert_eq!(sent, [0, 5, 10].map(Duration::from_secs));
 //! # Ok::<(), genrex_core::Error>(())
 //! ```
 //!

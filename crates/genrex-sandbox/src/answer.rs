@@ -77,7 +77,8 @@ pub(crate) fn refusal(status: StatusCode, message: impl Into<Value>) -> Response
 }
 
 pub(crate) fn respond(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    let body = serde_json::to_vec(body).expect("a value can be written");
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let json = http::HeaderValue::from_static("application/json; charset=utf-8");
     response

@@ -1,6 +1,6 @@
 //! A connection that ends by itself when nothing comes of it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -66,6 +66,23 @@ impl<S> Connection<S> {
         };
         self.reading.poll(context, self.limit(limit)).map(Err)
     }
+
+    /// Fails once a write has been waited for too long.
+    fn poll_written(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            let limit = self.limit(IDLE);
+            return self.writing.poll(context, limit).map(Err);
+        }
+        // An answer is being written: what is read from now on is the next request.
+        self.progress.store(Progress::IDLE);
+        self.reading.clear();
+        self.writing.clear();
+        written
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
@@ -93,15 +110,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if written.is_pending() {
-            let limit = self.limit(IDLE);
-            return self.writing.poll(context, limit).map(Err);
-        }
-        // An answer is being written: what is read from now on is the next request.
-        self.progress.store(Progress::IDLE);
-        self.reading.clear();
-        self.writing.clear();
-        written
+        self.poll_written(context, written)
+    }
+
+    /// A head and a piece go out in one call, and the piece is not copied for that.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.poll_written(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -146,15 +169,20 @@ impl Progress {
 /// When one side's wait is too long. It begins with the first poll, and again when the limit is another.
 #[derive(Debug)]
 struct Deadline {
-    end: Option<(Duration, Pin<Box<Sleep>>)>,
+    end: Option<(Duration, Instant)>,
+    /// It is left running when a wait is over: most waits are short, and to set it for each request takes time.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
     const fn new() -> Self {
-        Self { end: None }
+        Self {
+            end: None,
+            timer: None,
+        }
     }
 
-    fn clear(&mut self) {
+    const fn clear(&mut self) {
         self.end = None;
     }
 
@@ -163,14 +191,25 @@ impl Deadline {
         reason = "this is where a connection's time comes from"
     )]
     fn poll(&mut self, context: &mut Context<'_>, limit: Duration) -> Poll<io::Error> {
-        if self.end.as_ref().is_none_or(|(of, _)| *of != limit) {
-            let end = tokio::time::sleep_until(Instant::now() + limit);
-            self.end = Some((limit, Box::pin(end)));
+        let end = match self.end {
+            Some((of, end)) if of == limit => end,
+            _ => Instant::now() + limit,
+        };
+        self.end = Some((limit, end));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        if timer.deadline() > end {
+            timer.as_mut().reset(end);
         }
-        match &mut self.end {
-            Some((_, end)) => end.as_mut().poll(context).map(|()| timed_out()),
-            None => Poll::Pending,
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() == end {
+                return Poll::Ready(timed_out());
+            }
+            // It was that of a wait before this one.
+            timer.as_mut().reset(end);
         }
+        Poll::Pending
     }
 }
 
@@ -251,6 +290,21 @@ mod tests {
         let error = pair.near.write_all(&[0; 65]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(pair.began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_has_its_own_time_however_many_there_were() {
+        let mut pair = pair();
+        for _ in 0..3 {
+            pair.far.write_all(b"request").await.unwrap();
+            let _ = pair.near.read(&mut [0; 64]).await.unwrap();
+            pair.near.progress().read_whole();
+            pair.near.write_all(b"answer").await.unwrap();
+            let mut more = [0; 64];
+            let read = tokio::time::timeout(Duration::from_secs(20), pair.near.read(&mut more));
+            assert!(read.await.is_err());
+        }
+        assert_eq!(pair.read_on().await, 70);
     }
 
     #[tokio::test(start_paused = true)]

@@ -143,10 +143,13 @@ impl Credits {
 fn refuse_zero(intent: &Intent) -> Result<(), Error> {
     let run = intent.run.as_ref();
     let run = run.map(|run| ("max-credits", None, run.credits));
+    let job = intent.limits.per_job;
+    let job = job.map(|credits| ("per_job", None, credits));
     let zero = intent
         .limits
         .sums()
         .chain(run)
+        .chain(job)
         .find(|(.., most)| *most == 0);
     match zero {
         Some((name, ..)) => Err(Error::new(
