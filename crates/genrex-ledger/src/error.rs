@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::LocalId;
+use crate::{LocalId, Passed};
 
 /// Why the ledger could not do what was asked. Nothing was written, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,7 @@ pub struct Error {
     job: Option<LocalId>,
     again_after: Option<Duration>,
     settled_at: Option<u64>,
+    passed: Option<Passed>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -62,6 +63,7 @@ impl Error {
             job: None,
             again_after: None,
             settled_at: None,
+            passed: None,
             source: None,
         }
     }
@@ -95,6 +97,13 @@ impl Error {
         self
     }
 
+    /// The same, saying which bound would have been passed.
+    #[must_use]
+    pub(crate) const fn passing(mut self, passed: Passed) -> Self {
+        self.passed = Some(passed);
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
@@ -118,6 +127,12 @@ impl Error {
     #[must_use]
     pub const fn settled_at(&self) -> Option<u64> {
         self.settled_at
+    }
+
+    /// The bound that would have been passed, of [`ErrorKind::OverLimit`].
+    #[must_use]
+    pub const fn passed(&self) -> Option<Passed> {
+        self.passed
     }
 }
 

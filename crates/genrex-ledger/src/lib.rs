@@ -52,7 +52,7 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, EventKind, Refusal, Resolution};
 pub use intent::{Intent, Once, Row, Run, hash};
 pub use ledger::{Filter, Ledger, Past};
-pub use limits::Limits;
+pub use limits::{Bound, Limits, Passed};
 pub use look::Look;
 pub use memory::MemoryLedger;
 pub use reconciliation::{Doubt, Reconciliation};

@@ -28,18 +28,70 @@ pub struct Limits {
     pub per_job: Option<u64>,
 }
 
+/// A bound on what may be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Bound {
+    /// [`Limits::day`].
+    Day,
+    /// [`Limits::month`].
+    Month,
+    /// [`Limits::total`].
+    Total,
+    /// [`Limits::per_job`].
+    PerJob,
+    /// That of the [run](crate::Run).
+    Run,
+}
+
+/// The bound that a purchase would have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Passed {
+    /// Which it is.
+    pub bound: Bound,
+    /// Whether anything counts against it.
+    pub is_used: bool,
+    /// Whether the purchase is within it when nothing else counts.
+    pub fits_alone: bool,
+}
+
+impl Passed {
+    /// A bound that lets nothing of the kind through, whatever else counts.
+    pub(crate) const fn never(bound: Bound) -> Self {
+        Self {
+            bound,
+            is_used: false,
+            fits_alone: false,
+        }
+    }
+}
+
+impl Bound {
+    /// Its name in the configuration, or as a flag.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Total => "total",
+            Self::PerJob => "per_job",
+            Self::Run => "max-credits",
+        }
+    }
+}
+
 impl Limits {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Each limit on a sum: its name, how far it looks back, and the credits.
-    pub(crate) fn sums(self) -> impl Iterator<Item = (&'static str, Option<Duration>, u64)> {
+    /// Each limit on a sum: which it is, how far it looks back, and the credits.
+    pub(crate) fn sums(self) -> impl Iterator<Item = (Bound, Option<Duration>, u64)> {
         let all = [
-            ("day", Some(Self::DAY), self.day),
-            ("month", Some(Self::DAY.saturating_mul(30)), self.month),
-            ("total", None, self.total),
+            (Bound::Day, Some(Self::DAY), self.day),
+            (Bound::Month, Some(Self::DAY.saturating_mul(30)), self.month),
+            (Bound::Total, None, self.total),
         ];
         all.into_iter()
-            .filter_map(|(name, window, credits)| Some((name, window, credits?)))
+            .filter_map(|(bound, window, credits)| Some((bound, window, credits?)))
     }
 
     /// Whether there is none.

@@ -1,71 +1,45 @@
 use genrex_async::Error;
-
-/// What refused a purchase, as the ledger names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bound<'a> {
-    name: &'a str,
-    /// Whether the piece is within it when nothing else counts.
-    fits_alone: bool,
-    /// Whether anything counts against it.
-    is_used: bool,
-}
+use genrex_ledger::{self as ledger, Bound, Passed};
 
 /// The way on from a purchase that a limit refused: what can be raised, and waited for only where time makes room.
 pub(super) fn limit_step(error: &Error) -> String {
-    let reason = std::error::Error::source(error).map(ToString::to_string);
-    let bound = reason.as_deref().and_then(Bound::of);
-    let way_on = match bound {
-        Some(bound) => bound.way_on(),
+    let refused = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    let way_on = match refused.and_then(ledger::Error::passed) {
+        Some(passed) => way_on(passed),
         None => String::from("Raise the limit that refused it. What is set: genrex config list"),
     };
     format!("nothing was sent. {way_on}")
 }
 
-impl<'a> Bound<'a> {
-    /// Reads it out of the ledger's words; a test holds the two together.
-    fn of(reason: &'a str) -> Option<Self> {
-        const NAMES: [&str; 5] = ["day", "month", "total", "per_job", "max-credits"];
-        let words = |text: &'a str| {
-            text.split(|character: char| !(character.is_alphanumeric() || "-_".contains(character)))
-        };
-        let name = words(reason).find(|word| NAMES.contains(word))?;
-        let numbers: Vec<u64> = words(reason).filter_map(|word| word.parse().ok()).collect();
-        let (fits_alone, is_used) = match numbers.as_slice() {
-            // What it costs, what counts and what is allowed.
-            [cost, spent, most] => (cost <= most, *spent > 0),
-            _ => (false, false),
-        };
-        Some(Self {
-            name,
-            fits_alone,
-            is_used,
-        })
-    }
-
-    fn way_on(self) -> String {
-        let name = self.name;
-        let raise = format!("genrex config set limits.{name} CREDITS");
-        match name {
-            "max-credits" if self.is_used => String::from(
+fn way_on(passed: Passed) -> String {
+    let raise = |name: &str| format!("genrex config set limits.{name} CREDITS");
+    let (name, window) = match passed.bound {
+        Bound::Run if passed.is_used => {
+            return String::from(
                 "--max-credits bounds this run alone: raise it, or run the same command again, which may spend as much once \
                  more. What pieces were expected to cost: genrex jobs list",
-            ),
-            "max-credits" => String::from(
+            );
+        }
+        Bound::Run => {
+            return String::from(
                 "Raise --max-credits, or leave it away: it bounds this run alone. What pieces were expected to cost: genrex \
                  jobs list",
-            ),
-            "per_job" => format!("Raise per_job to what a piece costs at most: {raise}"),
-            "day" | "month" if self.fits_alone => {
-                let window = match name {
-                    "day" => "24 hours",
-                    _ => "30 days",
-                };
-                format!(
-                    "What was spent more than {window} ago counts no longer: wait for that, or raise the limit: {raise}"
-                )
-            }
-            _ => format!("Waiting does not help here. Raise the limit: {raise}"),
+            );
         }
+        Bound::PerJob => {
+            let raise = raise("per_job");
+            return format!("Raise per_job to what a piece costs at most: {raise}");
+        }
+        Bound::Day => ("day", Some("24 hours")),
+        Bound::Month => ("month", Some("30 days")),
+        Bound::Total | _ => ("total", None),
+    };
+    let raise = raise(name);
+    match window {
+        Some(window) if passed.fits_alone => format!(
+            "What was spent more than {window} ago counts no longer: wait for that, or raise the limit: {raise}"
+        ),
+        _ => format!("Waiting does not help here. Raise the limit: {raise}"),
     }
 }
 
@@ -139,6 +113,12 @@ mod tests {
             ),
             (total(1000), Some(4), "--max-credits", false),
             (total(1000), Some(0), "--max-credits", false),
+            (
+                limits(|it| it.per_job = Some(0)),
+                None,
+                "limits.per_job",
+                false,
+            ),
         ] {
             let mut intent = Intent::new(2, account.clone(), "b", 10, b"{}");
             intent.run = run.map(|credits| Run::new("r", credits));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::Credits;
 use crate::error::ErrorKind;
-use crate::{Error, Intent, LocalId};
+use crate::{Bound, Error, Intent, LocalId, Passed};
 
 /// What a purchase is expected to cost, in credits, and whether it goes alone to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,12 +87,13 @@ impl Credits {
     /// A job that cost more than the user knows that one can stops everything.
     fn refuse_dearer(&self, most: u64) -> Result<(), Error> {
         match self.prices.dearest(self.is_shared) {
-            Some(dearest) if dearest > most => Err(Error::new(
-                ErrorKind::OverLimit,
-                format!(
+            Some(dearest) if dearest > most => {
+                let message = format!(
                     "a job was observed to cost {dearest} credits, more than per_job = {most} allows"
-                ),
-            )),
+                );
+                let passed = Passed::never(Bound::PerJob);
+                Err(Error::new(ErrorKind::OverLimit, message).passing(passed))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -142,9 +143,9 @@ impl Credits {
 
 fn refuse_zero(intent: &Intent) -> Result<(), Error> {
     let run = intent.run.as_ref();
-    let run = run.map(|run| ("max-credits", None, run.credits));
+    let run = run.map(|run| (Bound::Run, None, run.credits));
     let job = intent.limits.per_job;
-    let job = job.map(|credits| ("per_job", None, credits));
+    let job = job.map(|credits| (Bound::PerJob, None, credits));
     let zero = intent
         .limits
         .sums()
@@ -152,10 +153,10 @@ fn refuse_zero(intent: &Intent) -> Result<(), Error> {
         .chain(job)
         .find(|(.., most)| *most == 0);
     match zero {
-        Some((name, ..)) => Err(Error::new(
-            ErrorKind::OverLimit,
-            format!("nothing may be spent ({name} = 0)"),
-        )),
+        Some((bound, ..)) => {
+            let message = format!("nothing may be spent ({} = 0)", bound.name());
+            Err(Error::new(ErrorKind::OverLimit, message).passing(Passed::never(bound)))
+        }
         None => Ok(()),
     }
 }

@@ -1,11 +1,11 @@
 use super::Credits;
 use crate::error::ErrorKind;
-use crate::{Error, Intent};
+use crate::{Bound, Error, Intent, Passed};
 
 /// What counts against one bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sum {
-    name: &'static str,
+    bound: Bound,
     most: u64,
     spent: u64,
     /// All of it but what may yet be released.
@@ -15,14 +15,14 @@ struct Sum {
 impl Credits {
     /// Whether a purchase that costs so much is within each bound.
     pub(super) fn fits(&self, intent: &Intent, cost: u64, at: u64) -> Result<(), Error> {
-        let limits = intent.limits.sums().map(|(name, window, most)| Sum {
-            name,
+        let limits = intent.limits.sums().map(|(bound, window, most)| Sum {
+            bound,
             most,
             spent: self.spent(window, at),
             certain: self.certain(window, at),
         });
         let run = intent.run.as_ref().map(|run| Sum {
-            name: "max-credits",
+            bound: Bound::Run,
             most: run.credits,
             spent: self.runs.spent(&run.id),
             certain: self.runs.certain(&run.id),
@@ -45,19 +45,22 @@ impl Credits {
         if may_fit && !self.pending.is_empty() {
             return Err(self.wait(intent, at));
         }
-        let cost = if self.price(intent.duration).is_some() {
+        let said = if self.price(intent.duration).is_some() {
             cost.to_string()
         } else {
             format!("at least {cost}")
         };
         let Sum {
-            name, most, spent, ..
+            bound, most, spent, ..
         } = sum;
-        Err(Error::new(
-            ErrorKind::OverLimit,
-            format!(
-                "this would cost {cost} credits, and {spent} of the {most} that are allowed ({name}) are spent or promised"
-            ),
-        ))
+        let name = bound.name();
+        let message = format!(
+            "this would cost {said} credits, and {spent} of the {most} that are allowed ({name}) are spent or promised"
+        );
+        Err(Error::new(ErrorKind::OverLimit, message).passing(Passed {
+            bound,
+            is_used: spent > 0,
+            fits_alone: cost <= most,
+        }))
     }
 }
