@@ -4,8 +4,6 @@ use genrex_async::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bound<'a> {
     name: &'a str,
-    /// Whether the piece is within it when nothing else counts.
-    fits_alone: bool,
     /// Whether anything counts against it.
     is_used: bool,
 }
@@ -30,16 +28,9 @@ impl<'a> Bound<'a> {
         };
         let name = words(reason).find(|word| NAMES.contains(word))?;
         let numbers: Vec<u64> = words(reason).filter_map(|word| word.parse().ok()).collect();
-        let (fits_alone, is_used) = match numbers.as_slice() {
-            // What it costs, what counts and what is allowed.
-            [cost, spent, most] => (cost <= most, *spent > 0),
-            _ => (false, false),
-        };
-        Some(Self {
-            name,
-            fits_alone,
-            is_used,
-        })
+        // What it costs, what counts and what is allowed; else the limit is 0 or bounds a piece.
+        let is_used = matches!(numbers.as_slice(), [_, spent, _] if *spent != 0);
+        Some(Self { name, is_used })
     }
 
     fn way_on(self) -> String {
@@ -55,13 +46,14 @@ impl<'a> Bound<'a> {
                  jobs list",
             ),
             "per_job" => format!("Raise per_job to what a piece costs at most: {raise}"),
-            "day" | "month" if self.fits_alone => {
+            "day" | "month" if self.is_used => {
                 let window = match name {
                     "day" => "24 hours",
                     _ => "30 days",
                 };
                 format!(
-                    "What was spent more than {window} ago counts no longer: wait for that, or raise the limit: {raise}"
+                    "What was spent more than {window} ago counts no longer: wait for that, if the limit allows the piece at all, or \
+                     raise it: {raise}"
                 )
             }
             _ => format!("Waiting does not help here. Raise the limit: {raise}"),
@@ -127,7 +119,7 @@ mod tests {
         let total = |most| limits(|limits| limits.total = Some(most));
         for (limits, run, said, is_waited_for) in [
             (limits(|it| it.day = Some(15)), None, "limits.day", true),
-            (limits(|it| it.day = Some(4)), None, "limits.day", false),
+            (limits(|it| it.day = Some(4)), None, "limits.day", true),
             (limits(|it| it.day = Some(0)), None, "limits.day", false),
             (limits(|it| it.month = Some(15)), None, "limits.month", true),
             (total(15), None, "limits.total", false),
