@@ -48,7 +48,7 @@ pub fn profiles(data: &[u8]) {
             drop(key.map(ApiKey::new));
         }
         Ok((None, _)) => {}
-        Err(bad) => assert!(is_line(bad.0), "{bad:?}"),
+        Err(bad) => assert!(is_line(bad.line), "{bad:?}"),
     }
     match files::credentials(data, "default") {
         Ok(Some(found)) => {
@@ -56,7 +56,7 @@ pub fn profiles(data: &[u8]) {
             drop(found.api_secret.map(Wiped::take).map(ApiSecret::new));
         }
         Ok(None) => {}
-        Err(bad) => assert!(is_line(bad.0), "{bad:?}"),
+        Err(bad) => assert!(is_line(bad.line), "{bad:?}"),
     }
 }
 

@@ -70,9 +70,9 @@ impl AccountFlags {
         let flags = self.of(account);
         let key = match self.way(account) {
             Some(_) => "",
-            None => ", with the key of that account",
+            None => "with the key of that account: ",
         };
-        CommandError::usage(message).hint(format!("genrex {doing}{flags}{key}"))
+        CommandError::usage(message).hint(format!("{key}genrex {doing}{flags}"))
     }
 
     /// Whether a job is of a service on this machine that is not running, or in whose place the settings find another:

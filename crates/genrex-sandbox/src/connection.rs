@@ -302,7 +302,7 @@ mod tests {
             pair.near.write_all(b"answer").await.unwrap();
             let mut more = [0; 64];
             let read = tokio::time::timeout(Duration::from_secs(20), pair.near.read(&mut more));
-            assert!(read.await.is_err());
+            read.await.unwrap_err();
         }
         assert_eq!(pair.read_on().await, 70);
     }
