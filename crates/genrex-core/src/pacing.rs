@@ -45,6 +45,12 @@ impl Pacing {
         self.of.entry(seconds).or_default().add(after, by);
     }
 
+    /// Whether two times tell how long a job took. Further apart than any two polls, they tell how long the service
+    /// was silent, or how seldom somebody asked.
+    pub(crate) fn tells(after: Duration, by: Duration) -> bool {
+        by.saturating_sub(after).as_secs_f64() <= 2.0 * LONGEST
+    }
+
     /// Whether a ledger is to be asked how long jobs took: once, since what comes later is seen here.
     pub(crate) const fn begin_recall(&mut self) -> bool {
         !std::mem::replace(&mut self.is_recalled, true)

@@ -12,6 +12,7 @@ use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
 use crate::operations::call::{Answered, CallError, SignedCall, Terms};
+use crate::pacing::Pacing;
 use crate::pacing::recall::Recall;
 use crate::session::Session;
 use crate::settings::pace::Pace;
@@ -229,9 +230,9 @@ impl Wait {
 
     fn completed(&mut self, track: Track, now: Now) {
         // Of a job that was accepted elsewhere, nobody here knows how long it took.
+        let (after, by) = (self.not_over_at, self.elapsed(now));
         let event = match (self.seconds, self.job.accepted_at()) {
-            (Some(seconds), Some(_)) => {
-                let (after, by) = (self.not_over_at, self.elapsed(now));
+            (Some(seconds), Some(_)) if Pacing::tells(after, by) => {
                 self.session.completed(seconds, after, by);
                 let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 Event::CompletedBetween {

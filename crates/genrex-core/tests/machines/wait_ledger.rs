@@ -200,6 +200,27 @@ fn how_long_jobs_took_is_kept_in_the_ledger() {
     assert_eq!(polls_of(&unknown, 0), 13);
 }
 
+/// An outage says nothing of how long jobs take.
+#[test]
+fn a_job_that_was_over_while_the_service_was_silent_teaches_nothing() {
+    for (silent_until, is_learned) in [(20, true), (300, false)] {
+        let ledger = MemoryLedger::new();
+        let until = Duration::from_secs(silent_until);
+        let wire = ScriptedTransport::answering(move |sent| match sent.at {
+            _ if is_balance(sent) => balance(0),
+            _ if is_submit(sent) => Reply::json(201, ACCEPTED),
+            at if at < Duration::from_secs(12) => Reply::json(200, PROCESSING),
+            at if at < until => Reply::json(503, ""),
+            _ => ready(),
+        });
+        let client = client(&wire).with_ledger(Arc::new(ledger.clone()), Limits::default());
+        block_on(client.generate(&request())).unwrap();
+        let account = block_on(client.account()).unwrap();
+        let credits = block_on(ledger.credits(&account)).unwrap();
+        assert_eq!(credits.times().count() > 0, is_learned, "{silent_until}");
+    }
+}
+
 /// A ledger that cannot tell how long jobs took hinders nothing.
 #[test]
 fn a_ledger_that_cannot_be_read_teaches_no_pace() {

@@ -113,12 +113,13 @@ fn nothing_is_bought_within_0_credits() {
     let at = 20 * MINUTE;
     let none = steps.buy_of(&Run::new("run", 0), 7, at).unwrap_err();
     assert_eq!(none.to_string(), "nothing may be spent (max-credits = 0)");
-    for name in ["day", "month", "total"] {
+    for name in ["day", "month", "total", "per_job"] {
         let mut limits = Limits::default();
         match name {
             "day" => limits.day = Some(0),
             "month" => limits.month = Some(0),
-            _ => limits.total = Some(0),
+            "total" => limits.total = Some(0),
+            _ => limits.per_job = Some(0),
         }
         let none = steps.buy(10, limits, 7, at).unwrap_err();
         assert_eq!(none.kind(), ErrorKind::OverLimit);
