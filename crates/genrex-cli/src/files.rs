@@ -82,6 +82,22 @@ pub(crate) fn write_own(
     Ok(path)
 }
 
+/// Until what it returns is dropped, no other genrex that asks for the same changes the files of settings in this folder:
+/// what is read now can be written back with a change.
+pub(crate) fn hold(folder: &Path) -> Result<File, CommandError> {
+    let hold = || -> io::Result<File> {
+        system::make_folder(folder)?;
+        let held = system::open_to_lock(folder)?;
+        // Some network file systems have no locks. A setting can be changed there all the same.
+        let _ = held.lock();
+        Ok(held)
+    };
+    hold().map_err(|error| {
+        let message = format!("{} cannot be written to", folder.display());
+        CommandError::other(message).with_source(&error)
+    })
+}
+
 /// Reads a file whole, if it is one and no longer than so many bytes.
 pub(crate) fn read(path: &Path, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     bounded(system::open(path)?, most)
@@ -227,6 +243,10 @@ mod system {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)
     }
 
+    pub(super) fn open_to_lock(folder: &Path) -> io::Result<File> {
+        open(folder)
+    }
+
     pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
     }
@@ -286,6 +306,11 @@ mod system {
 
     pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)
+    }
+
+    /// A folder cannot be opened here.
+    pub(super) fn open_to_lock(folder: &Path) -> io::Result<File> {
+        File::create(folder.join("lock"))
     }
 
     pub(super) fn sync_folder(_: &Path) -> io::Result<()> {

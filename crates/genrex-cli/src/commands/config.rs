@@ -52,8 +52,10 @@ fn path(output: &Output) -> Result<(), CommandError> {
 
 fn set(key: &Key, value: &str, output: &Output) -> Result<(), CommandError> {
     let item = key.check(value).map_err(CommandError::usage)?;
+    let folder = folder()?;
+    let _held = files::hold(&folder)?;
     let changed = key.write(&text()?, item).map_err(|_| unreadable())?;
-    let path = files::write_own(&folder()?, CONFIG, Rights::Read, changed.as_bytes())?;
+    let path = files::write_own(&folder, CONFIG, Rights::Read, changed.as_bytes())?;
     output.note(format_args!("written to {}", path.display()));
     Ok(())
 }

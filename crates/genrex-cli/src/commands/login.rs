@@ -22,10 +22,9 @@ pub(crate) async fn run(
     let profile = config::profile_name(global)?;
     let key_of = |name| Key::of_profile(&profile, name).map_err(CommandError::usage);
     let (in_config, in_credentials) = (key_of("api_key")?, key_of("api_secret")?);
-    let config = text()?;
     let known = match config::key_in_environment()? {
         Some(key) => Some(key),
-        None => in_config.read(&config).map_err(|_| unreadable())?,
+        None => in_config.read(&text()?).map_err(|_| unreadable())?,
     };
     let (key, secret) = read(known, output)?;
     let keys = pair(&key, &secret)?;
@@ -35,14 +34,14 @@ pub(crate) async fn run(
     };
 
     let folder = folder()?;
+    let _held = files::hold(&folder)?;
     let secrets = files::read_own(&folder, CREDENTIALS, Rights::None)?.unwrap_or_default();
     let secrets = str::from_utf8(&secrets).map_err(|_| secrets_unreadable())?;
     let item = in_credentials.check(&secret).map_err(CommandError::usage)?;
     let secrets = in_credentials.write(secrets, item).map(Zeroizing::new);
     let secrets = secrets.map_err(|_| secrets_unreadable())?;
-    let mut config = in_config
-        .write(&config, in_config.check(&key).map_err(CommandError::usage)?)
-        .map_err(|_| unreadable())?;
+    let item = in_config.check(&key).map_err(CommandError::usage)?;
+    let mut config = in_config.write(&text()?, item).map_err(|_| unreadable())?;
     let url_in_config = key_of("base_url")?;
     if let Some(url) = &global.base_url {
         let item = url_in_config.check(url.as_str());

@@ -18,19 +18,6 @@ fn write_rows(folder: &Path, count: usize) {
     fs::write(folder.join("batch.csv"), format!("text,duration\n{rows}")).unwrap();
 }
 
-fn batch(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
-    let args = [
-        "batch",
-        "batch.csv",
-        "--out-dir",
-        "out",
-        "--poll-interval",
-        "10ms",
-        "--json",
-    ];
-    sandbox.run(folder, &[&args[..], more].concat())
-}
-
 /// The last report: the line of standard error that holds it.
 fn report(output: &Output) -> Value {
     let text = stderr(output);
@@ -39,12 +26,6 @@ fn report(output: &Output) -> Value {
         .find(|line| line.starts_with("{\"report\""))
         .unwrap_or_else(|| panic!("{text}"));
     serde_json::from_str::<Value>(line).unwrap()["report"].clone()
-}
-
-fn used(sandbox: &Sandbox, folder: &Path) -> u64 {
-    json(&sandbox.run(folder, &["balance", "--json"]))["creditsUsed"]
-        .as_u64()
-        .unwrap()
 }
 
 /// Whatever came of it, each row is in exactly one place.
@@ -83,7 +64,7 @@ fn a_batch_is_bought_once_and_running_it_again_buys_nothing() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &FAST);
     write_rows(folder.path(), 12);
-    let first = batch(&sandbox, folder.path(), &[]);
+    let first = sandbox.batch(folder.path(), "batch.csv", &[]);
     assert_eq!(code(&first), 0, "{}", stderr(&first));
     let lines: Vec<Value> = stdout(&first)
         .lines()
@@ -110,11 +91,11 @@ fn a_batch_is_bought_once_and_running_it_again_buys_nothing() {
         .map(|row| format!("{{\"text\":\"piece {row}\",\"duration\":5}}\n"))
         .collect();
     fs::write(folder.path().join("batch.csv"), rows).unwrap();
-    let second = batch(&sandbox, folder.path(), &[]);
+    let second = sandbox.batch(folder.path(), "batch.csv", &[]);
     assert_eq!(code(&second), 0, "{}", stderr(&second));
     assert_eq!(report(&second)["creditsMoved"], 10);
     assert_adds_up(&report(&second));
-    assert_eq!(used(&sandbox, folder.path()), 70);
+    assert_eq!(sandbox.used(folder.path()), 70);
 
     let jobs = json(&sandbox.run(folder.path(), &["jobs", "list", "--json"]));
     assert_eq!(jobs.as_array().unwrap().len(), 14);
@@ -150,7 +131,7 @@ fn a_bad_row_is_named_before_anything_is_paid() {
         ),
     ] {
         fs::write(folder.path().join("batch.csv"), rows).unwrap();
-        let refused = batch(&sandbox, folder.path(), &[]);
+        let refused = sandbox.batch(folder.path(), "batch.csv", &[]);
         assert_eq!(code(&refused), 2, "{}", stderr(&refused));
         let failure = error(&refused).to_string();
         assert!(
@@ -158,7 +139,7 @@ fn a_bad_row_is_named_before_anything_is_paid() {
             "{failure}"
         );
     }
-    assert_eq!(used(&sandbox, folder.path()), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
 }
 
 #[test]
@@ -171,7 +152,7 @@ fn what_failed_is_bought_again_only_when_asked() {
     )
     .unwrap();
     for (more, spent) in [(&[][..], 10), (&[], 10), (&["--retry-failed"], 15)] {
-        let output = batch(&sandbox, folder.path(), more);
+        let output = sandbox.batch(folder.path(), "batch.csv", more);
         assert_eq!(code(&output), 4, "{}", stderr(&output));
         assert_eq!(
             (
@@ -180,7 +161,7 @@ fn what_failed_is_bought_again_only_when_asked() {
             ),
             (Some(1), Some(1))
         );
-        assert_eq!(used(&sandbox, folder.path()), spent);
+        assert_eq!(sandbox.used(folder.path()), spent);
     }
 }
 
@@ -193,9 +174,9 @@ fn a_cap_of_a_run_is_kept_and_not_needlessly_under() {
             &["--render-time", "20ms", "--charge", charge],
         );
         write_rows(folder.path(), 10);
-        let capped = batch(&sandbox, folder.path(), &["--max-credits", "27"]);
+        let capped = sandbox.batch(folder.path(), "batch.csv", &["--max-credits", "27"]);
         assert_eq!(code(&capped), 6, "{}", stderr(&capped));
-        assert_eq!(used(&sandbox, folder.path()), 25, "{charge}");
+        assert_eq!(sandbox.used(folder.path()), 25, "{charge}");
         assert_eq!(
             (
                 report(&capped)["downloaded"].as_u64(),
@@ -204,9 +185,9 @@ fn a_cap_of_a_run_is_kept_and_not_needlessly_under() {
             (Some(5), Some(5))
         );
         assert_adds_up(&report(&capped));
-        let rest = batch(&sandbox, folder.path(), &[]);
+        let rest = sandbox.batch(folder.path(), "batch.csv", &[]);
         assert_eq!(code(&rest), 0, "{}", stderr(&rest));
-        assert_eq!(used(&sandbox, folder.path()), 50);
+        assert_eq!(sandbox.used(folder.path()), 50);
     }
 }
 
@@ -233,9 +214,9 @@ fn limits_of_the_config_bind_every_command() {
         assert_eq!(code(&made), expected, "{}", stderr(&made));
     }
     write_rows(folder.path(), 3);
-    let refused = batch(&sandbox, folder.path(), &[]);
+    let refused = sandbox.batch(folder.path(), "batch.csv", &[]);
     assert_eq!(code(&refused), 6, "{}", stderr(&refused));
-    assert_eq!(used(&sandbox, folder.path()), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 }
 
 #[test]
@@ -265,14 +246,14 @@ fn two_processes_on_one_batch_do_not_double() {
     for mut process in processes {
         process.wait().unwrap();
     }
-    let last = batch(&sandbox, folder.path(), &[]);
+    let last = sandbox.batch(folder.path(), "batch.csv", &[]);
     assert_eq!(
         (code(&last), report(&last)["downloaded"].as_u64()),
         (0, Some(30)),
         "{}",
         stderr(&last)
     );
-    assert_eq!(used(&sandbox, folder.path()), 150);
+    assert_eq!(sandbox.used(folder.path()), 150);
 }
 
 #[test]
@@ -280,7 +261,7 @@ fn an_account_that_runs_dry_stops_the_batch_and_it_goes_on_later() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms", "--quota", "12"]);
     write_rows(folder.path(), 5);
-    let dry = batch(&sandbox, folder.path(), &[]);
+    let dry = sandbox.batch(folder.path(), "batch.csv", &[]);
     assert_eq!(code(&dry), 6, "{}", stderr(&dry));
     assert_eq!(report(&dry)["downloaded"], 2);
     assert_adds_up(&report(&dry));
@@ -304,7 +285,7 @@ fn an_ambiguous_row_is_never_sent_again() {
         }
     });
     for _ in 0..2 {
-        let lost = batch(&sandbox, folder.path(), &["--base-url", &url]);
+        let lost = sandbox.batch(folder.path(), "batch.csv", &["--base-url", &url]);
         assert_eq!(code(&lost), 7, "{}", stderr(&lost));
         assert_eq!(report(&lost)["ambiguous"]["unclear"], 1);
         assert_adds_up(&report(&lost));
@@ -339,7 +320,7 @@ fn the_same_generate_is_not_bought_twice_unasked() {
         (2, Some("alreadyOpen"))
     );
     assert_eq!(error(&again)["resume"], format!("genrex wait {id}"));
-    assert_eq!(used(&sandbox, folder.path()), 5);
+    assert_eq!(sandbox.used(folder.path()), 5);
     // Another duration is another piece; --new and --no-ledger buy.
     for (more, spent) in [
         (&["-d", "6"][..], 11),
@@ -351,7 +332,7 @@ fn the_same_generate_is_not_bought_twice_unasked() {
             &[&["generate", "music", "--no-wait"], more].concat(),
         );
         assert_eq!(code(&bought), 0, "{}", stderr(&bought));
-        assert_eq!(used(&sandbox, folder.path()), spent);
+        assert_eq!(sandbox.used(folder.path()), spent);
     }
     // What is here may be had again: that is no accident.
     let waited = sandbox.run(folder.path(), &["wait", &id, "--poll-interval", "10ms"]);
@@ -373,7 +354,7 @@ fn a_ledger_that_cannot_be_written_means_that_nothing_is_sent() {
     assert_eq!(code(&refused), 1);
     let said = error(&refused)["message"].as_str().unwrap().to_owned();
     assert!(said.contains("/proc/nowhere"), "{said}");
-    assert_eq!(used(&sandbox, folder.path()), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
 }
 
 #[test]
@@ -381,7 +362,7 @@ fn the_reader_of_a_list_may_go_away() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &FAST);
     write_rows(folder.path(), 4);
-    batch(&sandbox, folder.path(), &[]);
+    sandbox.batch(folder.path(), "batch.csv", &[]);
     let mut process = sandbox
         .genrex(folder.path(), &["jobs", "list"])
         .stdout(Stdio::piped())

@@ -7,28 +7,9 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Sandbox, code, error, json, stderr, stdout};
+use crate::support::{Sandbox, code, error, stderr, stdout};
 
 const FAST: [&str; 4] = ["--render-time", "1ms", "--quota", "100000"];
-
-fn batch(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
-    let args = [
-        "batch",
-        "rows",
-        "--out-dir",
-        "out",
-        "--poll-interval",
-        "10ms",
-        "--json",
-    ];
-    sandbox.run(folder, &[&args[..], more].concat())
-}
-
-fn used(sandbox: &Sandbox, folder: &Path) -> u64 {
-    json(&sandbox.run(folder, &["balance", "--json"]))["creditsUsed"]
-        .as_u64()
-        .unwrap()
-}
 
 fn lines(output: &Output) -> Vec<Value> {
     let text = stdout(output);
@@ -59,7 +40,7 @@ fn the_same_rows_in_another_form_are_the_same_batch() {
         ("slow rain\nüben\n".into(), &["--duration", "5"]),
     ] {
         fs::write(folder.path().join("rows"), &bytes).unwrap();
-        let run = batch(&sandbox, folder.path(), more);
+        let run = sandbox.batch(folder.path(), "rows", more);
         assert_eq!(code(&run), 0, "{}", stderr(&run));
         let tracks: Vec<_> = lines(&run)
             .iter()
@@ -71,7 +52,7 @@ fn the_same_rows_in_another_form_are_the_same_batch() {
                 "the report keeps other columns: {tracks:?}"
             );
         }
-        assert_eq!(used(&sandbox, folder.path()), 10, "bought once");
+        assert_eq!(sandbox.used(folder.path()), 10, "bought once");
     }
 }
 
@@ -102,14 +83,14 @@ fn a_file_without_rows_is_refused_with_what_is_missing() {
         ),
     ] {
         fs::write(folder.path().join("rows"), text).unwrap();
-        let refused = batch(&sandbox, folder.path(), &[]);
+        let refused = sandbox.batch(folder.path(), "rows", &[]);
         let failure = error(&refused).to_string();
         assert_eq!(code(&refused), 2, "{failure}");
         for part in [said, "nothing was sent", "genrex help batch-file"] {
             assert!(failure.contains(part), "{part}: {failure}");
         }
     }
-    assert_eq!(used(&sandbox, folder.path()), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
 }
 
 #[test]
@@ -121,7 +102,7 @@ fn names_are_made_of_a_template() {
         "text,duration,output\nSlow rain,5,\nüben,5,own-{line}.wav\n",
     )
     .unwrap();
-    let run = batch(&sandbox, folder.path(), &["-o", "{n}/{prompt}-{id}.wav"]);
+    let run = sandbox.batch(folder.path(), "rows", &["-o", "{n}/{prompt}-{id}.wav"]);
     assert_eq!(code(&run), 0, "{}", stderr(&run));
     for line in lines(&run) {
         let path = line["path"].as_str().unwrap();
@@ -134,9 +115,9 @@ fn names_are_made_of_a_template() {
         assert!(Path::new(path).is_file());
     }
     // Another name does not buy another piece.
-    let again = batch(&sandbox, folder.path(), &["-o", "{n}.wav"]);
+    let again = sandbox.batch(folder.path(), "rows", &["-o", "{n}.wav"]);
     assert_eq!(code(&again), 0, "{}", stderr(&again));
-    assert_eq!(used(&sandbox, folder.path()), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 }
 
 #[test]
@@ -150,7 +131,7 @@ fn a_name_that_cannot_be_is_refused_before_anything_is_bought() {
         ("{n}.mp3", "would not hold mp3"),
         ("../{n}.wav", "leads out of the folder"),
     ] {
-        let refused = batch(&sandbox, folder.path(), &["-o", name]);
+        let refused = sandbox.batch(folder.path(), "rows", &["-o", name]);
         let failure = stderr(&refused);
         assert_eq!(code(&refused), 2, "{name}: {failure}");
         assert!(failure.contains(said), "{name}: {failure}");
@@ -166,7 +147,7 @@ fn a_name_that_cannot_be_is_refused_before_anything_is_bought() {
         assert_eq!(code(&refused), 2, "{name}: {failure}");
         assert!(failure.contains(said), "{name}: {failure}");
     }
-    assert_eq!(used(&sandbox, folder.path()), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
     let args = [
         "generate",
         "Slow rain",
@@ -208,7 +189,7 @@ fn a_file_that_is_there_is_kept_and_nothing_is_bought_for_its_name() {
     let sandbox = Sandbox::start(folder.path(), &FAST);
     let in_process = ["batch", "rows", "--out-dir", "out", "--sandbox", "--json"];
     for refused in [
-        batch(&sandbox, folder.path(), &[]),
+        sandbox.batch(folder.path(), "rows", &[]),
         crate::support::run(folder.path(), &in_process),
     ] {
         let failure = error(&refused).to_string();
@@ -219,9 +200,9 @@ fn a_file_that_is_there_is_kept_and_nothing_is_bought_for_its_name() {
             "{failure}"
         );
     }
-    assert_eq!(used(&sandbox, folder.path()), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
     assert_eq!(fs::read(out.join("b.wav")).unwrap(), b"mine");
-    let forced = batch(&sandbox, folder.path(), &["--force"]);
+    let forced = sandbox.batch(folder.path(), "rows", &["--force"]);
     assert_eq!(code(&forced), 0, "{}", stderr(&forced));
     assert!(fs::read(out.join("b.wav")).unwrap().starts_with(b"RIFF"));
 }

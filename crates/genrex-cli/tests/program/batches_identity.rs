@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use crate::service::Counting;
-use crate::support::{Sandbox, code, error, json, stderr, stdout};
+use crate::support::{Sandbox, code, error, stderr, stdout};
 
 const MARKER: &str = ".genrex-batch";
 
@@ -33,12 +33,6 @@ fn batch(sandbox: &Sandbox, folder: &Path, ledger: &str, more: &[&str]) -> Outpu
     command.output().unwrap()
 }
 
-fn used(sandbox: &Sandbox, folder: &TempDir) -> u64 {
-    json(&sandbox.run(folder.path(), &["balance", "--json"]))["creditsUsed"]
-        .as_u64()
-        .unwrap()
-}
-
 fn marker(folder: &TempDir, out: &str) -> Value {
     let text = fs::read_to_string(folder.path().join(out).join(MARKER)).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -61,7 +55,7 @@ fn another_ledger_on_a_folder_buys_nothing_unasked() {
             said.contains("a.db") && said.contains("nothing was sent"),
             "{said}"
         );
-        assert_eq!(used(&sandbox, &folder), 10);
+        assert_eq!(sandbox.used(folder.path()), 10);
     }
     assert_eq!(code(&run("a.db", &[])), 0);
 
@@ -72,10 +66,10 @@ fn another_ledger_on_a_folder_buys_nothing_unasked() {
     assert_eq!(code(&run("a.db", &[])), 0);
     assert_eq!(marker(&folder, "out")["batch"], batch);
     assert_eq!(code(&run("b.db", &[])), 2);
-    assert_eq!(used(&sandbox, &folder), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 
     let bought = run("b.db", &["--new"]);
-    assert_eq!(used(&sandbox, &folder), 20, "{}", stderr(&bought));
+    assert_eq!(sandbox.used(folder.path()), 20, "{}", stderr(&bought));
     assert_eq!(code(&run("a.db", &[])), 2, "it is the other's now");
 }
 
@@ -90,7 +84,7 @@ fn a_ledger_that_was_replaced_at_its_path_is_another() {
     let said = error(&refused).to_string();
     assert_eq!(code(&refused), 2, "{said}");
     assert!(said.contains("put it back"), "{said}");
-    assert_eq!(used(&sandbox, &folder), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 }
 
 #[test]
@@ -104,7 +98,7 @@ fn a_folder_that_lost_its_marker_goes_on_with_its_batch() {
     let again = run();
     assert_eq!(code(&again), 0, "{}", stderr(&again));
     assert_eq!(marker(&folder, "out"), before);
-    assert_eq!(used(&sandbox, &folder), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 }
 
 /// Nothing of it is here yet, so no path says where the batch is.
@@ -148,7 +142,7 @@ fn another_folder_is_refused_with_the_way_back_and_is_not_marked() {
         assert!(hint.contains("--out-dir out goes on with it"), "{hint}");
     }
     assert!(!folder.path().join("other").join(MARKER).exists());
-    assert_eq!(used(&sandbox, &folder), 10);
+    assert_eq!(sandbox.used(folder.path()), 10);
 }
 
 #[test]
@@ -209,5 +203,5 @@ fn trouble_with_the_ledger_leads_to_no_purchase_without_it() {
         !said.contains("--no-ledger") && !said.contains("GENREX_LEDGER"),
         "{said}"
     );
-    assert_eq!(used(&sandbox, &folder), 0);
+    assert_eq!(sandbox.used(folder.path()), 0);
 }

@@ -15,19 +15,6 @@ fn plan(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
     sandbox.run(folder, &[&args[..], more].concat())
 }
 
-fn buy(sandbox: &Sandbox, folder: &Path, more: &[&str]) -> Output {
-    let args = [
-        "batch",
-        "rows",
-        "--out-dir",
-        "out",
-        "--poll-interval",
-        "10ms",
-        "--json",
-    ];
-    sandbox.run(folder, &[&args[..], more].concat())
-}
-
 fn folder_of(rows: &str) -> (TempDir, Sandbox) {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("rows"), rows).unwrap();
@@ -74,7 +61,7 @@ fn it_tells_each_row_and_what_the_rest_costs_and_buys_nothing() {
         assert!(told.contains(part), "{part}: {told}");
     }
 
-    let bought = buy(&sandbox, folder.path(), &["--max-credits", "100"]);
+    let bought = sandbox.batch(folder.path(), "rows", &["--max-credits", "100"]);
     assert_eq!(code(&bought), 4, "{}", stderr(&bought));
     let rows = "text,duration\na,5\nb,5\nsandbox:fail,5\nc,5\nd,6\n";
     fs::write(folder.path().join("rows"), rows).unwrap();
@@ -203,7 +190,7 @@ fn it_refuses_what_the_batch_would() {
     fs::create_dir(folder.path().join("out")).unwrap();
     fs::write(folder.path().join("out/a.wav"), "mine").unwrap();
     for args in [&[][..], &["--dry-run"]] {
-        let refused = buy(&sandbox, folder.path(), args);
+        let refused = sandbox.batch(folder.path(), "rows", args);
         assert_eq!(code(&refused), 2, "{}", stderr(&refused));
         assert!(error(&refused).to_string().contains("a.wav"));
     }

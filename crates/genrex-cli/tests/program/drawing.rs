@@ -8,6 +8,7 @@ use tempfile::{TempDir, tempdir};
 use crate::interrupts::interrupt;
 use crate::pty::Terminal;
 use crate::screen::Screen;
+use crate::service::Counting;
 use crate::support::{Played, Sandbox, answer, code, stderr, stdout};
 
 /// A folder with a batch of so many rows, whose names in it are `1.wav` and so on.
@@ -221,4 +222,32 @@ fn a_silence_stands_in_the_line_of_a_job_while_it_lasts() {
         let all = terminal.screen.all();
         assert!(!all.contains("Processing  "), "{all}");
     }
+}
+
+#[test]
+fn how_long_such_a_piece_took_is_shown_while_the_next_is_made() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Counting::start();
+    let started = |text| {
+        let args = [
+            "generate",
+            text,
+            "--no-download",
+            "--poll-interval",
+            "20ms",
+            "--base-url",
+            &service.url,
+        ];
+        Terminal::start(&mut sandbox.genrex(folder.path(), &args), 100, 24)
+    };
+    service.state().status = "Completed";
+    let mut first = started("a");
+    assert_eq!(first.end(), 0, "{}", first.text());
+    assert!(!first.text().contains("usually"), "{}", first.text());
+    service.state().status = "Processing";
+    let mut second = started("b");
+    second.until(|screen| screen.seen().contains("usually about "));
+    service.state().status = "Completed";
+    assert_eq!(second.end(), 0, "{}", second.text());
 }

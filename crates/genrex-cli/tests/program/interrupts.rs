@@ -1,12 +1,14 @@
 //! Ctrl-C: before, during and after the paid request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use tempfile::tempdir;
 
 use crate::service::Counting;
-use crate::support::{Played, Sandbox, answer};
+use crate::support::{Played, Sandbox, answer, answer_with};
 
 pub(crate) fn interrupt(process: &Child) {
     signal(process, "-INT");
@@ -28,6 +30,51 @@ pub(crate) fn read_until(stderr: &mut impl std::io::BufRead, word: &str) -> Stri
         assert!(length > 0, "it ended without {word:?}: {text}");
     }
     text
+}
+
+/// The service has taken a submit.
+const TAKEN: &str = r#"{"id":"QRY_late","status":"Processing"}"#;
+
+/// The same, whose answer breaks off after the id.
+const CUT: &str = "HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{\"id\":\"QRY_cut\",";
+
+/// A program whose submit is on its way: the service has read it, and has not answered.
+struct Submitting {
+    process: Child,
+    said: BufReader<ChildStderr>,
+    service: Played,
+    request: TcpStream,
+}
+
+impl Submitting {
+    fn start(sandbox: &Sandbox, folder: &Path) -> Self {
+        let service = Played::start();
+        let args = ["generate", "music", "--base-url", &service.url];
+        let mut process = sandbox
+            .genrex(folder, &args)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            request: service.next(),
+            said: BufReader::new(process.stderr.take().unwrap()),
+            process,
+            service,
+        }
+    }
+
+    /// Sends it a signal, which it has heard.
+    fn interrupted_by(&mut self, name: &str) {
+        signal(&self.process, name);
+        read_until(&mut self.said, "Ctrl-C again");
+    }
+
+    /// What it says from now on, and how it ends.
+    fn end(&mut self) -> (String, Option<i32>) {
+        let mut text = String::new();
+        self.said.read_to_string(&mut text).unwrap();
+        (text, self.process.wait().unwrap().code())
+    }
 }
 
 #[test]
@@ -68,39 +115,19 @@ fn an_accepted_job_can_be_resumed_by_the_command_that_is_printed() {
 fn a_submit_on_its_way_is_waited_for_so_that_the_job_is_not_lost() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
-    for (interrupts, expected) in [(1, 130), (2, 7)] {
-        let service = Played::start();
-        let mut process = sandbox
-            .genrex(
-                folder.path(),
-                &["generate", "music", "--base-url", &service.url],
-            )
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stream = service.next();
-        let mut lines = BufReader::new(process.stderr.take().unwrap());
-        interrupt(&process);
-        read_until(&mut lines, "Ctrl-C again");
-        if interrupts == 2 {
-            interrupt(&process);
+    for (is_twice, expected, said) in [
+        (false, 130, "genrex wait QRY_late"),
+        (true, 7, "may have been charged"),
+    ] {
+        let mut submit = Submitting::start(&sandbox, folder.path());
+        submit.interrupted_by("-INT");
+        if is_twice {
+            signal(&submit.process, "-INT");
         } else {
-            let body = r#"{"id":"QRY_late","status":"Processing"}"#;
-            write!(
-                stream,
-                "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .unwrap();
+            answer(&mut submit.request, "201 Created", TAKEN);
         }
-        let mut text = String::new();
-        lines.read_to_string(&mut text).unwrap();
-        assert_eq!(process.wait().unwrap().code(), Some(expected), "{text}");
-        let said = if interrupts == 1 {
-            "genrex wait QRY_late"
-        } else {
-            "may have been charged"
-        };
+        let (text, code) = submit.end();
+        assert_eq!(code, Some(expected), "{text}");
         assert!(text.contains(said), "{text}");
     }
 }
@@ -133,29 +160,13 @@ fn a_sandbox_ends_on_a_signal_and_with_its_standard_input() {
 fn nothing_is_bought_after_an_interrupt() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
-    let service = Played::start();
-    let mut process = sandbox
-        .genrex(
-            folder.path(),
-            &["generate", "music", "--base-url", &service.url],
-        )
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stream = service.next();
-    let mut lines = BufReader::new(process.stderr.take().unwrap());
-    interrupt(&process);
-    read_until(&mut lines, "Ctrl-C again");
-    write!(
-        stream,
-        "HTTP/1.1 429 Later\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut text = String::new();
-    lines.read_to_string(&mut text).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
+    let mut submit = Submitting::start(&sandbox, folder.path());
+    submit.interrupted_by("-INT");
+    answer_with(&mut submit.request, "429 Later", "Retry-After: 0\r\n", "");
+    let (text, code) = submit.end();
+    assert_eq!(code, Some(130), "{text}");
     assert!(text.contains("nothing was bought"), "{text}");
-    assert!(!service.has_more(), "it was tried again");
+    assert!(!submit.service.has_more(), "it was tried again");
 }
 
 /// A salvaged id is known before it is confirmed, and is not lost by an interrupt between.
@@ -163,29 +174,14 @@ fn nothing_is_bought_after_an_interrupt() {
 fn a_salvaged_id_survives_an_interrupt() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
-    let service = Played::start();
-    let mut process = sandbox
-        .genrex(
-            folder.path(),
-            &["generate", "music", "--base-url", &service.url],
-        )
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stream = service.next();
-    write!(
-        stream,
-        "HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{{\"id\":\"QRY_cut\","
-    )
-    .unwrap();
-    drop(stream);
-    let _held = service.next();
-    let mut lines = BufReader::new(process.stderr.take().unwrap());
-    read_until(&mut lines, "held QRY_cut");
-    interrupt(&process);
-    let mut text = String::new();
-    lines.read_to_string(&mut text).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
+    let mut submit = Submitting::start(&sandbox, folder.path());
+    submit.request.write_all(CUT.as_bytes()).unwrap();
+    submit.request.shutdown(Shutdown::Both).unwrap();
+    submit.request = submit.service.next();
+    read_until(&mut submit.said, "held QRY_cut");
+    signal(&submit.process, "-INT");
+    let (text, code) = submit.end();
+    assert_eq!(code, Some(130), "{text}");
     assert!(text.contains("genrex wait QRY_cut"), "{text}");
 }
 
@@ -242,35 +238,13 @@ fn an_interrupted_batch_finishes_what_is_in_flight_and_is_continued() {
 fn an_interrupt_after_a_retry_still_waits_for_what_is_on_its_way() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
-    let service = Played::start();
-    let mut process = sandbox
-        .genrex(
-            folder.path(),
-            &["generate", "music", "--base-url", &service.url],
-        )
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = service.next();
-    write!(
-        first,
-        "HTTP/1.1 429 Later\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut second = service.next();
-    let mut lines = BufReader::new(process.stderr.take().unwrap());
-    interrupt(&process);
-    read_until(&mut lines, "Ctrl-C again");
-    let body = r#"{"id":"QRY_late","status":"Processing"}"#;
-    write!(
-        second,
-        "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut text = String::new();
-    lines.read_to_string(&mut text).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(130), "{text}");
+    let mut submit = Submitting::start(&sandbox, folder.path());
+    answer_with(&mut submit.request, "429 Later", "Retry-After: 0\r\n", "");
+    submit.request = submit.service.next();
+    submit.interrupted_by("-INT");
+    answer(&mut submit.request, "201 Created", TAKEN);
+    let (text, code) = submit.end();
+    assert_eq!(code, Some(130), "{text}");
     assert!(text.contains("genrex wait QRY_late"), "{text}");
 }
 
@@ -280,24 +254,11 @@ fn every_signal_waits_for_a_submit_that_is_on_its_way() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
     for name in ["-INT", "-TERM", "-HUP", "-QUIT"] {
-        let service = Played::start();
-        let mut process = sandbox
-            .genrex(
-                folder.path(),
-                &["generate", "music", "--base-url", &service.url],
-            )
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stream = service.next();
-        let mut lines = BufReader::new(process.stderr.take().unwrap());
-        signal(&process, name);
-        read_until(&mut lines, "Ctrl-C again");
-        let body = r#"{"id":"QRY_late","status":"Processing"}"#;
-        answer(&mut stream, "201 Created", body);
-        let mut text = String::new();
-        lines.read_to_string(&mut text).unwrap();
-        assert_eq!(process.wait().unwrap().code(), Some(130), "{name}: {text}");
+        let mut submit = Submitting::start(&sandbox, folder.path());
+        submit.interrupted_by(name);
+        answer(&mut submit.request, "201 Created", TAKEN);
+        let (text, code) = submit.end();
+        assert_eq!(code, Some(130), "{name}: {text}");
         assert!(text.contains("genrex wait QRY_late"), "{name}: {text}");
     }
 }
@@ -308,26 +269,13 @@ fn a_terminal_that_is_closed_is_no_second_interrupt() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
     for first in ["-HUP", "-TERM"] {
-        let service = Played::start();
-        let mut process = sandbox
-            .genrex(
-                folder.path(),
-                &["generate", "music", "--base-url", &service.url],
-            )
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stream = service.next();
-        let mut lines = BufReader::new(process.stderr.take().unwrap());
-        signal(&process, first);
-        read_until(&mut lines, "Ctrl-C again");
-        signal(&process, "-HUP");
-        signal(&process, "-HUP");
-        let body = r#"{"id":"QRY_late","status":"Processing"}"#;
-        answer(&mut stream, "201 Created", body);
-        let mut text = String::new();
-        lines.read_to_string(&mut text).unwrap();
-        assert_eq!(process.wait().unwrap().code(), Some(130), "{first}: {text}");
+        let mut submit = Submitting::start(&sandbox, folder.path());
+        submit.interrupted_by(first);
+        signal(&submit.process, "-HUP");
+        signal(&submit.process, "-HUP");
+        answer(&mut submit.request, "201 Created", TAKEN);
+        let (text, code) = submit.end();
+        assert_eq!(code, Some(130), "{first}: {text}");
         assert!(text.contains("genrex wait QRY_late"), "{first}: {text}");
     }
 }
@@ -357,8 +305,7 @@ fn a_hangup_that_is_ignored_stays_ignored() {
         .unwrap();
     let mut stream = service.next();
     signal(&process, "-HUP");
-    let body = r#"{"id":"QRY_late","status":"Processing"}"#;
-    answer(&mut stream, "201 Created", body);
+    answer(&mut stream, "201 Created", TAKEN);
     let mut text = String::new();
     let mut stdout = process.stdout.take().unwrap();
     stdout.read_to_string(&mut text).unwrap();
@@ -378,8 +325,7 @@ fn an_unconfirmed_id_leads_out_whatever_ended_the_program() {
         {
             let mut state = service.state();
             state.retrieve_fails = Some("503 Busy");
-            let cut = "HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{\"id\":\"QRY_cut\",";
-            state.raw = Some(cut.to_owned());
+            state.raw = Some(CUT.to_owned());
         }
         let mut process = sandbox
             .genrex(folder.path(), &[&["generate", "music"][..], &at].concat())

@@ -76,6 +76,27 @@ fn a_setting_is_written_read_listed_and_taken_out() {
     );
 }
 
+/// Each reads the file and writes it back whole.
+#[test]
+fn settings_that_are_written_at_once_are_all_kept() {
+    const AT_ONCE: usize = 16;
+    let folder = tempdir().unwrap();
+    let name = |at: usize| format!("profile.p{at}.api_key");
+    let setting = (0..AT_ONCE).map(|at| {
+        let mut set = genrex(folder.path());
+        set.args(["config", "set", &name(at), "key"]);
+        set.stdout(Stdio::null()).stderr(Stdio::null());
+        set.spawn().unwrap()
+    });
+    for mut process in setting.collect::<Vec<_>>() {
+        assert!(process.wait().unwrap().success());
+    }
+    let listed = json(&run(folder.path(), &["config", "list", "--json"]));
+    for at in 0..AT_ONCE {
+        assert_eq!(listed[name(at)], "key", "{at}: {listed}");
+    }
+}
+
 #[test]
 fn what_is_no_setting_changes_nothing() {
     let folder = tempdir().unwrap();

@@ -91,6 +91,19 @@ impl Sandbox {
         self.genrex(folder, args).output().unwrap()
     }
 
+    /// Buys the rows of a file into the folder `out`.
+    pub(crate) fn batch(&self, folder: &Path, rows: &str, more: &[&str]) -> Output {
+        let args = ["batch", rows, "--out-dir", "out", "--json"];
+        let pace = ["--poll-interval", "10ms"];
+        self.run(folder, &[&args[..], &pace, more].concat())
+    }
+
+    /// The credits that it says are used.
+    pub(crate) fn used(&self, folder: &Path) -> u64 {
+        let balance = json(&self.run(folder, &["balance", "--json"]));
+        balance["creditsUsed"].as_u64().unwrap()
+    }
+
     /// Closes its standard input, which ends it, and says with what code.
     pub(crate) fn end(mut self) -> Option<i32> {
         drop(self.process.stdin.take());

@@ -1,5 +1,5 @@
 use genrex_async::core::{Transport as _, UnclearStep, reconcile_offline, resolve_offline};
-use genrex_async::{Reconciliation, Resolution};
+use genrex_async::{Error, ErrorKind, Reconciliation, Resolution};
 use genrex_ledger::{Doubt, Entry, State};
 use serde_json::json;
 
@@ -139,7 +139,7 @@ pub(super) async fn resolve(
             let settled = connection
                 .client
                 .resolve_with_reason(entry.id, resolution, why);
-            settled.await?
+            settled.await.map_err(|error| not_taken(error, &entry))?
         }
         None => {
             let ledger = ledger::open()?;
@@ -154,6 +154,19 @@ pub(super) async fn resolve(
         output.note(advice);
     }
     Ok(())
+}
+
+/// An id that is another job's, or of another prompt, is not taken.
+fn not_taken(error: Error, entry: &Entry) -> CommandError {
+    let is_refused = error.kind() == ErrorKind::InvalidInput;
+    let failed = CommandError::from(error);
+    if !is_refused {
+        return failed;
+    }
+    failed.hint(format!(
+        "job {0} stays as it was. What it is, and how it is settled: genrex jobs show {0}",
+        entry.id
+    ))
 }
 
 /// A connection to the account that a job is on; `doing` is the command that needs it.

@@ -1,4 +1,4 @@
-//! The errors, in the order of the page.
+//! The errors of buying, waiting and asking, in the order of the page.
 
 use std::fs;
 use std::path::Path;
@@ -248,19 +248,6 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
-        message: "job 1 is downloaded, and not ambiguous",
-        kind: "invalidInput",
-        exit: 2,
-        command: "`genrex jobs reconcile 1` of a job that is here",
-        credits: "it was charged once",
-        next: &[("genrex jobs show 1", 0)],
-        provoke: |world| {
-            world.complete(World::music());
-            world.run(&["generate", "music"]);
-            world.provoke(&["jobs", "reconcile", "1"])
-        },
-    },
-    Row {
         message: "the same was bought before; nothing was sent",
         kind: "alreadyOpen",
         exit: 2,
@@ -322,8 +309,7 @@ pub(super) const ROWS: &[Row] = &[
         credits: "asking costs nothing",
         next: &[("genrex balance -vv", 8)],
         provoke: |world| {
-            let page = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
-            world.service.state().raw_when_free = Some(page.to_owned());
+            world.service.state().raw_when_free = Some(World::answer("200 OK", "<html>"));
             world.provoke(&["balance"])
         },
     },
@@ -336,10 +322,7 @@ pub(super) const ROWS: &[Row] = &[
         next: &[("genrex balance -vv", 8)],
         provoke: |world| {
             let large = " ".repeat(2 << 20);
-            let length = large.len();
-            let head =
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            world.service.state().raw_when_free = Some(head + &large);
+            world.service.state().raw_when_free = Some(World::answer("200 OK", &large));
             world.provoke(&["balance"])
         },
     },
@@ -359,10 +342,7 @@ pub(super) const ROWS: &[Row] = &[
         command: "`genrex wait 1`, whose links lead to a page",
         credits: PAID,
         next: &[("genrex jobs show 1", 0), ("genrex wait QRY_1", 0)],
-        provoke: |world| {
-            let page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
-            audio(world, page.to_vec())
-        },
+        provoke: |world| audio(world, World::answer("200 OK", "<html>").into_bytes()),
     },
     Row {
         message: "taken.wav is there already, and is another file; it was left as it is",

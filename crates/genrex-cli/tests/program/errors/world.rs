@@ -106,6 +106,11 @@ impl World {
 
     /// An answer without a body.
     pub(crate) fn empty(status: &str) -> String {
-        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        Self::answer(status, "")
+    }
+
+    pub(crate) fn answer(status: &str, body: &str) -> String {
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
     }
 }

@@ -84,7 +84,10 @@ impl Resolve {
         };
         match found.iter().find(|entry| entry.id != self.id) {
             Some(other) => {
-                let message = format!("{query_id} is job {}; nothing was settled", other.id);
+                let message = format!(
+                    "{query_id} is the id of job {}; nothing was settled",
+                    other.id
+                );
                 self.failed(Error::new(ErrorKind::InvalidInput, message))
             }
             None => State::Keeping,
