@@ -19,6 +19,8 @@ xflags::xflags! {
         cmd soak {
             /// How many times; 20 without it
             optional --times times: u32
+            /// How many at once, each the others' load; one without it
+            optional --at-once at_once: u32
             /// The tests of this package alone
             optional --package package: String
         }

@@ -42,8 +42,16 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::PublicApi(PublicApi { library, check }) => {
             public_api::run(&shell, library.as_deref(), check)
         }
-        XtaskCmd::Soak(Soak { times, package }) => {
-            soak::run(&shell, times.unwrap_or(20), package.as_deref())
+        XtaskCmd::Soak(Soak {
+            times,
+            at_once,
+            package,
+        }) => {
+            let runs = soak::Runs {
+                times: times.unwrap_or(20),
+                at_once: at_once.unwrap_or(1),
+            };
+            soak::run(&shell, runs, package.as_deref())
         }
         XtaskCmd::Fuzz(Fuzz { executions, target }) => {
             fuzz::run(&shell, executions, target.as_deref())

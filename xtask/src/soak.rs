@@ -1,9 +1,12 @@
 //! The README's test command, again and again on a machine that is busy: what fails now and then shows here.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::hint;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, ensure};
@@ -12,36 +15,66 @@ use xshell::{Shell, cmd};
 /// As many as the smallest machine of the hosted workflow has cores.
 const BUSY: usize = 2;
 
-pub(crate) fn run(shell: &Shell, times: u32, package: Option<&str>) -> anyhow::Result<()> {
+/// How often the tests run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Runs {
+    pub(crate) times: u32,
+    pub(crate) at_once: u32,
+}
+
+pub(crate) fn run(shell: &Shell, runs: Runs, package: Option<&str>) -> anyhow::Result<()> {
     let of = &package.map_or(vec!["--workspace"], |package| vec!["--package", package]);
     cmd!(shell, "cargo test --quiet {of...} --no-run")
         .quiet()
         .run()?;
     let kept = shell.create_dir("target/soak")?;
-    let mut failures = Failures::default();
-    for at in 1..=times {
-        let output = beside_busy_threads(|| {
-            Command::new(env!("CARGO"))
-                .current_dir(shell.current_dir())
-                .args(["test", "--no-fail-fast"])
-                .args(of)
-                .stdin(Stdio::null())
-                .output()
-        })
-        .context("cargo cannot be run")?;
-        let failed = failures.add(&output);
-        println!("run {at} of {times}: {failed} failed");
-        if failed > 0 {
-            let file = kept.join(format!("{at}.txt"));
-            shell.write_file(&file, [output.stdout, output.stderr].concat())?;
-            println!("  its output is in {}", file.display());
+    let (begun, failures) = (AtomicU32::new(0), Mutex::new(Failures::default()));
+    let root = shell.current_dir();
+    let one_after_another = || -> anyhow::Result<()> {
+        loop {
+            let at = begun.fetch_add(1, Ordering::Relaxed) + 1;
+            if at > runs.times {
+                return Ok(());
+            }
+            let output = test(&root, of)?;
+            let mut failures = failures.lock().expect("no run panics while it counts");
+            let failed = failures.add(&output);
+            drop(failures);
+            println!("run {at} of {}: {failed} failed", runs.times);
+            if failed > 0 {
+                let file = kept.join(format!("{at}.txt"));
+                fs::write(&file, [output.stdout, output.stderr].concat())?;
+                println!("  its output is in {}", file.display());
+            }
         }
+    };
+    beside_busy_threads(|| {
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..runs.at_once)
+                .map(|_| scope.spawn(one_after_another))
+                .collect();
+            let ended = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("no run panics"));
+            ended.collect::<anyhow::Result<()>>()
+        })
+    })?;
+    let Failures(failures) = failures.into_inner()?;
+    for (what, count) in &failures {
+        println!("{count} of {}: {what}", runs.times);
     }
-    for (what, count) in &failures.0 {
-        println!("{count} of {times}: {what}");
-    }
-    ensure!(failures.0.is_empty(), "{} failed", failures.0.len());
+    ensure!(failures.is_empty(), "{} failed", failures.len());
     Ok(())
+}
+
+fn test(root: &Path, of: &[&str]) -> anyhow::Result<Output> {
+    Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["test", "--no-fail-fast"])
+        .args(of)
+        .stdin(Stdio::null())
+        .output()
+        .context("cargo cannot be run")
 }
 
 /// Runs it while as many threads as [`BUSY`] take whatever time they get.
