@@ -48,7 +48,9 @@ pub(crate) fn run(shell: &Shell, runs: Runs, package: Option<&str>) -> anyhow::R
             }
         }
     };
-    beside_busy_threads(|| {
+    // Several are load enough for each other.
+    let busy = if runs.at_once > 1 { 0 } else { BUSY };
+    beside_busy_threads(busy, || {
         thread::scope(|scope| {
             let workers: Vec<_> = (0..runs.at_once)
                 .map(|_| scope.spawn(one_after_another))
@@ -77,11 +79,11 @@ fn test(root: &Path, of: &[&str]) -> anyhow::Result<Output> {
         .context("cargo cannot be run")
 }
 
-/// Runs it while as many threads as [`BUSY`] take whatever time they get.
-fn beside_busy_threads<T>(act: impl FnOnce() -> T) -> T {
+/// Runs it while so many threads take whatever time they get.
+fn beside_busy_threads<T>(busy: usize, act: impl FnOnce() -> T) -> T {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..BUSY {
+        for _ in 0..busy {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     hint::spin_loop();
