@@ -254,17 +254,3 @@ fn a_time_out_costs_more_of_the_budget_than_another_failure() {
         assert_eq!(retries.count(), tries, "{kind:?}");
     }
 }
-
-/// Of a retry no more time is asked for than is left.
-#[test]
-fn no_retry_is_planned_for_the_deadline_or_later() {
-    for (deadline, is_left) in [(7_000, false), (7_001, true)] {
-        let mut call = free(&session(), Some(deadline));
-        sent(&mut call, at(0));
-        let asked = [(http::header::RETRY_AFTER, "7")];
-        call.receive(at(0), head(503, &asked));
-        call.receive(at(0), Outcome::End);
-        let is_retried = matches!(step(&mut call, at(0)), Step::Sleep(_));
-        assert_eq!(is_retried, is_left, "{deadline}");
-    }
-}

@@ -91,25 +91,3 @@ fn nothing_leaves_unless_the_ledger_says_that_it_is_kept_as_sent() {
         }
     }
 }
-
-/// Where another process has carried on with a job of this very key, it is not sent here, and is named.
-#[test]
-fn a_job_that_has_come_further_is_not_sent() {
-    let ledger = MemoryLedger::new();
-    let mut purchase = purchase();
-    keep(&ledger, &mut purchase);
-    let Step::Keep(call) = step(&mut purchase) else {
-        panic!("nothing is intended");
-    };
-    let Keep::Intent(intent) = *call else {
-        panic!("{call:?}");
-    };
-    let id = block_on(ledger.intend(&intent, 0)).unwrap().id;
-    let entry = block_on(ledger.record(id, &Event::Sent, 0)).unwrap();
-    purchase.receive(now(), Outcome::Kept(Ok(Kept::Entry(Box::new(entry)))));
-    let Step::Done(Submission::NotSent(error)) = step(&mut purchase) else {
-        panic!("it goes on");
-    };
-    assert_eq!(error.kind(), ErrorKind::AlreadyBought);
-    assert_eq!(error.local_id(), Some(id));
-}

@@ -40,18 +40,6 @@ fn wait(is_kept: bool) -> Wait {
     Wait::new(session(), job(), terms(Pace::default()), is_kept)
 }
 
-/// Whether the first step that is no report is a question to the ledger.
-fn asks_a_ledger(mut wait: Wait) -> bool {
-    loop {
-        match wait.next(now()) {
-            Step::Report(_) => {}
-            Step::Keep(_) => return true,
-            Step::Send(_) => return false,
-            step => panic!("{step:?}"),
-        }
-    }
-}
-
 #[test]
 fn an_outcome_that_no_step_asked_for_ends_it_with_the_job_named() {
     for (is_kept, told) in [
@@ -68,25 +56,6 @@ fn an_outcome_that_no_step_asked_for_ends_it_with_the_job_named() {
         };
         assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
         assert_eq!(error.query_id().unwrap().as_str(), "QRY_1");
-    }
-}
-
-#[test]
-fn a_ledger_is_asked_where_there_is_one_and_something_to_ask() {
-    let named = || job().kept_as(LocalId(1));
-    for job in [job(), named()] {
-        let wait = Wait::new(session(), job, terms(Pace::Learned), false);
-        assert!(!asks_a_ledger(wait));
-    }
-    // Which of its jobs it is, and how long such jobs took: that, once, and only for a pace that rests on it.
-    let of = |pace| Wait::new(session(), named(), terms(pace), true);
-    assert!(asks_a_ledger(wait(true)));
-    assert!(asks_a_ledger(of(Pace::Learned)));
-    assert!(!asks_a_ledger(of(Pace::Growing)));
-    let session = session();
-    for expected in [true, false] {
-        let wait = Wait::new(Arc::clone(&session), named(), terms(Pace::Learned), true);
-        assert_eq!(asks_a_ledger(wait), expected);
     }
 }
 

@@ -57,7 +57,6 @@ fn jobs(count: u32) -> Vec<Entry> {
 enum Says {
     Status(&'static str),
     Http(u16),
-    OfAnother,
     Lost(TransportErrorKind),
 }
 
@@ -151,7 +150,6 @@ impl Answers {
         match (self.says)(id) {
             Says::Status(status) => (head(200), Some(json(id, status))),
             Says::Http(status) => (head(status), None),
-            Says::OfAnother => (head(200), Some(json("QRY_OTHER", "Completed"))),
             Says::Lost(kind) => (Outcome::SendFailed(TransportError::new(kind)), None),
         }
     }
@@ -219,29 +217,6 @@ fn the_account_that_was_learned_last_is_the_one_whose_jobs_are_asked_after() {
     assert_eq!(answers.run(&mut first), ["report 2", "sleep 3", "done"]);
     let mut second = first.again(account(), why(2, 3));
     assert_eq!(answers.run(&mut second), ["ask QRY_1", "sleep 3", "done"]);
-}
-
-/// One that no answer is to be had of is not asked after for ever, and its pace holds up nobody.
-#[test]
-fn a_job_without_an_answer_is_given_up() {
-    let says: [(Service, usize); 4] = [
-        (|_| Says::Http(404), 3),
-        (|_| Says::Http(400), 1),
-        (|_| Says::Http(401), 1),
-        (|_| Says::OfAnother, 5),
-    ];
-    for (index, (says, times)) in says.into_iter().enumerate() {
-        let mut answers = Answers::new(jobs(1), says);
-        let mut turn = turn(None);
-        let mut asked = 0;
-        for _ in 0..10 {
-            let steps = answers.run(&mut turn);
-            assert_eq!(steps.last().unwrap(), "done");
-            asked += steps.iter().filter(|step| **step == "ask QRY_1").count();
-            turn = turn.again(account(), why(2, 3));
-        }
-        assert_eq!(asked, times, "{index}");
-    }
 }
 
 /// An answer between two that could not be read is one: they are no longer in a row.
