@@ -35,6 +35,9 @@ const PACKAGES: [(&str, &[&str]); 4] = [
 /// How many cases a property is tried with: as few as still find what is wrong always, and not now and then.
 const CASES: &str = "32";
 
+/// Where mutants are built: kept, so that what they depend on is built once, for all packages and all runs.
+const BUILT: &str = "target/mutants/build";
+
 /// In how much time, and how many mutants.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bounds {
@@ -66,6 +69,7 @@ pub(crate) fn run(
         return Ok(());
     }
     let explained = explained(&shell.read_file("docs/mutants.md")?);
+    forget_copies(shell)?;
     let mut survived = Vec::new();
     for (package, tests) in packages {
         survived.extend(examine(shell, package, tests, diff.as_deref(), bounds)?);
@@ -177,7 +181,34 @@ fn try_each(
         shell,
         "{program} {rest...} {args...} {tests...} --output {output} --colors never --no-shuffle"
     );
+    let run = run.env("CARGO_TARGET_DIR", shell.current_dir().join(BUILT));
     Ok(run.env("PROPTEST_CASES", CASES).ignore_status().output()?)
+}
+
+/// Removes what was built of the workspace's own packages. cargo-mutants copies them to another place each time, so that
+/// it is of no use to the next run, which needs only what they depend on.
+fn forget_copies(shell: &Shell) -> anyhow::Result<()> {
+    let built = Path::new(BUILT).join("debug");
+    shell.remove_path(built.join("incremental"))?;
+    for kind in ["deps", "build", ".fingerprint"] {
+        let dir = built.join(kind);
+        if !shell.path_exists(&dir) {
+            continue;
+        }
+        for path in shell.read_dir(dir)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if is_of_a_copy(kind, &name) {
+                shell.remove_path(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Besides what has a package's name, that is its tests: programs, without an extension.
+fn is_of_a_copy(kind: &str, name: &str) -> bool {
+    let bare = name.strip_prefix("lib").unwrap_or(name);
+    bare.starts_with("genrex") || (kind == "deps" && !name.contains('.'))
 }
 
 /// Which part is run where there are too many, and how many are left out by it.
@@ -235,6 +266,22 @@ mod tests {
         assert!(explained(page).contains(&without_place(survived)));
         let other = "crates/a/src/b.rs:12:5: replace c -> bool with true";
         assert!(!explained(page).contains(&without_place(other)));
+    }
+
+    #[test]
+    fn what_packages_depend_on_is_kept_and_they_are_not() {
+        for (kind, name, expected) in [
+            ("deps", "libgenrex_core-0a1b.rlib", true),
+            ("deps", "genrex_core-0a1b.d", true),
+            ("deps", "machines-0a1b", true),
+            ("deps", "libserde_derive-0a1b.so", false),
+            ("deps", "libserde-0a1b.rmeta", false),
+            (".fingerprint", "genrex-core-0a1b", true),
+            (".fingerprint", "serde-0a1b", false),
+            ("build", "libc-0a1b", false),
+        ] {
+            assert_eq!(is_of_a_copy(kind, name), expected, "{kind}/{name}");
+        }
     }
 
     #[test]

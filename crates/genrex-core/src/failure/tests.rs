@@ -1,6 +1,11 @@
 use std::fmt::Write as _;
 
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+
 use super::*;
+use crate::operations::call::exchange::Answer;
+use crate::transport::{TransportError, TransportErrorKind};
 
 /// The page for people is this table: when it differs, the page is printed to be taken over.
 #[test]
@@ -78,4 +83,73 @@ fn a_status_that_is_not_listed_refuses_nothing() {
         let is_accepted = paid(class) == Paid::Accepted;
         assert_eq!(is_accepted, (200..300).contains(&status), "{status}");
     }
+}
+
+/// An answer that did not come whole still has the status that it began with; only a success can be read or not.
+#[test]
+fn an_answer_that_is_not_whole_is_classed_by_its_status() {
+    for (status, cut, too_large) in [
+        (201, Class::Unreadable, Class::TooLarge),
+        (307, Class::Redirect, Class::Redirect),
+        (400, Class::Rejected, Class::Rejected),
+        (429, Class::Later, Class::Later),
+        (503, Class::Unsettled, Class::Unsettled),
+    ] {
+        let (head, body) = (head(status, None), Bytes::new());
+        let too_long = Answer::TooLarge {
+            head: head.clone(),
+            body: body.clone(),
+        };
+        assert_eq!(classify(&too_long), too_large, "{status}");
+        let error = TransportError::new(TransportErrorKind::Closed);
+        assert_eq!(
+            classify(&Answer::Cut { head, body, error }),
+            cut,
+            "{status}"
+        );
+    }
+}
+
+/// A refusal that speaks of credit is one for want of credit, but a signature that is refused stays one (401).
+#[test]
+fn a_refusal_that_speaks_of_credit_is_for_want_of_it() {
+    for (status, body, expected) in [
+        (400, "insufficient credits", Class::OutOfCredit),
+        (400, "no such style", Class::Rejected),
+        (422, "insufficient credits", Class::OutOfCredit),
+        (403, "insufficient credits", Class::OutOfCredit),
+        (403, "no such key", Class::Unauthorized),
+        (401, "insufficient credits", Class::Unauthorized),
+        (404, "insufficient credits", Class::NotFound),
+        (429, "insufficient credits", Class::Later),
+        (500, "insufficient credits", Class::Unsettled),
+    ] {
+        let answer = Answer::Whole {
+            head: head(status, None),
+            body: Bytes::from(format!(r#"{{"message":"{body}"}}"#)),
+        };
+        assert_eq!(classify(&answer), expected, "{status} {body}");
+    }
+}
+
+/// Nobody asked for a compressed answer; one that is said to be none is as any other.
+#[test]
+fn a_success_that_is_compressed_cannot_be_read() {
+    for (encoding, expected) in [
+        (None, Class::Success),
+        (Some("identity"), Class::Success),
+        (Some("gzip"), Class::Unreadable),
+    ] {
+        let head = head(200, encoding);
+        let body = Bytes::new();
+        assert_eq!(classify(&Answer::Whole { head, body }), expected);
+    }
+}
+
+fn head(status: u16, encoding: Option<&str>) -> Box<http::response::Parts> {
+    let mut head = http::Response::builder().status(status);
+    if let Some(encoding) = encoding {
+        head = head.header(CONTENT_ENCODING, encoding);
+    }
+    Box::new(head.body(()).unwrap().into_parts().0)
 }

@@ -406,3 +406,6 @@ impl<O: Call> fmt::Debug for SignedCall<O> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -477,3 +477,6 @@ impl Machine for Purchase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use genrex_core::ledger::{Filter, Ledger as _, Limits, MemoryLedger, Run, State}
 use genrex_core::testing::{Reply, ScriptedTransport};
 use genrex_core::{BalanceCheck, ErrorKind, PurchaseOptions, Submission, block_on};
 
-use crate::support::{ACCEPTED, client, is_submit, request};
+use crate::support::{ACCEPTED, balance, client, is_submit, kept, request};
 
 #[test]
 fn limits_that_nobody_looks_for_cannot_be_expressed() {
@@ -65,4 +65,40 @@ fn other_settings_do_not_take_the_look_away() {
     let client = client.with_settings(*client.settings());
     let _ = block_on(client.submit(&request()));
     assert!(!is_submit(&wire.sent()[0]));
+}
+
+/// What the account does not allow is not sent, and what it just allows is.
+#[test]
+fn a_piece_longer_than_the_account_may_have_is_not_sent() {
+    for (longest, is_sent) in [
+        (Some(9), false),
+        (Some(10), true),
+        (Some(11), true),
+        (None, true),
+    ] {
+        let wire = ScriptedTransport::answering(move |sent| match (is_submit(sent), longest) {
+            (true, _) => Reply::json(201, ACCEPTED),
+            (false, None) => balance(0),
+            (false, Some(longest)) => Reply::json(
+                200,
+                format!(
+                    r#"{{"totalCreditQuota":1000,"creditsUsed":0,"userId":"u","maxDurationSeconds":{longest}}}"#
+                ),
+            ),
+        });
+        let (client, ledger) = kept(&wire, Limits::default());
+        let submission = block_on(client.submit(&request()));
+        let submits = wire.sent().iter().filter(|sent| is_submit(sent)).count();
+        assert_eq!(submits, usize::from(is_sent), "{longest:?}");
+        match submission {
+            Submission::Accepted(_) => assert!(is_sent, "{longest:?}"),
+            Submission::NotSent(error) => {
+                assert!(!is_sent, "{longest:?}");
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                let entries = block_on(ledger.entries(&Filter::default()));
+                assert!(entries.unwrap().is_empty(), "nothing was begun");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -6,8 +6,8 @@ use genrex_core::ledger::{
 use genrex_core::{Client, ErrorKind, Job, PurchaseOptions, Submission, block_on};
 use proptest::prelude::*;
 
-use crate::support::request;
-use crate::world::{End, Fate, Trouble, World, client_of};
+use crate::support::{is_balance, kept, request};
+use crate::world::{End, Fate, Service, Trouble, World, client_of};
 
 fn once() -> PurchaseOptions {
     let mut options = PurchaseOptions::default();
@@ -324,4 +324,24 @@ fn an_intent_that_was_carried_out_before_is_not_carried_out_again() {
         assert_eq!(result.err().map(|error| error.kind()), expected);
     }
     assert_eq!(world.service.taken(), 1);
+}
+
+/// A look after a job that went alone shows whether the account is charged at the submit. After any other it shows
+/// nothing, and costs a request.
+#[test]
+fn a_job_that_went_alone_is_followed_by_a_look_and_no_other_is() {
+    let wire = Service::default().wire();
+    let (client, ledger) = kept(&wire, Limits::default());
+    for is_alone in [true, false] {
+        let before = wire.sent().len();
+        let job = block_on(client.submit(&request())).into_result().unwrap();
+        let entry = block_on(ledger.entry(job.local_id().unwrap())).unwrap();
+        assert_eq!(entry.unwrap().alone, is_alone);
+        let looks: Vec<bool> = wire.sent()[before..].iter().map(is_balance).collect();
+        let expected: &[bool] = match is_alone {
+            true => &[true, false, true],
+            false => &[true, false],
+        };
+        assert_eq!(looks, expected);
+    }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use genrex_core::ledger::{Entry, Filter, Ledger as _, Limits, MemoryLedger, Refusal, State};
 use genrex_core::testing::{Reply, ScriptedTransport};
-use genrex_core::{ErrorKind, Submission, TransportErrorKind as Kind, block_on};
+use genrex_core::{ErrorKind, Progress, Submission, TransportErrorKind as Kind, block_on};
 
-use crate::support::{ACCEPTED, balance, is_balance, is_submit, kept, request};
+use crate::support::{ACCEPTED, balance, client, is_balance, is_submit, kept, request, watched};
 
 fn limits(total: u64) -> Limits {
     let mut limits = Limits::default();
@@ -27,6 +27,10 @@ fn paths(wire: &ScriptedTransport) -> Vec<&'static str> {
         (false, false) => "retrieve",
     };
     wire.sent().iter().map(name).collect()
+}
+
+fn submits(wire: &ScriptedTransport) -> usize {
+    wire.sent().iter().filter(|sent| is_submit(sent)).count()
 }
 
 /// A service that refuses each submit with this status, and charges so much for it.
@@ -120,19 +124,90 @@ fn nothing_is_sent_again_without_a_look() {
         }
     });
     let (client, ledger) = kept(&wire, limits(20));
-    let submission = block_on(client.submit(&request()));
+    let Submission::Refused(error) = block_on(client.submit(&request())) else {
+        panic!("it was refused");
+    };
+    // Why it was refused is what it is; why it was not sent again is the cause.
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert!(
-        matches!(submission, Submission::Refused(_)),
-        "{submission:?}"
+        error.in_full().contains("in trouble"),
+        "{}",
+        error.in_full()
     );
-    assert_eq!(
-        paths(&wire)
-            .iter()
-            .filter(|path| **path == "submit")
-            .count(),
-        1
-    );
+    assert_eq!(submits(&wire), 1);
     assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
+}
+
+/// A caller who gives up while it looks again is told of a purchase that was given up, and not only of a refusal.
+#[test]
+fn one_that_is_cancelled_while_it_looks_again_is_cancelled_and_stays_refused() {
+    let mut looks = 0;
+    let wire = ScriptedTransport::answering(move |sent| {
+        if is_submit(sent) {
+            return Reply::json(429, "");
+        }
+        looks += 1;
+        if looks == 1 {
+            balance(0)
+        } else {
+            Reply::fails(Kind::Cancelled)
+        }
+    });
+    let (client, ledger) = kept(&wire, limits(20));
+    let Submission::Refused(error) = block_on(client.submit(&request())) else {
+        panic!("the first try was refused");
+    };
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(submits(&wire), 1);
+    assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
+}
+
+/// A look at another account's balance says nothing of this purchase, even where both have used as much.
+#[test]
+fn a_look_that_names_another_user_shows_no_charge_and_no_lack_of_one() {
+    let mut looks = 0;
+    let wire = ScriptedTransport::answering(move |sent| {
+        if is_submit(sent) {
+            return Reply::json(429, "");
+        }
+        looks += 1;
+        let user = if looks == 1 { "u" } else { "v" };
+        Reply::json(
+            200,
+            format!(r#"{{"totalCreditQuota":1000,"creditsUsed":0,"userId":"{user}"}}"#),
+        )
+    });
+    let (client, ledger) = kept(&wire, limits(20));
+    let Submission::Refused(error) = block_on(client.submit(&request())) else {
+        panic!("it was refused");
+    };
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(submits(&wire), 1);
+    assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
+}
+
+/// Whoever watches is told of each attempt before it leaves, and of each once.
+#[test]
+fn each_attempt_is_announced_once() {
+    for is_kept in [false, true] {
+        let (wire, _) = refusing(429, 0);
+        let client = match is_kept {
+            true => kept(&wire, Limits::default()).0,
+            false => client(&wire),
+        };
+        let (client, seen) = watched(&client);
+        let _ = block_on(client.submit(&request()));
+        let attempts: Vec<u32> = seen
+            .lock()
+            .unwrap()
+            .iter()
+            .filter_map(|report| match report {
+                Progress::Submitting { attempt, .. } => Some(*attempt),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(attempts, [1, 2, 3, 4, 5]);
+    }
 }
 
 /// A pause that begins while it looks makes that look an old one.

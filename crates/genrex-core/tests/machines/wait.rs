@@ -128,16 +128,19 @@ fn a_deadline_shorter_than_the_pace_still_gets_a_last_look() {
 #[test]
 fn an_unknown_status_goes_on_and_is_reported_once() {
     let queued = || Reply::json(200, r#"{"id":"QRY_1","status":"Queued"}"#);
-    let wire = ScriptedTransport::new([queued(), queued(), ready()]);
+    let processing = || Reply::json(200, PROCESSING);
+    let wire = ScriptedTransport::new([processing(), queued(), queued(), processing(), ready()]);
     let (client, reports) = watched(&client(&wire));
     block_on(client.wait(&job())).unwrap();
-    let warnings = reports
-        .lock()
-        .unwrap()
+    let reports = reports.lock().unwrap();
+    let warnings: Vec<_> = reports
         .iter()
-        .filter(|report| matches!(report, Progress::UnknownStatus { .. }))
-        .count();
-    assert_eq!(warnings, 1);
+        .filter_map(|report| match report {
+            Progress::UnknownStatus { status, .. } => Some(status.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(warnings, ["Queued"]);
 }
 
 #[test]
@@ -182,6 +185,9 @@ fn a_job_just_submitted_may_be_unknown_for_30_seconds() {
     });
     let client = client(&wire).with_settings(settings(Pace::Fixed(secs(4)), None));
     block_on(client.generate(&request())).unwrap();
+    // That a job is unknown is no outage: it is asked after at the pace, however often.
+    let asked = [0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0, 32.0];
+    assert_eq!(seconds_sent(&wire), asked);
 
     let wire = ScriptedTransport::answering(|sent| match is_submit(sent) {
         true => Reply::json(201, ACCEPTED),
@@ -248,6 +254,24 @@ fn a_cancelled_wait_keeps_the_id() {
     assert_eq!(wire.elapsed(), secs(100));
 }
 
+/// Nor does a last look come sooner than the service asked.
+#[test]
+fn a_last_look_waits_as_long_as_asked() {
+    for (asked, expected) in [
+        ("3", &[0.0, 9.0][..]),
+        ("9", &[0.0, 9.0]),
+        ("10", &[0.0]),
+        ("100", &[0.0]),
+    ] {
+        let wire =
+            ScriptedTransport::answering(|_| Reply::json(503, "").header("retry-after", asked));
+        let client = client(&wire).with_settings(settings(Pace::Fixed(secs(60)), Some(secs(10))));
+        let error = block_on(client.wait(&job())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Deadline);
+        assert_eq!(seconds_sent(&wire), expected, "{asked}");
+    }
+}
+
 #[test]
 fn a_deadline_of_a_second_still_gets_a_look() {
     let wire = ready_at(secs(0));
@@ -312,4 +336,41 @@ fn each_poll_without_an_answer_is_told_with_how_long_there_was_none() {
             (ErrorKind::Unreachable, None, 15),
         ]
     );
+}
+
+/// The last look comes when half of what is left is over, where that is less than two seconds.
+#[test]
+fn an_open_breaker_allows_a_last_look_in_the_last_second() {
+    let wire = ScriptedTransport::answering(|_| Reply::fails(Kind::Connect));
+    let pace = Pace::Fixed(Duration::from_millis(100));
+    let client = client(&wire).with_settings(settings(pace, Some(secs(1))));
+    block_on(client.wait(&job())).unwrap_err();
+    assert_eq!(seconds_sent(&wire), [0.0, 0.1, 0.2, 0.3, 0.4, 0.75]);
+}
+
+/// A pause that the service asked for holds back a first poll too: the caller may give up in it, or have no more time.
+#[test]
+fn a_wait_that_is_held_back_ends_with_the_deadline_or_its_caller() {
+    for (cancelled_at, deadline, kind) in [
+        (Some(secs(100)), 400, ErrorKind::Cancelled),
+        (None, 200, ErrorKind::Deadline),
+    ] {
+        let wire =
+            ScriptedTransport::answering(|_| Reply::json(429, "").header("retry-after", "300"));
+        let wire = match cancelled_at {
+            Some(at) => wire.cancelled_at(at),
+            None => wire,
+        };
+        let client = client(&wire);
+        let brief = client.with_settings(settings(Pace::Growing, Some(secs(10))));
+        block_on(brief.balance()).unwrap_err();
+        let client = client.with_settings(settings(Pace::Growing, Some(secs(deadline))));
+        let error = block_on(client.wait(&job())).unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.query_id().unwrap().as_str(), "QRY_1");
+        assert_eq!(error.waited().unwrap().polls, 0);
+        assert_eq!(wire.sent().len(), 1, "no poll has left");
+        let says_so = error.to_string().starts_with("the job is not over after");
+        assert_eq!(says_so, kind == ErrorKind::Deadline, "{error}");
+    }
 }

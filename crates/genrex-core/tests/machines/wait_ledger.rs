@@ -15,7 +15,8 @@ use genrex_core::{BalanceCheck, BaseUrl, Client, Job, Progress, Route, Settings,
 
 use crate::download::{LENGTH, wav};
 use crate::support::{
-    ACCEPTED, PROCESSING, balance, client, is_balance, is_submit, job, ready, request, watched,
+    ACCEPTED, FAILED, PROCESSING, balance, client, is_balance, is_submit, job, ready, request,
+    watched,
 };
 
 /// A sink that has a place, of which a ledger is told.
@@ -291,5 +292,44 @@ fn what_the_ledger_cannot_keep_is_told_and_changes_nothing() {
             .collect();
         assert_eq!(told, [is_found.then_some(own); 2]);
         assert_eq!(state(&ledger, own), State::Accepted);
+    }
+}
+
+/// A client without a ledger does nothing with the name that a job has in one, but to tell it on.
+#[test]
+fn a_client_without_a_ledger_speaks_of_none() {
+    for failed in [false, true] {
+        let wire = ScriptedTransport::answering(move |_| match failed {
+            true => Reply::json(200, FAILED),
+            false => ready(),
+        });
+        let (client, reports) = watched(&client(&wire));
+        let local = LocalId(7);
+        let told = match block_on(client.wait(&job().kept_as(local))) {
+            Ok(track) => track.local_id(),
+            Err(error) => error.local_id(),
+        };
+        assert_eq!(told, Some(local));
+        let is_about_a_ledger = |report: &Progress| matches!(report, Progress::NotKept { .. });
+        assert!(!reports.lock().unwrap().iter().any(is_about_a_ledger));
+    }
+}
+
+/// That a job is being made shows when the account was charged. A status that nobody knows does not say so.
+#[test]
+fn an_unknown_status_is_not_kept_as_being_made() {
+    for (status, expected) in [("Processing", 1), ("Queued", 0)] {
+        let ledger = MemoryLedger::new();
+        let own = accepted(&ledger, 1, &alias().into());
+        let before = block_on(ledger.history(own)).unwrap().len();
+        let wire = ScriptedTransport::answering(move |sent| match sent.at.as_secs() {
+            0..20 => Reply::json(200, format!(r#"{{"id":"QRY_1","status":"{status}"}}"#)),
+            _ => ready(),
+        });
+        let client = client(&wire).with_ledger(Arc::new(ledger.clone()), Limits::default());
+        block_on(client.wait(&job())).unwrap();
+        // And that it was completed.
+        let after = block_on(ledger.history(own)).unwrap().len();
+        assert_eq!(after - before, expected + 1, "{status}");
     }
 }

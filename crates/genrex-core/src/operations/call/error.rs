@@ -179,3 +179,6 @@ impl Answered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,6 +116,22 @@ mod tests {
         }
     }
 
+    /// A purchase that a ledger keeps is named, so that what may have been charged can be asked after.
+    #[test]
+    fn what_may_be_charged_is_named_as_the_ledger_names_it() {
+        let intended = Progress::Intended { job: LocalId(7) };
+        let begun = told(std::slice::from_ref(&intended));
+        assert_eq!(begun.job(), Some(LocalId(7)));
+        assert_eq!(begun.given_up(None), GivenUp::NotBought);
+        let sent = told(&[intended, Progress::Submitting { attempt: 1 }]);
+        assert_eq!(sent.given_up(None), GivenUp::MayBeCharged(Some(LocalId(7))));
+        assert_eq!(told(&[]).job(), None);
+        // What the service took has an id of its own, whether it was told at once or pieced together.
+        let id = QueryId::new("QRY_1").unwrap();
+        let accepted = told(&[Progress::Accepted { id: id.clone() }]);
+        assert_eq!(accepted.given_up(None), GivenUp::Accepted(id));
+    }
+
     #[test]
     fn what_the_ledger_holds_comes_before_what_was_told() {
         let ledger = MemoryLedger::new();

@@ -277,3 +277,6 @@ fn cancelled() -> State {
     let error = Error::new(ErrorKind::Cancelled, "cancelled; nothing was sent");
     State::Done(Some(Err(error)))
 }
+
+#[cfg(test)]
+mod tests;
