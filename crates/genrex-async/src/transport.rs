@@ -45,38 +45,38 @@ impl ReqwestTransport {
     pub fn new(
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::through_proxy(Timeouts::default(), configure)
+        Self::through_proxy(Wire::default(), configure)
     }
 
     pub(crate) fn through_proxy(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         const FOR_HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
         // reqwest reads it by itself, by the same rules; what it would pass over is refused here.
         EnvironmentProxy::from_variables(|name| env::var_os(name), cfg!(feature = "socks"))?;
         let is_http_proxied = FOR_HTTP.iter().any(|name| env::var_os(name).is_some());
-        let mut transport = Self::with(timeouts, &configure)?;
+        let mut transport = Self::with(wire, &configure)?;
         if is_http_proxied {
             let targets = &transport.targets;
             let direct = |http: reqwest::ClientBuilder| configure(http.no_proxy());
-            transport.without_proxy = Some(Clients::new(timeouts, targets, &direct)?);
+            transport.without_proxy = Some(Clients::new(wire, targets, &direct)?);
         }
         Ok(transport)
     }
 
     /// One that no proxy of the environment's is for: the API is on this machine.
     pub(crate) fn direct(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::with(timeouts, &|http: reqwest::ClientBuilder| {
+        Self::with(wire, &|http: reqwest::ClientBuilder| {
             configure(http.no_proxy())
         })
     }
 
     fn with(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         tls::check_provider()?;
@@ -89,7 +89,7 @@ impl ReqwestTransport {
             .with_source(error)
         })?;
         Ok(Self {
-            clients: Clients::new(timeouts, &targets, configure)?,
+            clients: Clients::new(wire, &targets, configure)?,
             without_proxy: None,
             targets,
             network,
@@ -206,6 +206,23 @@ impl Body for ReqwestBody {
     }
 }
 
+/// What its user says of the connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wire {
+    pub(crate) timeouts: Timeouts,
+    /// How many calls may be in flight at once.
+    pub(crate) most: usize,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            most: genrex_core::Client::MAX_IN_FLIGHT.get(),
+        }
+    }
+}
+
 /// One HTTP client a way to go.
 #[derive(Debug, Clone)]
 struct Clients {
@@ -218,15 +235,18 @@ struct Clients {
 
 impl Clients {
     fn new(
-        timeouts: Timeouts,
+        wire: Wire,
         targets: &Targets,
         configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         let begin = || configure(tls::with_backend(reqwest::Client::builder()));
         let resolver = FilteringResolver::new(AddressPolicy::PublicOnly, targets.clone());
+        let timeouts = wire.timeouts;
+        // No more are idle than may be in use again.
+        let kept_alive = begin().pool_max_idle_per_host(wire.most);
         Ok(Self {
             alone: finish(begin().pool_max_idle_per_host(0), timeouts)?,
-            kept_alive: finish(begin(), timeouts)?,
+            kept_alive: finish(kept_alive, timeouts)?,
             public: finish(begin().dns_resolver(Arc::new(resolver)), timeouts)?,
         })
     }

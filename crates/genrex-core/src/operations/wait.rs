@@ -1,5 +1,7 @@
 //! Polling: a job is asked after at a pace until it is over or the time is.
 
+mod over;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +9,10 @@ use std::time::Duration;
 use genrex_ledger::{self as ledger, Event, LocalId};
 use genrex_proto::{Generation, RetrieveRequest, Status};
 
-use crate::error::Waited;
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
-use crate::operations::call::{Answered, CallError, SignedCall, Terms};
+use crate::operations::call::{Answered, CallError, SignedCall, Terms, Wish};
 use crate::pacing::Pacing;
 use crate::pacing::recall::Recall;
 use crate::session::Session;
@@ -43,6 +44,8 @@ pub(crate) struct Wait {
     last_failure: Option<Error>,
     counters: Counters,
     warned: bool,
+    /// Whether the poll under way was let through, and announced.
+    is_announced: bool,
     /// Whether the ledger was told that the service is at work on it: that shows when the account was charged.
     is_processing_told: bool,
     reports: VecDeque<Progress>,
@@ -92,6 +95,7 @@ impl Wait {
             last_failure: None,
             counters,
             warned: false,
+            is_announced: false,
             is_processing_told: false,
             reports: VecDeque::new(),
             state,
@@ -101,15 +105,6 @@ impl Wait {
     fn elapsed(&self, now: Now) -> Duration {
         self.began
             .map_or(Duration::ZERO, |began| now.moment.since(began))
-    }
-
-    fn waited(&self, now: Now) -> Waited {
-        Waited {
-            elapsed: self.elapsed(now),
-            limit: self.terms.settings.deadline,
-            polls: self.polls,
-            last_status: self.last_status.clone(),
-        }
     }
 
     fn start(&mut self, now: Now) {
@@ -146,28 +141,53 @@ impl Wait {
         };
     }
 
-    fn poll(&mut self, now: Now, is_last: bool) {
-        match self.session.permit_poll(now.moment) {
-            Some(probe) if !is_last => {
-                self.state = match self.terms.deadline {
-                    Some(deadline) if probe >= deadline => {
-                        let left = deadline.since(now.moment);
-                        State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
-                    }
-                    _ => State::Pausing(probe, false),
-                };
-                return;
-            }
-            _ => {}
-        }
+    fn poll(&mut self, is_last: bool) {
         let mut terms = self.terms;
         terms.retries = false;
         let request = RetrieveRequest::new(self.job.id().clone());
         let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
-        self.reports.push_back(Progress::Polling {
-            id: self.job.id().clone(),
-        });
+        self.is_announced = false;
         self.state = State::Polling(Box::new(call), is_last);
+    }
+
+    /// When the poll whose turn has come may be sent instead, if that is later: many may have failed while it waited.
+    fn held_back(&self, is_last: bool, now: Now) -> Option<State> {
+        let probe = self.session.permit_poll(now.moment).filter(|_| !is_last)?;
+        Some(match self.terms.deadline {
+            Some(deadline) if probe >= deadline => {
+                let left = deadline.since(now.moment);
+                State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
+            }
+            _ => State::Pausing(probe, false),
+        })
+    }
+
+    /// Sends a poll that was let through, and says so before.
+    fn leave(&mut self, now: Now) -> Option<Step<<Self as Machine>::Output>> {
+        let State::Polling(call, is_last) = &mut self.state else {
+            return None;
+        };
+        let is_last = *is_last;
+        if self.is_announced {
+            return match call.send(now) {
+                Ok(step) => Some(step),
+                Err(failure) => {
+                    self.failed(*failure, is_last, now);
+                    None
+                }
+            };
+        }
+        match self.held_back(is_last, now) {
+            Some(state) => {
+                self.state = state;
+                None
+            }
+            None => {
+                self.is_announced = true;
+                let id = self.job.id().clone();
+                Some(Step::Report(Progress::Polling { id }))
+            }
+        }
     }
 
     fn answered(&mut self, generation: Generation, is_last: bool, now: Now) {
@@ -283,7 +303,7 @@ impl Wait {
         now: Now,
     ) {
         match self.counters.judge(verdict, class, now) {
-            Follows::Again => {
+            Follows::Again | Follows::WaitOut => {
                 self.reports.push_back(self.unanswered(&error, now));
                 self.last_failure = Some(error);
                 self.pause_or_end(asked, is_last, now);
@@ -313,48 +333,6 @@ impl Wait {
             self.state = self.out_of_time(now);
         } else {
             self.pause(asked, now);
-        }
-    }
-
-    fn out_of_time(&mut self, now: Now) -> State {
-        let waited = self.waited(now);
-        let status = match &waited.last_status {
-            Some(status) => format!("it last said {status}"),
-            None => String::from("it gave no answer"),
-        };
-        let message = format!(
-            "the job is not over after {:.1} s; the service was asked {} times and {status}",
-            waited.elapsed.as_secs_f64(),
-            waited.polls,
-        );
-        let error = Error::new(ErrorKind::Deadline, message);
-        let error = match self.last_failure.take() {
-            Some(last) => error.with_source(last),
-            None => error,
-        };
-        self.over(error, now)
-    }
-
-    fn over(&self, error: Error, now: Now) -> State {
-        State::done(Err(self.told(error, now)))
-    }
-
-    fn told(&self, error: Error, now: Now) -> Error {
-        let error = error
-            .with_query_id(self.job.id())
-            .with_waited(self.waited(now));
-        match self.local {
-            Some(local) => error.with_local_id(local),
-            None => error,
-        }
-    }
-
-    /// Has the ledger keep how it ended. That it is over is free to find out again, so a ledger that cannot keep it
-    /// changes nothing of the result.
-    fn keep(&self, event: Event, result: Result<Track, Error>) -> State {
-        match self.local {
-            Some(local) if self.is_kept => State::Keeping(local, event, Box::new(result)),
-            Some(_) | None => State::done(result),
         }
     }
 
@@ -407,14 +385,21 @@ impl Machine for Wait {
                 }
                 State::Pausing(_, is_last) => {
                     let is_last = *is_last;
-                    self.poll(now, is_last);
+                    self.poll(is_last);
                 }
                 State::Polling(call, is_last) => {
                     let is_last = *is_last;
-                    match call.next(now).within() {
-                        Ok(step) => return step,
-                        Err(Ok(Answered { answer, .. })) => self.answered(answer, is_last, now),
-                        Err(Err(failure)) => self.failed(*failure, is_last, now),
+                    match call.wish(now) {
+                        Wish::Leave => {
+                            if let Some(step) = self.leave(now) {
+                                return step;
+                            }
+                        }
+                        Wish::Step(step) => match step.within() {
+                            Ok(step) => return step,
+                            Err(Ok(Answered { answer, .. })) => self.answered(answer, is_last, now),
+                            Err(Err(failure)) => self.failed(*failure, is_last, now),
+                        },
                     }
                 }
                 State::Telling(local, _) => {
@@ -473,7 +458,8 @@ impl Machine for Wait {
                 | State::Pausing(..)
                 | State::Telling(..)
                 | State::Keeping(..),
-                Outcome::Head(_)
+                Outcome::Slot
+                | Outcome::Head(_)
                 | Outcome::SendFailed(_)
                 | Outcome::Chunk(_)
                 | Outcome::End

@@ -14,12 +14,7 @@ fn now() -> Now {
 
 fn wait(is_kept: bool) -> Wait {
     let session = Arc::new(Session::new(BaseUrl::default(), keys(), 7).unwrap());
-    let terms = Terms {
-        deadline: None,
-        settings: Settings::default(),
-        retries: true,
-        accepted_at: None,
-    };
+    let terms = Terms::free(None, Settings::default());
     let job = Job::resumed(QueryId::new("QRY_1").unwrap());
     Wait::new(session, job, terms, is_kept)
 }
