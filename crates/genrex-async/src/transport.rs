@@ -10,13 +10,13 @@ use genrex_core::{
     AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, ErrorKind, Moment, Now, Route,
     SendOptions, Timeouts, Transport, TransportError, TransportErrorKind,
 };
-use tokio::task::coop;
 
+use crate::body::Begun;
 use crate::connector::{Connecting, TimedLayer};
 use crate::network::Network;
 use crate::resolver::{FilteringResolver, Targets};
 use crate::tls;
-use crate::transport_error::{read_failure, send_failure};
+use crate::transport_error::send_failure;
 
 /// A [`Transport`] over reqwest.
 ///
@@ -125,7 +125,14 @@ impl Transport for ReqwestTransport {
         let connecting = Connecting::within(options.connect_timeout);
         let client = self.client(&request, options).clone();
         let scope = connecting.clone();
-        let sent = async move { scope.scope(client.execute(request)).await };
+        let reads_on = options.route != Route::Asset;
+        let sent = async move {
+            let response = scope.scope(client.execute(request)).await?;
+            Ok(match reads_on {
+                true => Begun::read_on(response).await,
+                false => Begun::at_head(response),
+            })
+        };
         let mut exchange = self.network.run(sent);
         // reqwest has the total time too, on a thread that may be busy.
         let limit = options.idle_timeout.min(options.total_timeout);
@@ -145,7 +152,7 @@ impl Transport for ReqwestTransport {
                 ))
             }
         };
-        let response = answered.map_err(|error| match error.kind() {
+        let mut begun = answered.map_err(|error| match error.kind() {
             // The paid client keeps no connections: there was none that it could have left by.
             TransportErrorKind::Timeout
                 if options.route == Route::Paid && connecting.never_stood() =>
@@ -155,16 +162,11 @@ impl Transport for ReqwestTransport {
             _ => error,
         })?;
         let mut head = http::Response::new(());
-        *head.status_mut() = response.status();
-        *head.version_mut() = response.version();
-        head.headers_mut().clone_from(response.headers());
-        Ok(head.map(|()| -> Box<dyn Body> {
-            Box::new(ReqwestBody {
-                response,
-                idle_timeout: options.idle_timeout,
-                _network: self.network.clone(),
-            })
-        }))
+        *head.status_mut() = begun.response.status();
+        *head.version_mut() = begun.response.version();
+        *head.headers_mut() = std::mem::take(begun.response.headers_mut());
+        let network = self.network.clone();
+        Ok(head.map(|()| begun.into_body(options.idle_timeout, network)))
     }
 
     #[expect(
@@ -180,28 +182,6 @@ impl Transport for ReqwestTransport {
         Now {
             moment: Moment::new(monotonic().duration_since(self.began)),
             wall: wall(),
-        }
-    }
-}
-
-struct ReqwestBody {
-    response: reqwest::Response,
-    idle_timeout: Duration,
-    /// The rest is read there.
-    _network: Network,
-}
-
-#[async_trait]
-impl Body for ReqwestBody {
-    async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        // Chunks that are here already must not keep the runtime's thread from everyone else.
-        coop::consume_budget().await;
-        match tokio::time::timeout(self.idle_timeout, self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(read_failure),
-            Err(elapsed) => Err(TransportError::with_source(
-                TransportErrorKind::Timeout,
-                elapsed,
-            )),
         }
     }
 }

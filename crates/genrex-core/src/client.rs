@@ -404,15 +404,24 @@ impl Client {
         }
     }
 
-    async fn run<M: Machine>(&self, mut machine: M, sink: &mut dyn Sink) -> M::Output {
-        let ports = Ports {
-            transport: &*self.transport,
-            ledger: self.ledger.as_deref(),
-            slots: &self.slots,
-            watcher: &*self.watcher,
-        };
+    fn run<M: Machine>(
+        &self,
+        machine: M,
+        sink: &mut dyn Sink,
+    ) -> impl Future<Output = M::Output> {
+        // One that waits is to be small, and each future around it would hold it once more.
+        let mut machine = Box::new(machine);
         let span = trace::operation(M::NAME);
-        drive(&mut machine, ports, sink).instrument(span).await
+        async move {
+            let ports = Ports {
+                transport: &*self.transport,
+                ledger: self.ledger.as_deref(),
+                slots: &self.slots,
+                watcher: &*self.watcher,
+            };
+            drive(&mut *machine, ports, sink).await
+        }
+        .instrument(span)
     }
 
     const fn terms(&self, deadline: Option<Moment>) -> Terms {

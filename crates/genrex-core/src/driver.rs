@@ -1,5 +1,7 @@
 mod slot;
 
+use std::convert::Infallible;
+
 use genrex_ledger::{self as ledger, Ledger, LocalId};
 use tracing::Instrument as _;
 
@@ -33,7 +35,12 @@ pub(crate) async fn drive<M: Machine>(
         job: None,
     };
     loop {
-        let outcome = match machine.next(transport.now()) {
+        // What it comes to is large, and is not held while it waits.
+        let step = match machine.next(transport.now()).within::<Infallible>() {
+            Ok(step) => step,
+            Err(output) => return output,
+        };
+        let outcome = match step {
             Step::Slot(share, until) => exchange.begin(share, until).await,
             Step::Send(outgoing) => exchange.send(*outgoing).await,
             Step::Read => exchange.read().await,
@@ -47,7 +54,8 @@ pub(crate) async fn drive<M: Machine>(
             Step::Write(bytes) => stored(sink.write(bytes).await),
             Step::Restart => stored(sink.restart().await),
             Step::Commit => stored(sink.commit().await),
-            Step::Keep(call) => Outcome::Kept(held.keep(*call).await),
+            // It is rare and large: apart, so that one that waits is small.
+            Step::Keep(call) => Outcome::Kept(Box::pin(held.keep(*call)).await),
             Step::Expect(length) => {
                 sink.expect(length);
                 continue;
@@ -56,7 +64,7 @@ pub(crate) async fn drive<M: Machine>(
                 (ports.watcher)(&progress);
                 continue;
             }
-            Step::Done(output) => return output,
+            Step::Done(never) => match never {},
         };
         machine.receive(transport.now(), outcome);
     }
@@ -112,23 +120,27 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn send(&mut self, outgoing: Outgoing) -> Outcome {
+    fn send(&mut self, outgoing: Outgoing) -> impl Future<Output = Outcome> {
         // What is left of the last answer will not be read: its connection is given up first.
         self.body = None;
         self.keeps_slot = outgoing.keeps_slot;
         self.attempt = Attempt::start(&outgoing);
         let sent = self.transport.send(outgoing.request, outgoing.options);
-        match sent.instrument(self.attempt.span()).await {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                self.attempt.answered(&head);
-                self.body = Some(body);
-                Outcome::Head(Box::new(head))
-            }
-            Err(error) => {
-                self.attempt.failed(&error);
-                self.answered();
-                Outcome::SendFailed(error)
+        let sent = sent.instrument(self.attempt.span());
+        // The request is not held beside the future that sends it.
+        async move {
+            match sent.await {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    self.attempt.answered(&head);
+                    self.body = Some(body);
+                    Outcome::Head(Box::new(head))
+                }
+                Err(error) => {
+                    self.attempt.failed(&error);
+                    self.answered();
+                    Outcome::SendFailed(error)
+                }
             }
         }
     }

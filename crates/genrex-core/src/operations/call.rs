@@ -165,6 +165,12 @@ impl<O: Call> SignedCall<O> {
         }
     }
 
+    /// The same, with a slot for its first attempt.
+    pub(crate) fn with_slot(mut self) -> Self {
+        self.has_slot = true;
+        self
+    }
+
     /// The next step, or that the next is to leave.
     pub(crate) fn wish(&mut self, now: Now) -> Wish<Called<O>> {
         if let Some(report) = self.reports.pop_front() {

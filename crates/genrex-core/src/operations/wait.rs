@@ -12,7 +12,7 @@ use genrex_proto::{Generation, RetrieveRequest, Status};
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
-use crate::operations::call::{Answered, CallError, SignedCall, Terms, Wish};
+use crate::operations::call::{Answered, CallError, SignedCall, Terms};
 use crate::pacing::Pacing;
 use crate::pacing::recall::Recall;
 use crate::session::Session;
@@ -44,8 +44,6 @@ pub(crate) struct Wait {
     last_failure: Option<Error>,
     counters: Counters,
     warned: bool,
-    /// Whether the poll under way was let through, and announced.
-    is_announced: bool,
     /// Whether the ledger was told that the service is at work on it: that shows when the account was charged.
     is_processing_told: bool,
     reports: VecDeque<Progress>,
@@ -61,6 +59,8 @@ enum State {
     Starting,
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
+    /// Waiting for a slot.
+    Queued(bool),
     Polling(Box<SignedCall<RetrieveRequest>>, bool),
     /// Having the ledger keep that the service is at work on it.
     Telling(LocalId, bool),
@@ -95,7 +95,6 @@ impl Wait {
             last_failure: None,
             counters,
             warned: false,
-            is_announced: false,
             is_processing_told: false,
             reports: VecDeque::new(),
             state,
@@ -141,15 +140,6 @@ impl Wait {
         };
     }
 
-    fn poll(&mut self, is_last: bool) {
-        let mut terms = self.terms;
-        terms.retries = false;
-        let request = RetrieveRequest::new(self.job.id().clone());
-        let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
-        self.is_announced = false;
-        self.state = State::Polling(Box::new(call), is_last);
-    }
-
     /// When the poll whose turn has come may be sent instead, if that is later: many may have failed while it waited.
     fn held_back(&self, is_last: bool, now: Now) -> Option<State> {
         let probe = self.session.permit_poll(now.moment).filter(|_| !is_last)?;
@@ -162,32 +152,16 @@ impl Wait {
         })
     }
 
-    /// Sends a poll that was let through, and says so before.
-    fn leave(&mut self, now: Now) -> Option<Step<<Self as Machine>::Output>> {
-        let State::Polling(call, is_last) = &mut self.state else {
-            return None;
-        };
-        let is_last = *is_last;
-        if self.is_announced {
-            return match call.send(now) {
-                Ok(step) => Some(step),
-                Err(failure) => {
-                    self.failed(*failure, is_last, now);
-                    None
-                }
-            };
-        }
-        match self.held_back(is_last, now) {
-            Some(state) => {
-                self.state = state;
-                None
-            }
-            None => {
-                self.is_announced = true;
-                let id = self.job.id().clone();
-                Some(Step::Report(Progress::Polling { id }))
-            }
-        }
+    /// It has its slot: the poll is made, and signed, now and not while it waited.
+    fn poll(&mut self, is_last: bool) {
+        let mut terms = self.terms;
+        terms.retries = false;
+        let request = RetrieveRequest::new(self.job.id().clone());
+        let call = SignedCall::new(Arc::clone(&self.session), &request, terms).with_slot();
+        self.reports.push_back(Progress::Polling {
+            id: self.job.id().clone(),
+        });
+        self.state = State::Polling(Box::new(call), is_last);
     }
 
     fn answered(&mut self, generation: Generation, is_last: bool, now: Now) {
@@ -376,6 +350,7 @@ impl Machine for Wait {
             if let Some(report) = self.reports.pop_front() {
                 return Step::Report(report);
             }
+            let is_late = self.is_late(now);
             match &mut self.state {
                 State::Finding(find) => return Step::keep(find.ask()),
                 State::Recalling(recall) => return Step::keep(recall.ask()),
@@ -383,23 +358,15 @@ impl Machine for Wait {
                 State::Pausing(at, _) if now.moment < *at => {
                     return Step::Sleep(at.since(now.moment));
                 }
-                State::Pausing(_, is_last) => {
-                    let is_last = *is_last;
-                    self.poll(is_last);
-                }
+                State::Pausing(_, is_last) => self.state = State::Queued(*is_last),
+                State::Queued(_) if is_late => self.state = self.out_of_time(now),
+                State::Queued(_) => return Step::Slot(self.terms.share, self.terms.deadline),
                 State::Polling(call, is_last) => {
                     let is_last = *is_last;
-                    match call.wish(now) {
-                        Wish::Leave => {
-                            if let Some(step) = self.leave(now) {
-                                return step;
-                            }
-                        }
-                        Wish::Step(step) => match step.within() {
-                            Ok(step) => return step,
-                            Err(Ok(Answered { answer, .. })) => self.answered(answer, is_last, now),
-                            Err(Err(failure)) => self.failed(*failure, is_last, now),
-                        },
+                    match call.next(now).within() {
+                        Ok(step) => return step,
+                        Err(Ok(Answered { answer, .. })) => self.answered(answer, is_last, now),
+                        Err(Err(failure)) => self.failed(*failure, is_last, now),
                     }
                 }
                 State::Telling(local, _) => {
@@ -419,7 +386,14 @@ impl Machine for Wait {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match (&mut self.state, outcome) {
             (State::Polling(call, _), outcome) => call.receive(now, outcome),
-            (State::Pausing(..), Outcome::Cancelled(_)) => {
+            (State::Queued(is_last), Outcome::Slot) => {
+                let is_last = *is_last;
+                match self.held_back(is_last, now) {
+                    Some(state) => self.state = state,
+                    None => self.poll(is_last),
+                }
+            }
+            (State::Pausing(..) | State::Queued(_), Outcome::Cancelled(_)) => {
                 let error = Error::new(
                     ErrorKind::Cancelled,
                     "the wait was cancelled; the job goes on",
@@ -449,13 +423,14 @@ impl Machine for Wait {
                     self.kept(answer, *result);
                 }
             }
-            (State::Pausing(..), Outcome::Slept) | (State::Done(_), _) => {}
+            (State::Pausing(..) | State::Queued(_), Outcome::Slept) | (State::Done(_), _) => {}
             // What no step asked for: it ends, since going on might never end.
             (
                 State::Finding(_)
                 | State::Recalling(_)
                 | State::Starting
                 | State::Pausing(..)
+                | State::Queued(_)
                 | State::Telling(..)
                 | State::Keeping(..),
                 Outcome::Slot

@@ -7,6 +7,11 @@ use crate::{Error, ErrorKind, Track};
 
 /// How a wait ends, and what is said of it then.
 impl Wait {
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        let deadline = self.terms.deadline;
+        deadline.is_some_and(|deadline| now.moment >= deadline)
+    }
+
     pub(super) fn out_of_time(&mut self, now: Now) -> State {
         let waited = self.waited(now);
         let status = match &waited.last_status {
