@@ -37,11 +37,7 @@ impl Begun {
         const TURNS: u32 = 4;
         let mut begun = Self::at_head(response);
         let (mut length, mut turns) = (0, 0);
-        while begun.end.is_none()
-            && length < MOST
-            && begun.chunks.len() < CHUNKS
-            && turns < TURNS
-        {
+        while begun.end.is_none() && length < MOST && begun.chunks.len() < CHUNKS && turns < TURNS {
             match begun.next().await {
                 Poll::Ready(Ok(Some(chunk))) => {
                     length += chunk.len();

@@ -53,6 +53,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 ///     }
 /// }));
 /// ```
+#[must_use = "where it is false, nobody polls again"]
 pub fn wake_within(duration: Duration) -> bool {
     let sooner = |asked: Asked| match asked {
         Asked::NotRunning => Asked::NotRunning,

@@ -404,11 +404,7 @@ impl Client {
         }
     }
 
-    fn run<M: Machine>(
-        &self,
-        machine: M,
-        sink: &mut dyn Sink,
-    ) -> impl Future<Output = M::Output> {
+    fn run<M: Machine>(&self, machine: M, sink: &mut dyn Sink) -> impl Future<Output = M::Output> {
         // One that waits is to be small, and each future around it would hold it once more.
         let mut machine = Box::new(machine);
         let span = trace::operation(M::NAME);

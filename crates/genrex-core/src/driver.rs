@@ -97,7 +97,9 @@ impl<'a> Exchange<'a> {
     async fn begin(&mut self, share: Share, until: Option<Moment>) -> Outcome {
         if self.slot.as_ref().is_none_or(|slot| slot.share() != share) {
             self.end();
-            match slot::wait(self.slots.acquire(share), self.transport, until).await {
+            // Apart, so that one that sleeps is small.
+            let wait = slot::wait(self.slots.acquire(share), self.transport, until);
+            match Box::pin(wait).await {
                 Ok(Some(slot)) => self.slot = Some(slot),
                 Ok(None) => return Outcome::Slept,
                 Err(cancelled) => return Outcome::Cancelled(cancelled),

@@ -153,6 +153,13 @@ impl Wait {
     }
 
     /// It has its slot: the poll is made, and signed, now and not while it waited.
+    fn begin(&mut self, is_last: bool, now: Now) {
+        match self.held_back(is_last, now) {
+            Some(state) => self.state = state,
+            None => self.poll(is_last),
+        }
+    }
+
     fn poll(&mut self, is_last: bool) {
         let mut terms = self.terms;
         terms.retries = false;
@@ -388,17 +395,10 @@ impl Machine for Wait {
             (State::Polling(call, _), outcome) => call.receive(now, outcome),
             (State::Queued(is_last), Outcome::Slot) => {
                 let is_last = *is_last;
-                match self.held_back(is_last, now) {
-                    Some(state) => self.state = state,
-                    None => self.poll(is_last),
-                }
+                self.begin(is_last, now);
             }
             (State::Pausing(..) | State::Queued(_), Outcome::Cancelled(_)) => {
-                let error = Error::new(
-                    ErrorKind::Cancelled,
-                    "the wait was cancelled; the job goes on",
-                );
-                self.state = self.over(error, now);
+                self.state = self.cancelled(now);
             }
             (State::Finding(find), Outcome::Kept(answer)) => {
                 if let Some(found) = find.told(answer) {

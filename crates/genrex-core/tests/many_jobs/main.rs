@@ -1,6 +1,7 @@
 //! Many jobs in one client, on a virtual clock: who is served when, and what a waiting job costs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "what a job costs is printed")]
 
 mod simulator;
 
@@ -251,6 +252,25 @@ fn a_pause_of_the_account_holds_no_slot_and_is_kept_by_those_in_the_queue() {
     simulator.run();
     let at: Vec<_> = wire.sent().iter().map(|asked| asked.at.as_secs()).collect();
     assert_eq!(at, [0, 60, 60, 60, 60, 60]);
+}
+
+/// Nor does one that sleeps with an answer that was not read to its end.
+#[test]
+fn who_sleeps_holds_no_slot() {
+    let (mut simulator, wire) = Simulator::new(|asked: &Asked| match asked.at.as_secs() {
+        0 => Reply::long_refusal(),
+        _ => Reply::about(asked.job.unwrap(), true, Duration::ZERO),
+    });
+    let client = with_most(&client(&wire, None), 1);
+    for number in 0..3 {
+        let client = client.clone();
+        simulator.spawn(async move {
+            client.wait(&job(number)).await.unwrap();
+        });
+    }
+    simulator.run();
+    let at: Vec<_> = wire.sent().iter().map(|asked| asked.at.as_secs()).collect();
+    assert_eq!(at, [0, 0, 0, 30, 30, 30]);
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl Reply {
         Self::new(503, "", Duration::from_millis(1))
     }
 
+    /// A refusal that is longer than is read of one.
+    pub(crate) fn long_refusal() -> Self {
+        Self::new(503, vec![b' '; 8 << 10], Duration::ZERO)
+    }
+
     /// Not within any limit.
     pub(crate) fn never() -> Self {
         Self::new(200, "", Duration::MAX)

@@ -31,6 +31,11 @@ impl Wait {
         self.over(error, now)
     }
 
+    pub(super) fn cancelled(&self, now: Now) -> State {
+        let message = "the wait was cancelled; the job goes on";
+        self.over(Error::new(ErrorKind::Cancelled, message), now)
+    }
+
     pub(super) fn over(&self, error: Error, now: Now) -> State {
         State::done(Err(self.told(error, now)))
     }

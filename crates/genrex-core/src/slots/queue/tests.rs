@@ -189,3 +189,15 @@ fn a_download_takes_no_slot_of_a_call() {
     assert_eq!(enter(&mut queue, Share::Audio, 100), 16);
     assert_eq!(enter(&mut queue, Share::Free, 100), 64);
 }
+
+/// Another thread may come between the end of a request and the beginning of the next.
+#[test]
+fn who_comes_before_the_next_has_begun_waits_behind_it() {
+    let mut queue = Queue::new(Capacity::new(NonZeroUsize::MIN));
+    assert!(queue.enter(Share::Free, || 1).is_none());
+    assert!(queue.enter(Share::Free, || 2).is_some());
+    queue.end(Share::Free);
+    assert!(queue.enter(Share::Free, || 3).is_some());
+    assert_eq!(queue.begin_next(), Some(2));
+    assert_eq!(queue.begin_next(), None);
+}
