@@ -20,7 +20,8 @@ use crate::{AudioStream, ClientBuilder};
 /// clock, a pause that the service asked for.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: genrex_core::Client,
+    /// Behind one pointer, so that a task which holds a clone is small.
+    inner: Arc<genrex_core::Client>,
 }
 
 impl Client {
@@ -84,9 +85,7 @@ impl Client {
     /// faults.
     #[must_use]
     pub fn with_transport(&self, transport: impl Transport + 'static) -> Self {
-        Self {
-            inner: self.inner.with_transport(transport),
-        }
+        self.inner.with_transport(transport).into()
     }
 
     /// What keeps its purchases, if anything does: to look into.
@@ -300,6 +299,8 @@ impl Client {
 impl From<genrex_core::Client> for Client {
     /// A client that was built over a transport of one's own.
     fn from(inner: genrex_core::Client) -> Self {
-        Self { inner }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 }

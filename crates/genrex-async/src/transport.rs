@@ -10,13 +10,13 @@ use genrex_core::{
     AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, ErrorKind, Moment, Now, Route,
     SendOptions, Timeouts, Transport, TransportError, TransportErrorKind,
 };
-use tokio::task::coop;
 
+use crate::body::Begun;
 use crate::connector::{Connecting, TimedLayer};
 use crate::network::Network;
 use crate::resolver::{FilteringResolver, Targets};
 use crate::tls;
-use crate::transport_error::{read_failure, send_failure};
+use crate::transport_error::send_failure;
 
 /// A [`Transport`] over reqwest.
 ///
@@ -45,38 +45,38 @@ impl ReqwestTransport {
     pub fn new(
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::through_proxy(Timeouts::default(), configure)
+        Self::through_proxy(Wire::default(), configure)
     }
 
     pub(crate) fn through_proxy(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         const FOR_HTTP: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
         // reqwest reads it by itself, by the same rules; what it would pass over is refused here.
         EnvironmentProxy::from_variables(|name| env::var_os(name), cfg!(feature = "socks"))?;
         let is_http_proxied = FOR_HTTP.iter().any(|name| env::var_os(name).is_some());
-        let mut transport = Self::with(timeouts, &configure)?;
+        let mut transport = Self::with(wire, &configure)?;
         if is_http_proxied {
             let targets = &transport.targets;
             let direct = |http: reqwest::ClientBuilder| configure(http.no_proxy());
-            transport.without_proxy = Some(Clients::new(timeouts, targets, &direct)?);
+            transport.without_proxy = Some(Clients::new(wire, targets, &direct)?);
         }
         Ok(transport)
     }
 
     /// One that no proxy of the environment's is for: the API is on this machine.
     pub(crate) fn direct(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::with(timeouts, &|http: reqwest::ClientBuilder| {
+        Self::with(wire, &|http: reqwest::ClientBuilder| {
             configure(http.no_proxy())
         })
     }
 
     fn with(
-        timeouts: Timeouts,
+        wire: Wire,
         configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         tls::check_provider()?;
@@ -89,7 +89,7 @@ impl ReqwestTransport {
             .with_source(error)
         })?;
         Ok(Self {
-            clients: Clients::new(timeouts, &targets, configure)?,
+            clients: Clients::new(wire, &targets, configure)?,
             without_proxy: None,
             targets,
             network,
@@ -125,7 +125,14 @@ impl Transport for ReqwestTransport {
         let connecting = Connecting::within(options.connect_timeout);
         let client = self.client(&request, options).clone();
         let scope = connecting.clone();
-        let sent = async move { scope.scope(client.execute(request)).await };
+        let reads_on = options.route != Route::Asset;
+        let sent = async move {
+            let response = scope.scope(client.execute(request)).await?;
+            Ok(match reads_on {
+                true => Begun::read_on(response).await,
+                false => Begun::at_head(response),
+            })
+        };
         let mut exchange = self.network.run(sent);
         // reqwest has the total time too, on a thread that may be busy.
         let limit = options.idle_timeout.min(options.total_timeout);
@@ -145,7 +152,7 @@ impl Transport for ReqwestTransport {
                 ))
             }
         };
-        let response = answered.map_err(|error| match error.kind() {
+        let mut begun = answered.map_err(|error| match error.kind() {
             // The paid client keeps no connections: there was none that it could have left by.
             TransportErrorKind::Timeout
                 if options.route == Route::Paid && connecting.never_stood() =>
@@ -155,16 +162,11 @@ impl Transport for ReqwestTransport {
             _ => error,
         })?;
         let mut head = http::Response::new(());
-        *head.status_mut() = response.status();
-        *head.version_mut() = response.version();
-        head.headers_mut().clone_from(response.headers());
-        Ok(head.map(|()| -> Box<dyn Body> {
-            Box::new(ReqwestBody {
-                response,
-                idle_timeout: options.idle_timeout,
-                _network: self.network.clone(),
-            })
-        }))
+        *head.status_mut() = begun.response.status();
+        *head.version_mut() = begun.response.version();
+        *head.headers_mut() = std::mem::take(begun.response.headers_mut());
+        let network = self.network.clone();
+        Ok(head.map(|()| begun.into_body(options.idle_timeout, network)))
     }
 
     #[expect(
@@ -184,24 +186,19 @@ impl Transport for ReqwestTransport {
     }
 }
 
-struct ReqwestBody {
-    response: reqwest::Response,
-    idle_timeout: Duration,
-    /// The rest is read there.
-    _network: Network,
+/// What its user says of the connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wire {
+    pub(crate) timeouts: Timeouts,
+    /// How many calls may be in flight at once.
+    pub(crate) most: usize,
 }
 
-#[async_trait]
-impl Body for ReqwestBody {
-    async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        // Chunks that are here already must not keep the runtime's thread from everyone else.
-        coop::consume_budget().await;
-        match tokio::time::timeout(self.idle_timeout, self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(read_failure),
-            Err(elapsed) => Err(TransportError::with_source(
-                TransportErrorKind::Timeout,
-                elapsed,
-            )),
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            most: genrex_core::Client::MAX_IN_FLIGHT.get(),
         }
     }
 }
@@ -218,15 +215,18 @@ struct Clients {
 
 impl Clients {
     fn new(
-        timeouts: Timeouts,
+        wire: Wire,
         targets: &Targets,
         configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         let begin = || configure(tls::with_backend(reqwest::Client::builder()));
         let resolver = FilteringResolver::new(AddressPolicy::PublicOnly, targets.clone());
+        let timeouts = wire.timeouts;
+        // No more are idle than may be in use again.
+        let kept_alive = begin().pool_max_idle_per_host(wire.most);
         Ok(Self {
             alone: finish(begin().pool_max_idle_per_host(0), timeouts)?,
-            kept_alive: finish(begin(), timeouts)?,
+            kept_alive: finish(kept_alive, timeouts)?,
             public: finish(begin().dns_resolver(Arc::new(resolver)), timeouts)?,
         })
     }

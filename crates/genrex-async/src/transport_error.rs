@@ -37,6 +37,8 @@ pub(crate) fn read_failure(error: reqwest::Error) -> TransportError {
 fn connect_failure(error: &reqwest::Error) -> Kind {
     if is_certificate(error) {
         Kind::Certificate
+    } else if is_out_of_descriptors(error) {
+        Kind::NoDescriptor
     } else if error.is_timeout() {
         Kind::ConnectTimeout
     } else if error.is_dns() {
@@ -46,6 +48,18 @@ fn connect_failure(error: &reqwest::Error) -> Kind {
     } else {
         Kind::Connect
     }
+}
+
+/// Whether the process, or the whole machine, has as many files and sockets open as it may.
+fn is_out_of_descriptors(error: &reqwest::Error) -> bool {
+    #[cfg(unix)]
+    const CODES: [i32; 2] = [23, 24];
+    #[cfg(not(unix))]
+    const CODES: [i32; 1] = [10_024];
+    let codes = payloads(error)
+        .filter_map(|payload| payload.downcast_ref())
+        .filter_map(io::Error::raw_os_error);
+    codes.into_iter().any(|code| CODES.contains(&code))
 }
 
 fn is_not_http(error: &reqwest::Error) -> bool {

@@ -93,6 +93,18 @@ impl ClientBuilder {
         self
     }
 
+    /// How many calls of the API may be in flight at once, over this client and its clones: 64 unless set. The others
+    /// wait in the order in which they came, and are signed when their turn has come. However many jobs are waited for,
+    /// they share about so many connections.
+    ///
+    /// Beside them an eighth more may be in flight for purchases, one at least, so that a paid call never waits for the
+    /// answer to a poll; and a quarter, one at least, for downloads to a file or into memory. A stream, and a download
+    /// into a writer or a sink of your own, waits for nobody.
+    pub fn max_in_flight(mut self, most: usize) -> Self {
+        self.setup.max_in_flight = Some(most);
+        self
+    }
+
     /// Whether a purchase that a ledger keeps begins with a look at the balance, which is one free call:
     /// yes unless set. Without it no limit can be kept, and no ambiguous submit reconciled.
     pub fn balance_check(mut self, balance_check: bool) -> Self {
@@ -136,12 +148,13 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Credentials`](crate::ErrorKind) without a key pair.
-    /// [`ErrorKind::Configuration`](crate::ErrorKind) for limits that nothing can keep, for TLS that
-    /// cannot work (no crypto provider, no roots, none compiled in), and for a proxy in the environment
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) for limits that nothing can keep, for nothing that may be
+    /// in flight, for TLS that cannot work (no crypto provider, no roots, none compiled in), and for a proxy in the environment
     /// that cannot be used: a SOCKS proxy without the feature `socks`, a malformed URL, a variable that is
     /// not UTF-8.
     pub fn build(mut self) -> Result<Client, Error> {
         self.setup.balance_check = BalanceCheck::new(self.limits, !self.skips_balance_check)?;
+        let most = self.setup.in_flight()?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => {
@@ -153,8 +166,8 @@ impl ClientBuilder {
                 };
                 // A call to this machine needs no proxy, and one would be shown its signature.
                 Arc::new(match base_url.is_loopback() {
-                    true => UreqTransport::direct(configure)?,
-                    false => UreqTransport::new(configure)?,
+                    true => UreqTransport::direct(most, configure)?,
+                    false => UreqTransport::through_proxy(most, configure)?,
                 })
             }
         };

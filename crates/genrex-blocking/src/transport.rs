@@ -1,5 +1,8 @@
 use std::env;
+use std::future::poll_fn;
 use std::io::Read as _;
+use std::num::NonZeroUsize;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -7,7 +10,7 @@ use bytes::Bytes;
 use genrex_core::sign::UnixMillis;
 use genrex_core::{
     AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, Moment, Now, Route, SendOptions,
-    Transport, TransportError,
+    Transport, TransportError, wake_within,
 };
 use ureq::Agent;
 use ureq::config::Config;
@@ -20,7 +23,8 @@ use crate::{canceller, proxy, tls};
 /// ureq's own configuration, being built.
 pub type HttpBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
-/// A [`Transport`] over ureq. Its futures are always ready: they block.
+/// A [`Transport`] over ureq. Its requests block the thread that polls them. Its sleeps block nothing under
+/// [`block_on`](genrex_core::block_on), and the thread elsewhere.
 ///
 /// A paid request goes over a connection of its own, and one for an asset reaches only the addresses that
 /// it may. Plain `http`, which is spoken to this machine alone, never goes
@@ -45,24 +49,35 @@ impl UreqTransport {
     /// [`ErrorKind::Configuration`](genrex_core::ErrorKind) for TLS that cannot work, and if the
     /// environment names a proxy that cannot be used.
     pub fn new(configure: impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+        Self::through_proxy(genrex_core::Client::MAX_IN_FLIGHT, configure)
+    }
+
+    /// The same with so many calls in flight at once.
+    pub(crate) fn through_proxy(
+        most: NonZeroUsize,
+        configure: impl Fn(HttpBuilder) -> HttpBuilder,
+    ) -> Result<Self, Error> {
         let socks = cfg!(feature = "socks");
         let named = EnvironmentProxy::from_variables(|name| env::var_os(name), socks)?;
         let Some(named) = named else {
-            return Self::direct(configure);
+            return Self::direct(most, configure);
         };
         let named = proxy::named(&named)?;
         let proxied = |http: HttpBuilder| configure(http.proxy(Some(named.clone())));
         Ok(Self {
-            agents: Agents::new(&proxied)?,
-            without_proxy: Some(Agents::new(&without_proxy(&configure))?),
+            agents: Agents::new(most, &proxied)?,
+            without_proxy: Some(Agents::new(most, &without_proxy(&configure))?),
             began: monotonic(),
         })
     }
 
     /// One that no proxy of the environment's is for: the API is on this machine.
-    pub(crate) fn direct(configure: impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+    pub(crate) fn direct(
+        most: NonZeroUsize,
+        configure: impl Fn(HttpBuilder) -> HttpBuilder,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            agents: Agents::new(&without_proxy(&configure))?,
+            agents: Agents::new(most, &without_proxy(&configure))?,
             without_proxy: None,
             began: monotonic(),
         })
@@ -108,7 +123,20 @@ impl Transport for UreqTransport {
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
-        canceller::sleep(duration)
+        let until = self.now().moment + duration;
+        poll_fn(|_| {
+            canceller::check()?;
+            let left = until.since(self.now().moment);
+            if left.is_zero() {
+                Poll::Ready(Ok(()))
+            } else if wake_within(left) {
+                Poll::Pending
+            } else {
+                // Under another runtime nobody polls it again when its time has come.
+                Poll::Ready(canceller::sleep(left))
+            }
+        })
+        .await
     }
 
     fn now(&self) -> Now {
@@ -157,11 +185,21 @@ struct Agents {
 }
 
 impl Agents {
-    fn new(configure: &impl Fn(HttpBuilder) -> HttpBuilder) -> Result<Self, Error> {
+    fn new(
+        most: NonZeroUsize,
+        configure: &impl Fn(HttpBuilder) -> HttpBuilder,
+    ) -> Result<Self, Error> {
+        let most = most.get();
         let begin = || configure(tls::with_backend(Config::builder()));
         Ok(Self {
             alone: finish(begin().max_idle_connections(0), AddressPolicy::Any)?,
-            kept_alive: finish(begin(), AddressPolicy::Any)?,
+            // No more are idle than may be in use again.
+            kept_alive: finish(
+                begin()
+                    .max_idle_connections(most)
+                    .max_idle_connections_per_host(most),
+                AddressPolicy::Any,
+            )?,
             public: finish(begin(), AddressPolicy::PublicOnly)?,
         })
     }

@@ -40,6 +40,7 @@ impl BeforeSend {
     fn kind(&self) -> Kind {
         match &self.error {
             Error::Other(other) if other.is::<GaveUp>() => Kind::Cancelled,
+            Error::Io(error) if is_out_of_descriptors(error) => Kind::NoDescriptor,
             Error::Timeout(_) if self.resolving => Kind::ConnectTimeout,
             _ if self.resolving => Kind::Resolve,
             Error::Timeout(_) => Kind::ConnectTimeout,
@@ -147,6 +148,17 @@ fn cause(error: Error) -> Box<dyn StdError + Send + Sync> {
         Error::RequireHttpsOnly(_) => "the configuration allows https only".into(),
         error => error.into(),
     }
+}
+
+/// Whether the process, or the whole machine, has as many files and sockets open as it may.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    const CODES: [i32; 2] = [23, 24];
+    #[cfg(not(unix))]
+    const CODES: [i32; 1] = [10_024];
+    error
+        .raw_os_error()
+        .is_some_and(|code| CODES.contains(&code))
 }
 
 fn is_certificate(error: &io::Error) -> bool {

@@ -5,6 +5,7 @@ mod stream;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use genrex_ledger::{Account, Entry, Ledger, LocalId, Reconciliation, Resolution};
@@ -29,6 +30,7 @@ use crate::operations::submit::Submission;
 use crate::operations::wait::Wait;
 use crate::session::Session;
 use crate::sink::NoSink;
+use crate::slots::{Share, Slots};
 use crate::transport::{Moment, Transport};
 use crate::{Audio, BaseUrl, Error, ErrorKind, Job, Progress, Settings, Sink, Track, trace};
 
@@ -43,6 +45,7 @@ pub struct Client {
     ledger: Option<Arc<dyn Ledger>>,
     balance_check: BalanceCheck,
     session: Arc<Session>,
+    slots: Arc<Slots>,
     settings: Settings,
     watcher: Arc<dyn Fn(&Progress) + Send + Sync>,
     /// What all of its operations may take together, where they are one job's.
@@ -50,6 +53,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// How many calls may be in flight at once, unless [`with_max_in_flight`](Self::with_max_in_flight) says otherwise.
+    pub const MAX_IN_FLIGHT: NonZeroUsize = match NonZeroUsize::new(64) {
+        Some(most) => most,
+        None => NonZeroUsize::MIN,
+    };
+
     /// A client of the account that `keys` belong to, without a ledger.
     ///
     /// # Errors
@@ -83,6 +92,7 @@ impl Client {
             ledger: None,
             balance_check: BalanceCheck::default(),
             session: Arc::new(Session::new(base, keys, seed)?),
+            slots: Arc::new(Slots::new(Self::MAX_IN_FLIGHT)),
             settings,
             watcher: Arc::new(|_| ()),
             one_job: None,
@@ -142,6 +152,20 @@ impl Client {
     pub fn with_settings(&self, settings: Settings) -> Self {
         Self {
             settings,
+            ..self.clone()
+        }
+    }
+
+    /// The same client with at most so many calls of the API in flight, counted apart from those of this one; its clones
+    /// share them. The others wait in the order in which they came.
+    ///
+    /// Beside them an eighth more may be in flight for purchases, one at least, so that a paid call never waits for the
+    /// answer to a poll; and a quarter, one at least, for downloads to a place or into memory. Whoever takes a
+    /// download's bytes itself, as a stream, a writer or a sink without a place, waits for nobody.
+    #[must_use]
+    pub fn with_max_in_flight(&self, most: NonZeroUsize) -> Self {
+        Self {
+            slots: Arc::new(Slots::new(most)),
             ..self.clone()
         }
     }
@@ -259,6 +283,16 @@ impl Client {
     /// [`ErrorKind::Storage`] if the sink fails, [`ErrorKind::InvalidAudio`], [`ErrorKind::LinkExpired`], and what
     /// the failure table says.
     pub async fn download(&self, audio: &Audio, sink: &mut dyn Sink) -> Result<Downloaded, Error> {
+        let is_queued = sink.location().is_some();
+        self.download_queued(audio, sink, is_queued).await
+    }
+
+    async fn download_queued(
+        &self,
+        audio: &Audio,
+        sink: &mut dyn Sink,
+        is_queued: bool,
+    ) -> Result<Downloaded, Error> {
         let destination = sink.location().filter(|_| self.ledger.is_some());
         let session = Arc::clone(&self.session);
         let deadline = self.deadline();
@@ -268,7 +302,8 @@ impl Client {
         };
         let (terms, now) = (self.terms(deadline), self.transport.now());
         let machine = Download::new(session, audio.clone(), terms, allowance, now);
-        self.run(machine.kept_at(destination), sink).await
+        let machine = machine.kept_at(destination).queued(is_queued);
+        self.run(machine, sink).await
     }
 
     /// Finds what an ended process or a dropped future left, and returns what is open: to be waited for, to be
@@ -347,7 +382,9 @@ impl Client {
             return Submission::NotSent(Error::new(ErrorKind::Configuration, message));
         }
         let session = Arc::clone(&self.session);
-        let machine = Purchase::new(session, request.clone(), self.terms(deadline), keeping);
+        let mut terms = self.terms(deadline);
+        terms.share = Share::Purchase;
+        let machine = Purchase::new(session, request.clone(), terms, keeping);
         self.run(machine, &mut NoSink).await
     }
 
@@ -367,23 +404,24 @@ impl Client {
         }
     }
 
-    async fn run<M: Machine>(&self, mut machine: M, sink: &mut dyn Sink) -> M::Output {
-        let ports = Ports {
-            transport: &*self.transport,
-            ledger: self.ledger.as_deref(),
-            watcher: &*self.watcher,
-        };
+    fn run<M: Machine>(&self, machine: M, sink: &mut dyn Sink) -> impl Future<Output = M::Output> {
+        // One that waits is to be small, and each future around it would hold it once more.
+        let mut machine = Box::new(machine);
         let span = trace::operation(M::NAME);
-        drive(&mut machine, ports, sink).instrument(span).await
+        async move {
+            let ports = Ports {
+                transport: &*self.transport,
+                ledger: self.ledger.as_deref(),
+                slots: &self.slots,
+                watcher: &*self.watcher,
+            };
+            drive(&mut *machine, ports, sink).await
+        }
+        .instrument(span)
     }
 
-    fn terms(&self, deadline: Option<Moment>) -> Terms {
-        Terms {
-            deadline,
-            settings: self.settings,
-            retries: true,
-            accepted_at: None,
-        }
+    const fn terms(&self, deadline: Option<Moment>) -> Terms {
+        Terms::free(deadline, self.settings)
     }
 
     fn deadline(&self) -> Option<Moment> {

@@ -1,15 +1,21 @@
+mod slot;
+
+use std::convert::Infallible;
+
 use genrex_ledger::{self as ledger, Ledger, LocalId};
 use tracing::Instrument as _;
 
 use crate::machine::{Keep, Kept, Machine, Outcome, Outgoing, Step};
+use crate::slots::{Share, Slot, Slots};
 use crate::trace::Attempt;
-use crate::transport::{Body, Transport, TransportError, TransportErrorKind};
+use crate::transport::{Body, Moment, Transport, TransportError, TransportErrorKind};
 use crate::{Progress, Sink};
 
 /// What a machine is driven over.
 pub(crate) struct Ports<'a> {
     pub(crate) transport: &'a dyn Transport,
     pub(crate) ledger: Option<&'a dyn Ledger>,
+    pub(crate) slots: &'a Slots,
     pub(crate) watcher: &'a (dyn Fn(&Progress) + Send + Sync),
 }
 
@@ -23,23 +29,33 @@ pub(crate) async fn drive<M: Machine>(
     sink: &mut dyn Sink,
 ) -> M::Output {
     let transport = ports.transport;
-    let mut exchange = Exchange::new(transport);
+    let mut exchange = Exchange::new(transport, ports.slots);
     let mut held = Held {
         ports: &ports,
         job: None,
     };
     loop {
-        let outcome = match machine.next(transport.now()) {
+        // What it comes to is large, and is not held while it waits.
+        let step = match machine.next(transport.now()).within::<Infallible>() {
+            Ok(step) => step,
+            Err(output) => return output,
+        };
+        let outcome = match step {
+            Step::Slot(share, until) => exchange.begin(share, until).await,
             Step::Send(outgoing) => exchange.send(*outgoing).await,
             Step::Read => exchange.read().await,
-            Step::Sleep(duration) => match transport.sleep(duration).await {
-                Ok(()) => Outcome::Slept,
-                Err(cancelled) => Outcome::Cancelled(cancelled),
-            },
+            Step::Sleep(duration) => {
+                exchange.end();
+                match transport.sleep(duration).await {
+                    Ok(()) => Outcome::Slept,
+                    Err(cancelled) => Outcome::Cancelled(cancelled),
+                }
+            }
             Step::Write(bytes) => stored(sink.write(bytes).await),
             Step::Restart => stored(sink.restart().await),
             Step::Commit => stored(sink.commit().await),
-            Step::Keep(call) => Outcome::Kept(held.keep(*call).await),
+            // It is rare and large: apart, so that one that waits is small.
+            Step::Keep(call) => Outcome::Kept(Box::pin(held.keep(*call)).await),
             Step::Expect(length) => {
                 sink.expect(length);
                 continue;
@@ -48,7 +64,7 @@ pub(crate) async fn drive<M: Machine>(
                 (ports.watcher)(&progress);
                 continue;
             }
-            Step::Done(output) => return output,
+            Step::Done(never) => match never {},
         };
         machine.receive(transport.now(), outcome);
     }
@@ -57,34 +73,76 @@ pub(crate) async fn drive<M: Machine>(
 /// The last request that was sent, and what is left of its answer.
 struct Exchange<'a> {
     transport: &'a dyn Transport,
+    slots: &'a Slots,
+    /// Held while it is in flight.
+    slot: Option<Slot<'a>>,
+    keeps_slot: bool,
     attempt: Attempt,
     body: Option<Box<dyn Body>>,
 }
 
 impl<'a> Exchange<'a> {
-    fn new(transport: &'a dyn Transport) -> Self {
+    fn new(transport: &'a dyn Transport, slots: &'a Slots) -> Self {
         Self {
             transport,
+            slots,
+            slot: None,
+            keeps_slot: false,
             attempt: Attempt::none(),
             body: None,
         }
     }
 
-    async fn send(&mut self, outgoing: Outgoing) -> Outcome {
+    /// Waits for a slot; one of this share that is still held is gone on with.
+    async fn begin(&mut self, share: Share, until: Option<Moment>) -> Outcome {
+        if self.slot.as_ref().is_none_or(|slot| slot.share() != share) {
+            self.end();
+            // Apart, so that one that sleeps is small.
+            let wait = slot::wait(self.slots.acquire(share), self.transport, until);
+            match Box::pin(wait).await {
+                Ok(Some(slot)) => self.slot = Some(slot),
+                Ok(None) => return Outcome::Slept,
+                Err(cancelled) => return Outcome::Cancelled(cancelled),
+            }
+        }
+        Outcome::Slot
+    }
+
+    /// Nothing is in flight any more. What is left of the last answer will not be read, and its connection is given up
+    /// before the slot.
+    fn end(&mut self) {
+        self.body = None;
+        self.slot = None;
+    }
+
+    /// The answer has ended.
+    fn answered(&mut self) {
+        if !self.keeps_slot {
+            self.end();
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) -> impl Future<Output = Outcome> {
         // What is left of the last answer will not be read: its connection is given up first.
         self.body = None;
+        self.keeps_slot = outgoing.keeps_slot;
         self.attempt = Attempt::start(&outgoing);
         let sent = self.transport.send(outgoing.request, outgoing.options);
-        match sent.instrument(self.attempt.span()).await {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                self.attempt.answered(&head);
-                self.body = Some(body);
-                Outcome::Head(Box::new(head))
-            }
-            Err(error) => {
-                self.attempt.failed(&error);
-                Outcome::SendFailed(error)
+        let sent = sent.instrument(self.attempt.span());
+        // The request is not held beside the future that sends it.
+        async move {
+            match sent.await {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    self.attempt.answered(&head);
+                    self.body = Some(body);
+                    Outcome::Head(Box::new(head))
+                }
+                Err(error) => {
+                    self.attempt.failed(&error);
+                    self.answered();
+                    Outcome::SendFailed(error)
+                }
             }
         }
     }
@@ -93,9 +151,13 @@ impl<'a> Exchange<'a> {
         let span = self.attempt.span();
         match read(&mut self.body).instrument(span).await {
             Ok(Some(chunk)) => Outcome::Chunk(chunk),
-            Ok(None) => Outcome::End,
+            Ok(None) => {
+                self.answered();
+                Outcome::End
+            }
             Err(error) => {
                 self.attempt.failed(&error);
+                self.answered();
                 Outcome::ReadFailed(error)
             }
         }
@@ -220,6 +282,7 @@ mod tests {
         let ports = Ports {
             transport: &wire,
             ledger: None,
+            slots: &Slots::new(std::num::NonZeroUsize::MIN),
             watcher: &|_| (),
         };
         assert_eq!(block_on(drive(&mut machine, ports, &mut NoSink)), "over");

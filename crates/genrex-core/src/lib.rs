@@ -59,13 +59,14 @@ mod progress;
 mod session;
 mod settings;
 mod sink;
+mod slots;
 #[cfg(any(feature = "testing", test))]
 pub mod testing;
 mod trace;
 mod transport;
 
 pub use base_url::BaseUrl;
-pub use block_on::block_on;
+pub use block_on::{block_on, wake_within};
 pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};

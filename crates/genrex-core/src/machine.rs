@@ -6,7 +6,8 @@ use bytes::Bytes;
 use genrex_ledger as ledger;
 
 use crate::Progress;
-use crate::transport::{Cancelled, Now, SendOptions, TransportError};
+use crate::slots::Share;
+use crate::transport::{Cancelled, Moment, Now, SendOptions, TransportError};
 
 /// An operation as decisions only: it says what to do next and is told what came of it.
 ///
@@ -29,6 +30,10 @@ pub(crate) trait Machine {
 /// What a machine wants done.
 #[derive(Debug)]
 pub(crate) enum Step<T> {
+    /// Wait for a slot, which a request in flight has, until this moment at most: [`Outcome::Slot`], [`Outcome::Slept`]
+    /// if the time has passed, or [`Outcome::Cancelled`]. The slot is given back when the answer to what is sent has ended, by a
+    /// [`Step::Sleep`], and when the machine is done.
+    Slot(Share, Option<Moment>),
     /// Send this request once: answered by [`Outcome::Head`] or [`Outcome::SendFailed`].
     Send(Box<Outgoing>),
     /// Read a chunk of the last answer's body: [`Outcome::Chunk`], [`Outcome::End`] or
@@ -56,6 +61,7 @@ impl<T> Step<T> {
     /// The same step of a machine around this one; `Err` with the output if this one is done.
     pub(crate) fn within<U>(self) -> Result<Step<U>, T> {
         Ok(match self {
+            Self::Slot(share, until) => Step::Slot(share, until),
             Self::Send(outgoing) => Step::Send(outgoing),
             Self::Read => Step::Read,
             Self::Sleep(duration) => Step::Sleep(duration),
@@ -83,6 +89,8 @@ pub(crate) struct Outgoing {
     pub(crate) options: SendOptions,
     /// How often it has been sent before, in this operation.
     pub(crate) resend_count: u32,
+    /// Whether its slot is kept when its answer has ended: another request follows at once.
+    pub(crate) keeps_slot: bool,
 }
 
 impl fmt::Debug for Outgoing {
@@ -160,6 +168,8 @@ impl Kept {
 
 /// What came of a step.
 pub(crate) enum Outcome {
+    /// It has a slot.
+    Slot,
     /// The answer's head.
     Head(Box<http::response::Parts>),
     /// No answer.
@@ -188,7 +198,8 @@ impl Outcome {
     pub(crate) fn kept(self) -> Result<Kept, ledger::Error> {
         match self {
             Self::Kept(answer) => answer,
-            Self::Head(_)
+            Self::Slot
+            | Self::Head(_)
             | Self::SendFailed(_)
             | Self::Chunk(_)
             | Self::End
@@ -205,6 +216,7 @@ impl fmt::Debug for Outcome {
     /// Without headers and bytes: a `Location` and a body may hold links.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Slot => f.write_str("Slot"),
             Self::Head(head) => f.debug_tuple("Head").field(&head.status).finish(),
             Self::SendFailed(error) => f.debug_tuple("SendFailed").field(error).finish(),
             Self::Chunk(bytes) => f.debug_tuple("Chunk").field(&bytes.len()).finish(),

@@ -14,6 +14,8 @@ mod environment;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
 mod errors;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
+mod many;
+#[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]
 mod network;
 mod purchases;
 #[cfg(any(feature = "rustls", not(feature = "rustls-no-provider")))]

@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use genrex_ledger::Ledger;
@@ -19,6 +20,9 @@ pub struct Setup {
     pub settings: Settings,
     /// What keeps its purchases.
     pub ledger: Option<Arc<dyn Ledger>>,
+    /// How many calls may be in flight at once: [`Client::MAX_IN_FLIGHT`] unless set. More about it at
+    /// [`Client::with_max_in_flight`].
+    pub max_in_flight: Option<usize>,
     /// Whether each purchase begins with a look at the balance, and what may be spent; limits need a ledger.
     pub balance_check: BalanceCheck,
 }
@@ -73,13 +77,27 @@ impl Setup {
         })
     }
 
+    /// How many calls may be in flight at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] for none.
+    pub fn in_flight(&self) -> Result<NonZeroUsize, Error> {
+        let most = self.max_in_flight.map(NonZeroUsize::new);
+        most.unwrap_or(Some(Client::MAX_IN_FLIGHT)).ok_or_else(|| {
+            let message = "where nothing may be in flight nothing is sent; allow one at least";
+            Error::new(ErrorKind::Configuration, message)
+        })
+    }
+
     /// The client, over a transport.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Credentials`] without a key pair, [`ErrorKind::Configuration`] for limits without a ledger, which
-    /// nothing can keep.
+    /// nothing can keep, and for nothing that may be in flight.
     pub fn client(self, transport: impl Transport + 'static) -> Result<Client, Error> {
+        let most = self.in_flight()?;
         let keys = self.keys.ok_or_else(|| {
             Error::new(
                 ErrorKind::Credentials,
@@ -87,6 +105,7 @@ impl Setup {
             )
         })?;
         let client = Client::new(transport, self.base_url, keys, self.settings)?;
+        let client = client.with_max_in_flight(most);
         match self.ledger {
             Some(ledger) => Ok(client.with_ledger(ledger, self.balance_check)),
             None if self.balance_check.limits().is_none() => Ok(client),
@@ -105,6 +124,7 @@ impl fmt::Debug for Setup {
             .field("base_url", &self.base_url)
             .field("settings", &self.settings)
             .field("has_ledger", &self.ledger.is_some())
+            .field("max_in_flight", &self.max_in_flight)
             .field("balance_check", &self.balance_check)
             .finish()
     }

@@ -18,7 +18,7 @@ impl Client {
     /// As [`download`](Self::download)'s.
     pub async fn bytes(&self, audio: &Audio) -> Result<Bytes, Error> {
         let mut memory = Memory::default();
-        self.download(audio, &mut memory).await?;
+        self.download_queued(audio, &mut memory, true).await?;
         Ok(memory.0.into())
     }
 

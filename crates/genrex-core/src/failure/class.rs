@@ -37,6 +37,8 @@ pub enum Class {
     Success,
     /// The name was not resolved, or no connection or TLS stood: the request did not leave.
     NeverLeft,
+    /// This machine had no file descriptor left for a connection: the request did not leave.
+    NoDescriptor,
     /// The server's certificate was refused: the request did not leave.
     Certificate,
     /// An address where a download may not go: the request did not leave.
@@ -80,7 +82,11 @@ impl Class {
     #[must_use]
     pub const fn never_left(self) -> bool {
         match self {
-            Self::NeverLeft | Self::Certificate | Self::ForbiddenAddress | Self::Cancelled => true,
+            Self::NeverLeft
+            | Self::NoDescriptor
+            | Self::Certificate
+            | Self::ForbiddenAddress
+            | Self::Cancelled => true,
             Self::Success
             | Self::Abandoned
             | Self::Lost
@@ -136,6 +142,7 @@ pub(crate) fn classify(answer: &Answer) -> Class {
 
 pub(crate) const fn class_of_failure(kind: TransportErrorKind) -> Class {
     match kind {
+        TransportErrorKind::NoDescriptor => Class::NoDescriptor,
         TransportErrorKind::Certificate => Class::Certificate,
         TransportErrorKind::ForbiddenAddress => Class::ForbiddenAddress,
         TransportErrorKind::Cancelled => Class::Cancelled,
@@ -175,6 +182,7 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::Success => "success",
             Self::NeverLeft => "no connection stood",
+            Self::NoDescriptor => "this machine had no file descriptor left",
             Self::Certificate => "the server's certificate was refused",
             Self::ForbiddenAddress => "the address is not a public one",
             Self::Cancelled => "cancelled before it was sent",

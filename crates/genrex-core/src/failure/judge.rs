@@ -37,6 +37,8 @@ pub(crate) enum Follows {
     Redirect,
     /// To a fresh link, which is to be asked for.
     FreshLink,
+    /// Again, when this machine has what it lacked.
+    WaitOut,
     /// Once more, if the answer shows that the clock is off.
     CorrectClock,
 }
@@ -55,6 +57,7 @@ impl Counters {
         match verdict.into() {
             Next::Accept => Follows::Accepted,
             Next::Over(kind) => Follows::Over(kind),
+            Next::Again(Tries::Uncounted, _) => Follows::WaitOut,
             Next::Again(tries, kind) => self.again(tries, class, Follows::Again, kind),
             Next::AgainInGrace(grace, ..) if self.is_in_grace(grace, now) => Follows::Again,
             Next::AgainInGrace(_, tries, kind) => self.again(tries, class, Follows::Again, kind),
@@ -94,7 +97,7 @@ impl Counters {
         let is_left = match tries {
             Tries::Most(most) => self.failures < most,
             Tries::InARow(most) => in_a_row < most,
-            Tries::ToDeadline => true,
+            Tries::ToDeadline | Tries::Uncounted => true,
         };
         if is_left {
             follows
@@ -161,7 +164,17 @@ mod tests {
             times(|| counters.judge(retrieve(Class::Lost), Class::Lost, at(0))),
             101
         );
+        // What this machine lacked counts for nothing.
+        let mut counters = Counters::default();
+        let mut judge = |class| counters.judge(paid(class), class, at(0));
+        assert!((0..100).all(|_| judge(Class::NoDescriptor) == Follows::WaitOut));
+        assert_eq!(times(|| judge(Class::NeverLeft)), 4);
         // They are over, whatever class the last one is of.
+        let mut counters = Counters::default();
+        assert_eq!(
+            times(|| counters.judge(paid(Class::NeverLeft), Class::NeverLeft, at(0))),
+            4
+        );
         assert_eq!(
             counters.judge(paid(Class::Later), Class::Later, at(0)),
             Follows::Over(ErrorKind::RateLimited)

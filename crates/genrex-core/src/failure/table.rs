@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use genrex_ledger::Refusal;
 
-use super::verdict::Tries::{InARow, Most, ToDeadline};
+use super::verdict::Tries::{InARow, Most, ToDeadline, Uncounted};
 use super::{Class, Download, Free, Paid};
 use crate::ErrorKind;
 
@@ -16,6 +16,7 @@ pub const fn paid(class: Class) -> Paid {
     match class {
         Class::Success => Paid::Accepted,
         Class::NeverLeft => Paid::NotSent(Most(4), ErrorKind::Unreachable),
+        Class::NoDescriptor => Paid::NotSent(Uncounted, ErrorKind::Unreachable),
         Class::Certificate => Paid::NotSent(Most(1), ErrorKind::Certificate),
         Class::ForbiddenAddress => Paid::NotSent(Most(1), ErrorKind::ForbiddenAddress),
         Class::Cancelled => Paid::NotSent(Most(1), ErrorKind::Cancelled),
@@ -43,6 +44,7 @@ pub const fn retrieve(class: Class) -> Free {
         Class::NeverLeft | Class::Lost | Class::Unsettled => {
             Free::Again(ToDeadline, ErrorKind::Unreachable)
         }
+        Class::NoDescriptor => Free::Again(Uncounted, ErrorKind::Unreachable),
         Class::Later => Free::Again(ToDeadline, ErrorKind::RateLimited),
         Class::Unreadable => Free::Again(InARow(5), ErrorKind::UnexpectedAnswer),
         Class::NoLink => Free::Again(InARow(3), ErrorKind::UnexpectedAnswer),
@@ -67,6 +69,7 @@ pub const fn balance(class: Class) -> Free {
         Class::NeverLeft | Class::Lost | Class::Unsettled => {
             Free::Again(Most(5), ErrorKind::Unreachable)
         }
+        Class::NoDescriptor => Free::Again(Uncounted, ErrorKind::Unreachable),
         Class::Later => Free::Again(Most(5), ErrorKind::RateLimited),
         Class::Unreadable => Free::Again(Most(3), ErrorKind::UnexpectedAnswer),
         Class::Certificate => Free::Final(ErrorKind::Certificate),
@@ -89,6 +92,7 @@ pub const fn download(class: Class) -> Download {
         Class::NeverLeft | Class::Lost | Class::Unsettled => {
             Download::Again(Most(8), ErrorKind::Unreachable)
         }
+        Class::NoDescriptor => Download::Again(Uncounted, ErrorKind::Unreachable),
         Class::Later => Download::Again(Most(8), ErrorKind::RateLimited),
         Class::Unreadable => Download::Again(Most(8), ErrorKind::UnexpectedAnswer),
         Class::Mismatched => Download::FromZero(Most(8), ErrorKind::UnexpectedAnswer),

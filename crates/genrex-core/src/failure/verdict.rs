@@ -15,6 +15,8 @@ pub enum Tries {
     InARow(u32),
     /// Until the caller's deadline.
     ToDeadline,
+    /// Until the caller's deadline, and none of them counts: nothing was asked of the other side.
+    Uncounted,
 }
 
 /// What a paid submit's answer leads to.
@@ -155,6 +157,7 @@ impl fmt::Display for Tries {
             Self::Most(tries) => write!(f, "{tries} tries"),
             Self::InARow(tries) => write!(f, "{tries} tries in a row"),
             Self::ToDeadline => f.write_str("tries to the deadline"),
+            Self::Uncounted => f.write_str("waited out to the deadline"),
         }
     }
 }
@@ -206,6 +209,9 @@ impl fmt::Display for Download {
         match self {
             Self::Accepted => f.write_str("accepted"),
             Self::Final(kind) => write!(f, "final: {kind:?}"),
+            Self::Again(Tries::Uncounted, kind) => {
+                write!(f, "{}, then {kind:?}", Tries::Uncounted)
+            }
             Self::Again(tries, kind) => write!(f, "resumed, {tries}, then {kind:?}"),
             Self::FromZero(tries, kind) => write!(f, "from zero, {tries}, then {kind:?}"),
             Self::Follow(hops, _) => write!(f, "followed, {hops} hops, each checked"),

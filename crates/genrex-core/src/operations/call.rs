@@ -20,6 +20,7 @@ use self::retry_after::{date, retry_after};
 use crate::failure::{self, Class, Column, Counters, Follows, Free, Paid};
 use crate::machine::{Machine, Outcome, Outgoing, Step};
 use crate::session::{Session, SigningClock};
+use crate::slots::Share;
 use crate::transport::{Moment, Now, Route, SendOptions};
 use crate::{ErrorKind, Progress, Settings};
 
@@ -67,6 +68,24 @@ pub(crate) struct Terms {
     pub(crate) retries: bool,
     /// When the job that is asked after was accepted, where that was just now.
     pub(crate) accepted_at: Option<Moment>,
+    /// What its requests are a part of.
+    pub(crate) share: Share,
+    /// Whether it goes by the slot that the operation around it has, and leaves it to that.
+    pub(crate) borrows_slot: bool,
+}
+
+impl Terms {
+    /// Of a call that is no part of a purchase.
+    pub(crate) const fn free(deadline: Option<Moment>, settings: Settings) -> Self {
+        Self {
+            deadline,
+            settings,
+            retries: true,
+            accepted_at: None,
+            share: Share::Free,
+            borrows_slot: false,
+        }
+    }
 }
 
 /// One signed call as a machine: signs each attempt afresh, repeats what the failure table allows, and
@@ -78,6 +97,8 @@ pub(crate) struct SignedCall<O: Call> {
     counters: Counters,
     retries: Retries,
     attempts: u32,
+    /// Whether the next attempt has its slot.
+    has_slot: bool,
     /// The verdict on the last attempt that may have left: it stays true, whatever the next one meets.
     earlier: Option<O::Verdict>,
     last_failure: Option<CallError<O::Verdict>>,
@@ -133,6 +154,7 @@ impl<O: Call> SignedCall<O> {
             payload: Payload::from(request.to_json()),
             counters: Counters::since(terms.accepted_at),
             retries: Retries::new(terms.settings.backoff, terms.deadline),
+            has_slot: terms.borrows_slot,
             terms,
             attempts: 0,
             earlier: None,
@@ -141,6 +163,12 @@ impl<O: Call> SignedCall<O> {
             reports: VecDeque::new(),
             state: State::Due(None),
         }
+    }
+
+    /// The same, with a slot for its first attempt.
+    pub(crate) fn with_slot(mut self) -> Self {
+        self.has_slot = true;
+        self
     }
 
     /// The next step, or that the next is to leave.
@@ -168,14 +196,22 @@ impl<O: Call> SignedCall<O> {
             deadline.is_some_and(|deadline| moment >= deadline)
         };
         match at.filter(|at| now.moment < *at) {
-            Some(at) if !is_late(at) => Wish::Step(Step::Sleep(at.since(now.moment))),
-            None if !is_late(now.moment) => Wish::Leave,
-            Some(_) | None => {
-                let failure = self.last_failure.take();
-                let failure = failure.unwrap_or_else(|| self.unsent(ErrorKind::Deadline));
-                Wish::Step(Step::Done(Err(Box::new(failure))))
+            // Who sleeps has no slot.
+            Some(at) if !is_late(at) => {
+                self.has_slot = false;
+                Wish::Step(Step::Sleep(at.since(now.moment)))
             }
+            None if is_late(now.moment) => self.late(),
+            None if self.has_slot => Wish::Leave,
+            None => Wish::Step(Step::Slot(self.terms.share, self.terms.deadline)),
+            Some(_) => self.late(),
         }
+    }
+
+    fn late(&mut self) -> Wish<Called<O>> {
+        let failure = self.last_failure.take();
+        let failure = failure.unwrap_or_else(|| self.unsent(ErrorKind::Deadline));
+        Wish::Step(Step::Done(Err(Box::new(failure))))
     }
 
     /// Signs and sends.
@@ -187,10 +223,12 @@ impl<O: Call> SignedCall<O> {
         self.signed = Some((t, now.moment));
         self.state = State::Exchanging(Exchange::default());
         self.attempts += 1;
+        self.has_slot = false;
         Ok(Step::Send(Box::new(Outgoing {
             request,
             options: self.options(now),
             resend_count: self.attempts - 1,
+            keeps_slot: self.terms.borrows_slot,
         })))
     }
 
@@ -312,6 +350,7 @@ impl<O: Call> SignedCall<O> {
         }
         match self.counters.judge(verdict, failure.class, now) {
             Follows::CorrectClock => return self.correct_clock(failure, now),
+            Follows::WaitOut => return self.retries.wait_out(now),
             Follows::Again if self.terms.retries => {}
             // Whoever polls decides; and no call's column has what only a download can do.
             Follows::Again
@@ -381,6 +420,7 @@ impl<O: Call> Machine for SignedCall<O> {
             }
             // Its time has come, or nobody knows why it was woken: what is due is looked at again.
             (State::Due(_), Outcome::Slept) | (State::Done(_), _) => {}
+            (State::Due(_), Outcome::Slot) => self.has_slot = true,
             (State::Due(_), Outcome::Cancelled(_)) => self.ended(ErrorKind::Cancelled),
             // An outcome that no step asked for: nothing further is sent.
             (

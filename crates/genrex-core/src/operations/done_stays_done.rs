@@ -115,6 +115,7 @@ fn ends_unasked<M: Machine>(mut machine: M, hopeful: usize) {
 
 fn name<T>(step: &Step<T>) -> &'static str {
     match step {
+        Step::Slot(..) => "a wait for a slot",
         Step::Send(_) => "a send",
         Step::Read => "a read",
         Step::Sleep(_) => "a sleep",
@@ -133,12 +134,7 @@ fn session() -> Arc<Session> {
 }
 
 fn terms(deadline: Option<Moment>) -> Terms {
-    Terms {
-        deadline,
-        settings: Settings::default(),
-        retries: true,
-        accepted_at: None,
-    }
+    Terms::free(deadline, Settings::default())
 }
 
 fn five_minutes() -> Terms {
@@ -245,12 +241,13 @@ fn each_ends_when_it_is_told_what_it_never_asked_for() {
 fn the_usual_course_ends() {
     let usual = |body: &'static [u8]| {
         [
+            (Told::Slot, 0),
             (Told::Head(200, &[]), 0),
             (Told::Chunk(Bytes::from_static(body)), 0),
             (Told::End, 0),
             (Told::Slept, 0),
         ]
     };
-    assert_eq!(run(purchase(terms(None), None), &usual(COMPLETED)), Some(3));
-    assert_eq!(run(wait(terms(None), false), &usual(COMPLETED)), Some(3));
+    assert_eq!(run(purchase(terms(None), None), &usual(COMPLETED)), Some(4));
+    assert_eq!(run(wait(terms(None), false), &usual(COMPLETED)), Some(4));
 }

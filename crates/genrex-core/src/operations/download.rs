@@ -26,6 +26,7 @@ use crate::machine::{Machine, Outcome, Step};
 use crate::operations::call::retries::Retries;
 use crate::operations::call::{SignedCall, Terms};
 use crate::session::Session;
+use crate::slots::Share;
 use crate::transport::{Moment, Now};
 use crate::{Audio, Error, ErrorKind, Progress};
 
@@ -44,6 +45,10 @@ pub(crate) struct Download {
     retries: Retries,
     url: Option<AssetUrl>,
     received: Received,
+    /// Whether it waits for a slot before it is sent.
+    is_queued: bool,
+    /// Whether the next request has its slot.
+    has_slot: bool,
     sent: u32,
     counters: Counters,
     reports: VecDeque<Progress>,
@@ -100,6 +105,8 @@ impl Download {
             terms,
             url: None,
             received: Received::default(),
+            is_queued: true,
+            has_slot: false,
             sent: 0,
             counters: Counters::default(),
             reports: VecDeque::new(),
@@ -110,6 +117,13 @@ impl Download {
             Err(error) => machine.over(error),
         }
         machine
+    }
+
+    /// The same, waiting for a slot or not: where somebody else takes the bytes, who sets the pace, it must not keep
+    /// others waiting.
+    pub(crate) const fn queued(mut self, is_queued: bool) -> Self {
+        self.is_queued = is_queued;
+        self
     }
 
     /// The same, with the place kept in the ledger when the audio is there.
@@ -140,11 +154,15 @@ impl Machine for Download {
             let out_of_time = self.time_left(now).is_zero();
             match &mut self.state {
                 State::Due(Some(at)) if now.moment < *at => {
+                    self.has_slot = false;
                     return Step::Sleep(at.since(now.moment));
                 }
                 State::Due(_) if out_of_time => {
                     let message = "the time for it was over before the audio was here";
                     self.over(Error::new(ErrorKind::Deadline, message));
+                }
+                State::Due(_) if self.is_queued && !self.has_slot => {
+                    return Step::Slot(Share::Audio, Some(self.until));
                 }
                 State::Due(_) => return self.send(now),
                 State::Announcing => {
@@ -176,6 +194,7 @@ impl Machine for Download {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match (&mut self.state, outcome) {
             (State::Done(_), _) | (State::Due(_), Outcome::Slept) => {}
+            (State::Due(_), Outcome::Slot) => self.has_slot = true,
             (State::Renewing(call), outcome) => call.receive(now, outcome),
             (State::AwaitingHead, Outcome::Head(head)) => self.head(&head, now),
             (State::Reading, Outcome::Chunk(bytes)) => self.chunk(bytes, now),

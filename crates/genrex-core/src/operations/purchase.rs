@@ -274,7 +274,8 @@ impl Purchase {
                 }
             },
             Wants::Leave(_) if self.is_look_old(&submit) => {
-                self.state = State::LookingAgain(self.look(), submit);
+                let look = Look::within(Arc::clone(&self.session), self.terms);
+                self.state = State::LookingAgain(Box::new(look), submit);
                 None
             }
             Wants::Leave(attempt) => match self.unsent() {

@@ -1,5 +1,7 @@
 //! Polling: a job is asked after at a pace until it is over or the time is.
 
+mod over;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,6 @@ use std::time::Duration;
 use genrex_ledger::{self as ledger, Event, LocalId};
 use genrex_proto::{Generation, RetrieveRequest, Status};
 
-use crate::error::Waited;
 use crate::failure::{Class, Counters, Follows, Free, retrieve};
 use crate::job::find::Find;
 use crate::machine::{Keep, Kept, Machine, Outcome, Step};
@@ -58,6 +59,8 @@ enum State {
     Starting,
     /// Until the next poll; the second says that it will be the last.
     Pausing(Moment, bool),
+    /// Waiting for a slot.
+    Queued(bool),
     Polling(Box<SignedCall<RetrieveRequest>>, bool),
     /// Having the ledger keep that the service is at work on it.
     Telling(LocalId, bool),
@@ -103,15 +106,6 @@ impl Wait {
             .map_or(Duration::ZERO, |began| now.moment.since(began))
     }
 
-    fn waited(&self, now: Now) -> Waited {
-        Waited {
-            elapsed: self.elapsed(now),
-            limit: self.terms.settings.deadline,
-            polls: self.polls,
-            last_status: self.last_status.clone(),
-        }
-    }
-
     fn start(&mut self, now: Now) {
         match self.job.accepted_at() {
             Some(accepted_at) => {
@@ -146,24 +140,31 @@ impl Wait {
         };
     }
 
-    fn poll(&mut self, now: Now, is_last: bool) {
-        match self.session.permit_poll(now.moment) {
-            Some(probe) if !is_last => {
-                self.state = match self.terms.deadline {
-                    Some(deadline) if probe >= deadline => {
-                        let left = deadline.since(now.moment);
-                        State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
-                    }
-                    _ => State::Pausing(probe, false),
-                };
-                return;
+    /// When the poll whose turn has come may be sent instead, if that is later: many may have failed while it waited.
+    fn held_back(&self, is_last: bool, now: Now) -> Option<State> {
+        let probe = self.session.permit_poll(now.moment).filter(|_| !is_last)?;
+        Some(match self.terms.deadline {
+            Some(deadline) if probe >= deadline => {
+                let left = deadline.since(now.moment);
+                State::Pausing(deadline - Self::LAST_LOOK.min(left / 2), true)
             }
-            _ => {}
+            _ => State::Pausing(probe, false),
+        })
+    }
+
+    /// It has its slot: the poll is made, and signed, now and not while it waited.
+    fn begin(&mut self, is_last: bool, now: Now) {
+        match self.held_back(is_last, now) {
+            Some(state) => self.state = state,
+            None => self.poll(is_last),
         }
+    }
+
+    fn poll(&mut self, is_last: bool) {
         let mut terms = self.terms;
         terms.retries = false;
         let request = RetrieveRequest::new(self.job.id().clone());
-        let call = SignedCall::new(Arc::clone(&self.session), &request, terms);
+        let call = SignedCall::new(Arc::clone(&self.session), &request, terms).with_slot();
         self.reports.push_back(Progress::Polling {
             id: self.job.id().clone(),
         });
@@ -283,7 +284,7 @@ impl Wait {
         now: Now,
     ) {
         match self.counters.judge(verdict, class, now) {
-            Follows::Again => {
+            Follows::Again | Follows::WaitOut => {
                 self.reports.push_back(self.unanswered(&error, now));
                 self.last_failure = Some(error);
                 self.pause_or_end(asked, is_last, now);
@@ -313,48 +314,6 @@ impl Wait {
             self.state = self.out_of_time(now);
         } else {
             self.pause(asked, now);
-        }
-    }
-
-    fn out_of_time(&mut self, now: Now) -> State {
-        let waited = self.waited(now);
-        let status = match &waited.last_status {
-            Some(status) => format!("it last said {status}"),
-            None => String::from("it gave no answer"),
-        };
-        let message = format!(
-            "the job is not over after {:.1} s; the service was asked {} times and {status}",
-            waited.elapsed.as_secs_f64(),
-            waited.polls,
-        );
-        let error = Error::new(ErrorKind::Deadline, message);
-        let error = match self.last_failure.take() {
-            Some(last) => error.with_source(last),
-            None => error,
-        };
-        self.over(error, now)
-    }
-
-    fn over(&self, error: Error, now: Now) -> State {
-        State::done(Err(self.told(error, now)))
-    }
-
-    fn told(&self, error: Error, now: Now) -> Error {
-        let error = error
-            .with_query_id(self.job.id())
-            .with_waited(self.waited(now));
-        match self.local {
-            Some(local) => error.with_local_id(local),
-            None => error,
-        }
-    }
-
-    /// Has the ledger keep how it ended. That it is over is free to find out again, so a ledger that cannot keep it
-    /// changes nothing of the result.
-    fn keep(&self, event: Event, result: Result<Track, Error>) -> State {
-        match self.local {
-            Some(local) if self.is_kept => State::Keeping(local, event, Box::new(result)),
-            Some(_) | None => State::done(result),
         }
     }
 
@@ -398,6 +357,7 @@ impl Machine for Wait {
             if let Some(report) = self.reports.pop_front() {
                 return Step::Report(report);
             }
+            let is_late = self.is_late(now);
             match &mut self.state {
                 State::Finding(find) => return Step::keep(find.ask()),
                 State::Recalling(recall) => return Step::keep(recall.ask()),
@@ -405,10 +365,9 @@ impl Machine for Wait {
                 State::Pausing(at, _) if now.moment < *at => {
                     return Step::Sleep(at.since(now.moment));
                 }
-                State::Pausing(_, is_last) => {
-                    let is_last = *is_last;
-                    self.poll(now, is_last);
-                }
+                State::Pausing(_, is_last) => self.state = State::Queued(*is_last),
+                State::Queued(_) if is_late => self.state = self.out_of_time(now),
+                State::Queued(_) => return Step::Slot(self.terms.share, self.terms.deadline),
                 State::Polling(call, is_last) => {
                     let is_last = *is_last;
                     match call.next(now).within() {
@@ -434,12 +393,12 @@ impl Machine for Wait {
     fn receive(&mut self, now: Now, outcome: Outcome) {
         match (&mut self.state, outcome) {
             (State::Polling(call, _), outcome) => call.receive(now, outcome),
-            (State::Pausing(..), Outcome::Cancelled(_)) => {
-                let error = Error::new(
-                    ErrorKind::Cancelled,
-                    "the wait was cancelled; the job goes on",
-                );
-                self.state = self.over(error, now);
+            (State::Queued(is_last), Outcome::Slot) => {
+                let is_last = *is_last;
+                self.begin(is_last, now);
+            }
+            (State::Pausing(..) | State::Queued(_), Outcome::Cancelled(_)) => {
+                self.state = self.cancelled(now);
             }
             (State::Finding(find), Outcome::Kept(answer)) => {
                 if let Some(found) = find.told(answer) {
@@ -464,16 +423,18 @@ impl Machine for Wait {
                     self.kept(answer, *result);
                 }
             }
-            (State::Pausing(..), Outcome::Slept) | (State::Done(_), _) => {}
+            (State::Pausing(..) | State::Queued(_), Outcome::Slept) | (State::Done(_), _) => {}
             // What no step asked for: it ends, since going on might never end.
             (
                 State::Finding(_)
                 | State::Recalling(_)
                 | State::Starting
                 | State::Pausing(..)
+                | State::Queued(_)
                 | State::Telling(..)
                 | State::Keeping(..),
-                Outcome::Head(_)
+                Outcome::Slot
+                | Outcome::Head(_)
                 | Outcome::SendFailed(_)
                 | Outcome::Chunk(_)
                 | Outcome::End

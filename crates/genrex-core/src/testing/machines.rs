@@ -1,5 +1,6 @@
 //! The machines over any seams, told now and then what they did not ask for: for a fuzzer. It is no interface.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::operations::download::Download;
 use crate::operations::purchase::{Keeping, Purchase};
 use crate::operations::wait::Wait;
 use crate::session::Session;
+use crate::slots::Slots;
 use crate::testing::keys;
 use crate::transport::{Cancelled, Now, TransportError, TransportErrorKind};
 use crate::{
@@ -148,12 +150,8 @@ impl Bench<'_> {
 
     fn terms(&self) -> Terms {
         let deadline = self.settings.deadline;
-        Terms {
-            deadline: deadline.map(|limit| self.transport.now().moment + limit),
-            settings: self.settings,
-            retries: true,
-            accepted_at: None,
-        }
+        let deadline = deadline.map(|limit| self.transport.now().moment + limit);
+        Terms::free(deadline, self.settings)
     }
 
     async fn run<M: Machine>(&mut self, machine: M, sink: &mut dyn Sink) -> M::Output {
@@ -165,6 +163,7 @@ impl Bench<'_> {
         let ports = Ports {
             transport: self.transport,
             ledger: self.ledger,
+            slots: &Slots::new(NonZeroUsize::MIN),
             watcher: &|_| (),
         };
         let output = drive(&mut misled, ports, sink).await;
@@ -203,7 +202,7 @@ impl<M: Machine> Machine for Misled<'_, M> {
         let step = self.machine.next(now);
         self.asked = match step {
             Step::Send(_) | Step::Read => Asked::Exchange,
-            Step::Sleep(_) => Asked::Sleep,
+            Step::Slot(..) | Step::Sleep(_) => Asked::Sleep,
             Step::Write(_) | Step::Restart | Step::Commit => Asked::Store,
             Step::Keep(_) => Asked::Keep,
             Step::Expect(_) | Step::Report(_) | Step::Done(_) => Asked::Nothing,

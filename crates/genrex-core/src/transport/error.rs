@@ -43,6 +43,9 @@ pub enum TransportErrorKind {
     /// No connection stood. Nothing left.
     #[error("no connection could be made")]
     Connect,
+    /// This machine had no file descriptor left for a connection. Nothing left.
+    #[error("this machine has no file descriptor left")]
+    NoDescriptor,
     /// No connection stood in time. Nothing left.
     #[error("no connection could be made in time")]
     ConnectTimeout,
@@ -86,6 +89,7 @@ impl TransportErrorKind {
             Self::Abandoned | Self::Timeout | Self::Closed | Self::Malformed | Self::Other => true,
             Self::Resolve
             | Self::Connect
+            | Self::NoDescriptor
             | Self::ConnectTimeout
             | Self::Tls
             | Self::Certificate

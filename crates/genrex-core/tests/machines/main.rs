@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod descriptors;
 mod download;
 mod download_job;
 mod download_place;

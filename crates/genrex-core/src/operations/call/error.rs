@@ -108,6 +108,9 @@ impl<V> CallError<V> {
             _ if self.class == Class::NeverLeft => {
                 format!("the service could not be reached{tries}")
             }
+            _ if self.class == Class::NoDescriptor => {
+                String::from("this machine had no file descriptor left for a connection")
+            }
             _ if self.class == Class::Redirect => self.unexpected(&tries),
             _ => match self.answer {
                 Some(Answer::Whole { .. }) => format!("the service is in trouble{tries}"),

@@ -98,7 +98,8 @@ impl Exchange {
                 TransportError::with_source(TransportErrorKind::Abandoned, cancelled),
             )),
             (
-                Outcome::Chunk(_)
+                Outcome::Slot
+                | Outcome::Chunk(_)
                 | Outcome::End
                 | Outcome::ReadFailed(_)
                 | Outcome::Slept
@@ -195,6 +196,7 @@ mod tests {
             request,
             options: crate::SendOptions::new(crate::Route::Paid, total, policy),
             resend_count: 0,
+            keeps_slot: false,
         };
         let mut exchange = Exchange::default();
         let mut shown = format!("{outgoing:?}");

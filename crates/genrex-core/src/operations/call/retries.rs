@@ -11,6 +11,8 @@ pub(crate) struct Retries {
     /// No try begins at it or later.
     deadline: Option<Moment>,
     failures: u32,
+    /// How often in all something of this machine's own was waited for.
+    waits: u32,
     last_cost: Option<u32>,
 }
 
@@ -37,6 +39,7 @@ impl Retries {
             backoff,
             deadline,
             failures: 0,
+            waits: 0,
             last_cost: None,
         }
     }
@@ -58,6 +61,18 @@ impl Retries {
             delay,
             attempts: self.failures,
         })
+    }
+
+    /// The next try after one for which this machine lacked something: it asked nothing of the service, so it costs
+    /// nothing, and comes soon.
+    pub(crate) fn wait_out(&mut self, now: Now) -> Option<Moment> {
+        const FIRST: Duration = Duration::from_millis(50);
+        const LONGEST: Duration = Duration::from_secs(1);
+        let delay = FIRST.saturating_mul(1 << self.waits.min(10));
+        self.waits = self.waits.saturating_add(1);
+        let at = now.moment + delay.min(LONGEST);
+        let is_late = self.deadline.is_some_and(|deadline| at >= deadline);
+        (!is_late).then_some(at)
     }
 
     /// It came to a success: what the last try had cost is given back.

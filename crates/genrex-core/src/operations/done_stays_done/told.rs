@@ -16,6 +16,7 @@ use crate::transport::{Cancelled, TransportError, TransportErrorKind};
 /// An outcome that a driver could be the cause of, or a broken one.
 #[derive(Debug, Clone)]
 pub(super) enum Told {
+    Slot,
     Head(u16, &'static [(&'static str, &'static str)]),
     SendFailed(TransportErrorKind),
     Chunk(Bytes),
@@ -45,6 +46,7 @@ pub(super) enum Answer {
 impl Told {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
+            Self::Slot => Outcome::Slot,
             Self::Head(status, headers) => {
                 let mut head = http::Response::builder().status(*status);
                 for (name, value) in *headers {
@@ -67,6 +69,7 @@ impl Told {
     /// Whether it is what came of this step.
     pub(super) fn answers<T>(&self, step: &Step<T>) -> bool {
         match step {
+            Step::Slot(..) => matches!(self, Self::Slot | Self::Slept | Self::Cancelled),
             Step::Send(_) => matches!(self, Self::Head(..) | Self::SendFailed(_)),
             Step::Read => matches!(self, Self::Chunk(_) | Self::End | Self::ReadFailed),
             Step::Sleep(_) => matches!(self, Self::Slept | Self::Cancelled),
@@ -81,6 +84,7 @@ impl Told {
     /// What comes of a step when nothing else is said.
     pub(super) fn usual<T>(step: &Step<T>) -> Self {
         match step {
+            Step::Slot(..) => Self::Slot,
             Step::Send(_) => Self::SendFailed(TransportErrorKind::Closed),
             Step::Read => Self::End,
             Step::Sleep(_) => Self::Slept,
@@ -219,6 +223,7 @@ fn answers() -> impl Strategy<Value = Told> {
 pub(super) fn told() -> impl Strategy<Value = (Told, u64)> {
     let kinds = prop::sample::select(vec![
         TransportErrorKind::Connect,
+        TransportErrorKind::NoDescriptor,
         TransportErrorKind::Closed,
         TransportErrorKind::Timeout,
         TransportErrorKind::Cancelled,
@@ -226,6 +231,7 @@ pub(super) fn told() -> impl Strategy<Value = (Told, u64)> {
     let event = prop_oneof![
         3 => heads(),
         3 => chunks(),
+        3 => Just(Told::Slot),
         3 => Just(Told::End),
         3 => Just(Told::Slept),
         2 => Just(Told::Stored),

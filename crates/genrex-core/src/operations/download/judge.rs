@@ -95,6 +95,10 @@ impl Download {
     fn follow(&mut self, follows: Follows, error: Error, asked: Option<Duration>, now: Now) {
         match follows {
             Follows::Again => self.again(asked, error, now),
+            Follows::WaitOut => match self.retries.wait_out(now) {
+                Some(at) => self.ask_again(Some(at)),
+                None => self.over(error),
+            },
             Follows::FromZero => {
                 self.received = Received::default();
                 self.reports.push_back(Progress::StartedOver);

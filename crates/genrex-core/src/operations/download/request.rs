@@ -27,6 +27,7 @@ impl Download {
         *request.headers_mut() = headers;
         self.state = State::AwaitingHead;
         self.sent += 1;
+        self.has_slot = false;
         let timeouts = self.terms.settings.timeouts;
         let policy = self.session.base().address_policy();
         Step::Send(Box::new(Outgoing {
@@ -35,6 +36,7 @@ impl Download {
                 .connect_within(timeouts.connect)
                 .idle_within(timeouts.answer),
             resend_count: self.sent - 1,
+            keeps_slot: false,
         }))
     }
 

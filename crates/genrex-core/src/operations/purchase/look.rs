@@ -48,6 +48,12 @@ impl Look {
         }
     }
 
+    /// A look of a purchase that has its slot already, and goes on with it.
+    pub(crate) fn within(session: Arc<Session>, mut terms: Terms) -> Self {
+        terms.borrows_slot = true;
+        Self::new(session, terms)
+    }
+
     /// A look that nothing depends on: one try, and a short one.
     pub(crate) fn once(session: Arc<Session>, mut terms: Terms) -> Self {
         const SHORT: Duration = Duration::from_secs(5);

@@ -164,7 +164,7 @@ impl Turn {
         let asked = self.of(local);
         match asked.counters.judge(verdict, class, now) {
             Follows::Over(ErrorKind::Cancelled) => cancelled(),
-            Follows::Again => self.later(now),
+            Follows::Again | Follows::WaitOut => self.later(now),
             Follows::Over(_)
             | Follows::Accepted
             | Follows::CorrectClock

@@ -21,15 +21,11 @@ fn session() -> Arc<Session> {
 }
 
 fn terms(pace: Pace) -> Terms {
-    Terms {
-        deadline: None,
-        settings: Settings {
-            pace,
-            ..Settings::default()
-        },
-        retries: true,
-        accepted_at: None,
-    }
+    let settings = Settings {
+        pace,
+        ..Settings::default()
+    };
+    Terms::free(None, settings)
 }
 
 fn job() -> Job {
