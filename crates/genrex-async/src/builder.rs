@@ -157,10 +157,11 @@ impl ClientBuilder {
                     None => http,
                 };
                 // A call to this machine needs no proxy, and one would be shown its signature.
-                Arc::new(match base_url.is_loopback() {
+                let transport = match base_url.is_loopback() {
                     true => ReqwestTransport::direct(timeouts, configure)?,
                     false => ReqwestTransport::through_proxy(timeouts, configure)?,
-                })
+                };
+                Arc::new(transport.built_for(base_url)?)
             }
         };
         self.setup.client(transport).map(Client::from)

@@ -42,6 +42,7 @@
 
 mod builder;
 mod client;
+mod clients;
 mod connector;
 mod network;
 mod resolver;

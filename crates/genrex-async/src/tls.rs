@@ -30,3 +30,10 @@ pub(crate) fn with_backend(http: reqwest::ClientBuilder) -> reqwest::ClientBuild
     let http = http.tls_backend_rustls();
     http
 }
+
+/// For plain `http`: the operating system's roots take long to load. Those that the caller gives stay.
+pub(crate) fn without_system_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
+    let http = http.tls_certs_only([]);
+    http
+}
