@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
@@ -72,10 +71,7 @@ async fn by_reqwest(url: &str, path: &Path) -> anyhow::Result<()> {
 }
 
 fn by_ureq(url: &str, path: &Path) -> anyhow::Result<()> {
-    let config = ureq::config::Config::builder()
-        .timeout_global(Some(Duration::from_secs(600)))
-        .proxy(None)
-        .build();
+    let config = ureq::config::Config::builder().proxy(None).build();
     let agent = ureq::Agent::new_with_config(config);
     let meter = Meter::start()?;
     let mut target = Target::create(path)?;

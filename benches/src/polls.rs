@@ -26,7 +26,8 @@ pub fn run(by: &str, url: &str, count: u64) -> anyhow::Result<()> {
         "genrex-async" => on_runtime(by_async(url, count)),
         "reqwest" => on_runtime(by_reqwest(url, count)),
         "genrex-blocking" => by_blocking(url, count),
-        "ureq" => by_ureq(url, count),
+        "ureq" => by_ureq(url, count, None),
+        "ureq, with a time-out" => by_ureq(url, count, Some(Duration::from_secs(20))),
         _ => bail!("nobody polls by {by}"),
     }
 }
@@ -100,9 +101,10 @@ fn by_blocking(url: &str, count: u64) -> anyhow::Result<()> {
     })
 }
 
-fn by_ureq(url: &str, count: u64) -> anyhow::Result<()> {
+/// Without a limit it takes no thread to look a name up.
+fn by_ureq(url: &str, count: u64, limit: Option<Duration>) -> anyhow::Result<()> {
     let config = ureq::config::Config::builder()
-        .timeout_per_call(Some(Duration::from_secs(20)))
+        .timeout_per_call(limit)
         .proxy(None)
         .build();
     let agent = ureq::Agent::new_with_config(config);

@@ -23,11 +23,10 @@ impl Machine {
             .find(|line| line.starts_with("model name"));
         let model = model.and_then(|line| line.split_once(':'));
         let load = shell.read_file("/proc/loadavg")?;
+        let format = "+%Y-%m-%d %H:%M UTC";
         let commit = cmd!(shell, "git rev-parse --short HEAD").quiet().read();
         Ok(Self {
-            date: cmd!(shell, "date -u +'%Y-%m-%d %H:%M UTC'")
-                .quiet()
-                .read()?,
+            date: cmd!(shell, "date -u {format}").quiet().read()?,
             processor: model
                 .map_or("unknown", |(_, model)| model.trim())
                 .to_owned(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use super::series::Spread;
-use super::table::{Ratio, Series, Table};
+use super::table::{Goal, Ratio, Series, Table};
 
 /// How it was measured.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) fn json(row: &str, tables: &[Table], taken: &Taken<'_>) -> Value {
         json!({
             "name": ratio.name,
             "values": ratio.values,
-            "goal": ratio.goal.map(|goal| goal.told()),
+            "goal": ratio.goal.map(Goal::told),
             "met": ratio.is_met(),
         })
     };
@@ -150,7 +150,7 @@ pub(crate) fn with_block(page: &str, row: &str, block: &str) -> anyhow::Result<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::table::{Goal, Unit};
+    use crate::bench::table::Unit;
 
     fn machine(load: &str) -> Machine {
         Machine {
