@@ -118,8 +118,8 @@ impl ClientBuilder {
     ///
     /// It is applied to each of the HTTP clients that this one holds. What genrex must be sure of comes
     /// after it and cannot be undone: no redirects, no retries, no decompression, and for the paid call
-    /// no kept-alive connections. Each is built when it is first needed. For plain `http` the operating system's roots are
-    /// not loaded: a proxy for it that itself speaks TLS needs the roots that you give here.
+    /// no kept-alive connections. Each is built when it is first needed. For plain `http` no roots
+    /// are loaded: a proxy for it that itself speaks TLS may be refused.
     pub fn http(
         mut self,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,

@@ -49,7 +49,7 @@ impl Clients {
         plain: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
         secure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Self {
-        let plain = |http: reqwest::ClientBuilder| tls::without_system_roots(plain(http));
+        let plain = |http: reqwest::ClientBuilder| tls::without_roots(plain(http));
         Self {
             plain: Ways::new(timeouts, targets, &plain),
             secure: Ways::new(timeouts, targets, secure),

@@ -33,7 +33,7 @@ pub(crate) fn run(shell: &Shell) -> anyhow::Result<()> {
     println!("== {NAME}");
     let told = cmd!(
         shell,
-        "cargo run --quiet --release --package genrex-tests --example paces"
+        "cargo run --quiet --package genrex-tests --example paces"
     )
     .quiet()
     .read()?;
