@@ -46,7 +46,8 @@ pub(crate) fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuil
 /// Where the program has installed a provider. reqwest's own cannot be asked for.
 #[cfg(feature = "rustls-no-provider")]
 fn trusting_nobody() -> Option<rustls::ClientConfig> {
-    let provider = rustls::crypto::CryptoProvider::get_default()?.clone();
+    let provider = rustls::crypto::CryptoProvider::get_default()?;
+    let provider = std::sync::Arc::clone(provider);
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?;
