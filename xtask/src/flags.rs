@@ -77,6 +77,15 @@ xflags::xflags! {
         /// Run a session of the program on a terminal against a sandbox, and draw it into `docs/terminal.svg`. Linux
         /// only.
         cmd recording {}
+        /// Measure genrex and what it is held against, in turn, and write the tables of `docs/performance.md`. Linux only.
+        cmd bench {
+            /// Only this row
+            optional --only row: String
+            /// A few short rounds, and no table: to see that it works
+            optional --quick
+            /// Measure nothing; hold what does not depend on the machine against `xtask/budget.toml`
+            optional --counts
+        }
         /// Attack what must never lose or double a paid job, and print how many cases ran. Needs strace for
         /// `syscalls`, `disk` and `power`.
         cmd campaign {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "chores say what they found")]
 
+mod bench;
 #[cfg(feature = "campaign")]
 mod campaign;
 mod dependencies;
@@ -24,7 +25,7 @@ mod vectors;
 use std::path::PathBuf;
 
 use crate::flags::{
-    Features, Fuzz, Mutants, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd,
+    Bench, Features, Fuzz, Mutants, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -70,6 +71,8 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Features(Features { without }) => features::check(&shell, without.as_deref()),
         XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
         XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
+        XtaskCmd::Bench(Bench { counts: true, .. }) => bench::counts::check(&shell),
+        XtaskCmd::Bench(Bench { only, quick, .. }) => bench::run(&shell, only.as_deref(), quick),
         #[cfg(target_os = "linux")]
         XtaskCmd::Recording(_) => recording::run(&shell),
         #[cfg(not(target_os = "linux"))]

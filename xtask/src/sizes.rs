@@ -25,7 +25,7 @@ struct TooLong {
 pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
     let root = shell.current_dir();
     let mut files = Vec::new();
-    for folder in ["crates", "examples", "fuzz", "tests", "xtask"] {
+    for folder in ["benches", "crates", "examples", "fuzz", "tests", "xtask"] {
         collect(&root.join(folder), &mut files)?;
     }
     files.sort();

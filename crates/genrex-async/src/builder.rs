@@ -130,7 +130,8 @@ impl ClientBuilder {
     ///
     /// It is applied to each of the HTTP clients that this one holds. What genrex must be sure of comes
     /// after it and cannot be undone: no redirects, no retries, no decompression, and for the paid call
-    /// no kept-alive connections.
+    /// no kept-alive connections. Each is built when it is first needed. For plain `http` no roots
+    /// are loaded: a proxy for it that itself speaks TLS may be refused.
     pub fn http(
         mut self,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + 'static,
@@ -173,10 +174,11 @@ impl ClientBuilder {
                     None => http,
                 };
                 // A call to this machine needs no proxy, and one would be shown its signature.
-                Arc::new(match base_url.is_loopback() {
+                let transport = match base_url.is_loopback() {
                     true => ReqwestTransport::direct(wire, configure)?,
                     false => ReqwestTransport::through_proxy(wire, configure)?,
-                })
+                };
+                Arc::new(transport.built_for(base_url)?)
             }
         };
         self.setup.client(transport).map(Client::from)

@@ -43,6 +43,7 @@
 mod body;
 mod builder;
 mod client;
+mod clients;
 mod connector;
 mod network;
 mod resolver;

@@ -30,3 +30,27 @@ pub(crate) fn with_backend(http: reqwest::ClientBuilder) -> reqwest::ClientBuild
     let http = http.tls_backend_rustls();
     http
 }
+
+/// For plain `http`: roots take long to load, the operating system's and those that a caller brings.
+pub(crate) fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
+    let http = http.tls_certs_only([]);
+    #[cfg(feature = "rustls-no-provider")]
+    let http = match trusting_nobody() {
+        Some(tls) => http.tls_backend_preconfigured(tls),
+        None => http,
+    };
+    http
+}
+
+/// Where the program has installed a provider. reqwest's own cannot be asked for.
+#[cfg(feature = "rustls-no-provider")]
+fn trusting_nobody() -> Option<rustls::ClientConfig> {
+    let provider = rustls::crypto::CryptoProvider::get_default()?;
+    let provider = std::sync::Arc::clone(provider);
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?;
+    let nobody = rustls::RootCertStore::empty();
+    Some(tls.with_root_certificates(nobody).with_no_client_auth())
+}

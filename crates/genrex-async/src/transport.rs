@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use genrex_core::sign::UnixMillis;
 use genrex_core::{
-    AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, ErrorKind, Moment, Now, Route,
-    SendOptions, Timeouts, Transport, TransportError, TransportErrorKind,
+    BaseUrl, Body, Cancelled, EnvironmentProxy, Error, ErrorKind, Moment, Now, Route, SendOptions,
+    Timeouts, Transport, TransportError, TransportErrorKind,
 };
 
 use crate::body::Begun;
-use crate::connector::{Connecting, TimedLayer};
+use crate::clients::Clients;
+use crate::connector::Connecting;
 use crate::network::Network;
-use crate::resolver::{FilteringResolver, Targets};
+use crate::resolver::Targets;
 use crate::tls;
 use crate::transport_error::send_failure;
 
@@ -25,9 +26,7 @@ use crate::transport_error::send_failure;
 /// through a proxy that the environment names.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
-    clients: Clients,
-    /// For plain `http`, where the environment names a proxy that it might go through.
-    without_proxy: Option<Clients>,
+    clients: Arc<Clients>,
     /// The hosts that assets are asked of now.
     targets: Targets,
     network: Network,
@@ -45,7 +44,10 @@ impl ReqwestTransport {
     pub fn new(
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::through_proxy(Wire::default(), configure)
+        let transport = Self::through_proxy(Wire::default(), configure)?;
+        transport.clients.build("http")?;
+        transport.clients.build("https")?;
+        Ok(transport)
     }
 
     pub(crate) fn through_proxy(
@@ -56,13 +58,11 @@ impl ReqwestTransport {
         // reqwest reads it by itself, by the same rules; what it would pass over is refused here.
         EnvironmentProxy::from_variables(|name| env::var_os(name), cfg!(feature = "socks"))?;
         let is_http_proxied = FOR_HTTP.iter().any(|name| env::var_os(name).is_some());
-        let mut transport = Self::with(wire, &configure)?;
-        if is_http_proxied {
-            let targets = &transport.targets;
-            let direct = |http: reqwest::ClientBuilder| configure(http.no_proxy());
-            transport.without_proxy = Some(Clients::new(wire, targets, &direct)?);
-        }
-        Ok(transport)
+        let plain = |http: reqwest::ClientBuilder| match is_http_proxied {
+            true => configure(http.no_proxy()),
+            false => configure(http),
+        };
+        Self::with(wire, &plain, &configure)
     }
 
     /// One that no proxy of the environment's is for: the API is on this machine.
@@ -70,14 +70,21 @@ impl ReqwestTransport {
         wire: Wire,
         configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
-        Self::with(wire, &|http: reqwest::ClientBuilder| {
-            configure(http.no_proxy())
-        })
+        let direct = |http: reqwest::ClientBuilder| configure(http.no_proxy());
+        Self::with(wire, &direct, &direct)
+    }
+
+    /// Builds what a call to the API goes over, so that what cannot work is told at once.
+    pub(crate) fn built_for(self, base_url: &BaseUrl) -> Result<Self, Error> {
+        let scheme = base_url.as_str().split(':').next().unwrap_or_default();
+        self.clients.build(scheme)?;
+        Ok(self)
     }
 
     fn with(
         wire: Wire,
-        configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+        plain: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+        secure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, Error> {
         tls::check_provider()?;
         let targets = Targets::default();
@@ -89,20 +96,11 @@ impl ReqwestTransport {
             .with_source(error)
         })?;
         Ok(Self {
-            clients: Clients::new(wire, &targets, configure)?,
-            without_proxy: None,
+            clients: Arc::new(Clients::new(wire, &targets, plain, secure)),
             targets,
             network,
             began: monotonic(),
         })
-    }
-
-    fn client(&self, request: &reqwest::Request, options: SendOptions) -> &reqwest::Client {
-        let clients = match &self.without_proxy {
-            Some(without_proxy) if request.url().scheme() == "http" => without_proxy,
-            _ => &self.clients,
-        };
-        clients.of(options)
     }
 }
 
@@ -123,7 +121,7 @@ impl Transport for ReqwestTransport {
             _ => None,
         };
         let connecting = Connecting::within(options.connect_timeout);
-        let client = self.client(&request, options).clone();
+        let client = self.clients.client(&request, options)?;
         let scope = connecting.clone();
         let reads_on = options.route != Route::Asset;
         let sent = async move {
@@ -201,63 +199,6 @@ impl Default for Wire {
             most: genrex_core::Client::MAX_IN_FLIGHT.get(),
         }
     }
-}
-
-/// One HTTP client a way to go.
-#[derive(Debug, Clone)]
-struct Clients {
-    /// Keeps no connection.
-    alone: reqwest::Client,
-    kept_alive: reqwest::Client,
-    /// Reaches public addresses alone.
-    public: reqwest::Client,
-}
-
-impl Clients {
-    fn new(
-        wire: Wire,
-        targets: &Targets,
-        configure: &impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-    ) -> Result<Self, Error> {
-        let begin = || configure(tls::with_backend(reqwest::Client::builder()));
-        let resolver = FilteringResolver::new(AddressPolicy::PublicOnly, targets.clone());
-        let timeouts = wire.timeouts;
-        // No more are idle than may be in use again.
-        let kept_alive = begin().pool_max_idle_per_host(wire.most);
-        Ok(Self {
-            alone: finish(begin().pool_max_idle_per_host(0), timeouts)?,
-            kept_alive: finish(kept_alive, timeouts)?,
-            public: finish(begin().dns_resolver(Arc::new(resolver)), timeouts)?,
-        })
-    }
-
-    fn of(&self, options: SendOptions) -> &reqwest::Client {
-        match (options.route, options.addresses) {
-            (Route::Paid, _) | (Route::Asset, AddressPolicy::Any) => &self.alone,
-            (Route::Api, _) => &self.kept_alive,
-            // A route or a policy that is not known yet gets the strictest.
-            (_, _) => &self.public,
-        }
-    }
-}
-
-/// What genrex must be sure of, whatever the caller configured.
-fn finish(http: reqwest::ClientBuilder, timeouts: Timeouts) -> Result<reqwest::Client, Error> {
-    http.redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-        // Shared out among a name's addresses; a request's own may be shorter.
-        .connect_timeout(timeouts.connect)
-        .connector_layer(TimedLayer)
-        .build()
-        .map_err(|error| {
-            Error::new(ErrorKind::Configuration, "the HTTP client cannot be built")
-                .with_source(error)
-        })
 }
 
 #[expect(

@@ -16,10 +16,12 @@ use ureq::unversioned::transport::{
 
 use crate::canceller::{SLICE, check, is_in_force};
 use crate::interruptible::interruptible;
+use crate::resolver::FilteringResolver;
 use crate::transport_error::{BeforeSend, GaveUp};
 
-/// Through a proxy or directly, with TLS where the URL asks for it.
-pub(crate) fn connector() -> impl Connector {
+/// Through a proxy or directly, with TLS where the URL asks for it. A target that is reached directly is looked up by
+/// `resolver`.
+pub(crate) fn connector(resolver: FilteringResolver) -> impl Connector {
     let chain = ();
     #[cfg(feature = "socks")]
     let chain = chain.chain(Sliced::<ureq::unversioned::transport::SocksConnector>::default());
@@ -30,12 +32,15 @@ pub(crate) fn connector() -> impl Connector {
     let chain = chain.chain(ureq::unversioned::transport::RustlsConnector::default());
     #[cfg(feature = "native-tls")]
     let chain = chain.chain(ureq::unversioned::transport::NativeTlsConnector::default());
-    Marking(chain)
+    Marking { chain, resolver }
 }
 
-/// Marks what fails before a request is sent.
+/// Looks a target up, and marks what fails before a request is sent.
 #[derive(Debug)]
-struct Marking<C>(C);
+struct Marking<C> {
+    chain: C,
+    resolver: FilteringResolver,
+}
 
 impl<C: Connector> Connector for Marking<C> {
     type Out = Box<dyn Transport>;
@@ -45,9 +50,50 @@ impl<C: Connector> Connector for Marking<C> {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let connection = self.0.connect(details, chained);
+        let connection = match self.look_up(details)? {
+            Some(found) => self.chain.connect(&found, chained),
+            None => self.chain.connect(details, chained),
+        };
         let connection = connection.map_err(BeforeSend::mark)?;
         Ok(connection.map(|connection| -> Self::Out { Box::new(Strict(connection)) }))
+    }
+}
+
+impl<C> Marking<C> {
+    /// The same connection with the addresses of its target, within what is left of its time; nothing where they are
+    /// there, or a proxy is told the name.
+    fn look_up<'a>(
+        &self,
+        details: &ConnectionDetails<'a>,
+    ) -> Result<Option<ConnectionDetails<'a>>, Error> {
+        let (uri, config) = (details.uri, details.config);
+        if !details.addrs.is_empty() || !FilteringResolver::is_direct(config, uri) {
+            return Ok(None);
+        }
+        let addrs = self.resolver.look_up(uri, config, details.timeout)?;
+        let now = (details.current_time)();
+        let mut timeout = details.timeout;
+        if let (Duration::Exact(whole), Instant::Exact(began), Instant::Exact(now)) =
+            (timeout.after, details.now, now)
+        {
+            let left = whole.saturating_sub(now.saturating_duration_since(began));
+            if left.is_zero() {
+                return Err(BeforeSend::mark_resolve(Error::Timeout(timeout.reason)));
+            }
+            timeout.after = Duration::Exact(left);
+        }
+        Ok(Some(ConnectionDetails {
+            uri,
+            addrs,
+            config,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now,
+            timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        }))
     }
 }
 

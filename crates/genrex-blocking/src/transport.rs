@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use genrex_core::sign::UnixMillis;
 use genrex_core::{
     AddressPolicy, Body, Cancelled, EnvironmentProxy, Error, Moment, Now, Route, SendOptions,
@@ -115,11 +115,7 @@ impl Transport for UreqTransport {
         options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
         let response = self.run(request, options).map_err(send_failure)?;
-        Ok(response.map(|body| -> Box<dyn Body> {
-            Box::new(UreqBody {
-                reader: body.into_reader(),
-            })
-        }))
+        Ok(response.map(|body| -> Box<dyn Body> { Box::new(UreqBody::new(body)) }))
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Cancelled> {
@@ -149,18 +145,53 @@ impl Transport for UreqTransport {
 
 struct UreqBody {
     reader: ureq::BodyReader<'static>,
+    /// How much is to come, where the answer says it.
+    left: Option<u64>,
+    /// The last chunk, whose memory is used again once nobody else has it.
+    last: Bytes,
+}
+
+impl UreqBody {
+    fn new(body: ureq::Body) -> Self {
+        Self {
+            left: body.content_length(),
+            reader: body.into_reader(),
+            last: Bytes::new(),
+        }
+    }
+
+    /// Room for the next chunk: no more than will come. Of an answer that is over, only that is to be seen.
+    fn room(&mut self) -> BytesMut {
+        const MOST: usize = 64 * 1024;
+        const UNTOLD: usize = 8 * 1024;
+        let wanted = match self.left {
+            Some(left) => usize::try_from(left).unwrap_or(MOST).clamp(1, MOST),
+            None => UNTOLD,
+        };
+        match std::mem::take(&mut self.last).try_into_mut() {
+            Ok(mut room) if room.len() >= wanted => {
+                room.truncate(wanted);
+                room
+            }
+            _ => BytesMut::zeroed(wanted),
+        }
+    }
 }
 
 #[async_trait]
 impl Body for UreqBody {
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        const SIZE: usize = 16 * 1024;
-        let mut buffer = vec![0; SIZE];
-        match self.reader.read(&mut buffer) {
+        let mut room = self.room();
+        match self.reader.read(&mut room) {
             Ok(0) => Ok(None),
             Ok(length) => {
-                buffer.truncate(length);
-                Ok(Some(buffer.into()))
+                self.left = self.left.map(|left| left.saturating_sub(length as u64));
+                self.last = room.freeze();
+                // A few bytes must not keep the whole room for as long as somebody keeps them.
+                Ok(Some(match length < self.last.len() / 4 {
+                    true => Bytes::copy_from_slice(&self.last[..length]),
+                    false => self.last.slice(..length),
+                }))
             }
             Err(error) => Err(read_failure(error)),
         }
@@ -226,7 +257,7 @@ fn finish(http: HttpBuilder, policy: AddressPolicy) -> Result<Agent, Error> {
     tls::check(&config)?;
     proxy::check(&config)?;
     let resolver = FilteringResolver::new(policy);
-    Ok(Agent::with_parts(config, connector(), resolver))
+    Ok(Agent::with_parts(config, connector(resolver), resolver))
 }
 
 fn limit<S: ureq::AsSendBody>(
@@ -261,4 +292,64 @@ fn wall() -> UnixMillis {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io;
+
+    use genrex_core::block_on;
+
+    use super::*;
+
+    fn data() -> Vec<u8> {
+        (0..=u8::MAX).cycle().step_by(7).take(300_000).collect()
+    }
+
+    fn next(body: &mut UreqBody) -> Option<Bytes> {
+        block_on(body.chunk()).unwrap()
+    }
+
+    #[test]
+    fn chunks_that_are_kept_stay_as_they_are() {
+        let mut body = UreqBody::new(ureq::Body::builder().data(data()));
+        let chunks: Vec<Bytes> = std::iter::from_fn(|| next(&mut body)).collect();
+        assert!(chunks.len() > 1);
+        assert_eq!(chunks.concat(), data());
+    }
+
+    #[test]
+    fn the_memory_of_a_chunk_that_is_not_kept_is_used_again() {
+        let mut body = UreqBody::new(ureq::Body::builder().data(data()));
+        let (mut places, mut length) = (BTreeSet::new(), 0);
+        while let Some(chunk) = next(&mut body) {
+            places.insert(chunk.as_ptr());
+            length += chunk.len();
+        }
+        assert_eq!((places.len(), length), (1, 300_000));
+    }
+
+    /// A server that sends byte by byte must not make whoever keeps the chunks keep a whole room for each.
+    #[test]
+    fn a_few_bytes_keep_no_more_than_a_few() {
+        struct Slow(io::Cursor<Vec<u8>>);
+
+        impl io::Read for Slow {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let one = buffer.len().min(1);
+                self.0.read(&mut buffer[..one])
+            }
+        }
+
+        let slow = Slow(io::Cursor::new(vec![7; 100]));
+        let mut body = UreqBody::new(ureq::Body::builder().reader(slow));
+        let chunks: Vec<Bytes> = std::iter::from_fn(|| next(&mut body)).collect();
+        drop(body);
+        assert_eq!(chunks.concat(), [7; 100]);
+        for chunk in chunks {
+            let kept = chunk.try_into_mut().unwrap().capacity();
+            assert!(kept < 64, "{kept}");
+        }
+    }
 }

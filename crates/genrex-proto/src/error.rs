@@ -94,15 +94,21 @@ pub enum ErrorKind {
 
 /// Reads an answer, with the path to the field that stopped it.
 pub(crate) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
+    // Keeping the path costs, and it is wanted only where something is wrong.
+    serde_json::from_slice(json).map_err(|error| why_unreadable::<T>(json, &error))
+}
+
+/// Reads it once more for the path; `error` is what the first reading said.
+fn why_unreadable<T: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> Error {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        unreadable(json, Some(path).filter(|path| path != "."), error.inner())
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| unreadable(json, None, &error))?;
-    Ok(value)
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => {
+            let path = error.path().to_string();
+            unreadable(json, Some(path).filter(|path| path != "."), error.inner())
+        }
+        // More stands behind it.
+        Ok(_) => unreadable(json, None, error),
+    }
 }
 
 /// What the JSON reader says, which repeats parts of the answer: so it is treated as the answer is.

@@ -141,6 +141,9 @@ fn without_roots_there_is_no_client() {
     let variables = [("SSL_CERT_FILE", nowhere), ("SSL_CERT_DIR", nowhere)];
     let came_to = run("default", &variables);
     assert!(came_to.starts_with("Configuration"), "{came_to}");
+    // Plain `http` needs none, and none are loaded for it.
+    let came_to = run("loopback", &variables);
+    assert!(came_to.starts_with("built"), "{came_to}");
 }
 
 /// A listener, and the first request that each connection to it makes.

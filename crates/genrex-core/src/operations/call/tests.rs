@@ -27,12 +27,7 @@ fn session() -> Arc<Session> {
 }
 
 fn terms(deadline: Option<u64>) -> Terms {
-    Terms {
-        deadline: deadline.map(|millis| at(millis).moment),
-        settings: Settings::default(),
-        retries: true,
-        accepted_at: None,
-    }
+    Terms::free(deadline.map(|millis| at(millis).moment), Settings::default())
 }
 
 fn paid(session: &Arc<Session>, deadline: Option<u64>) -> SignedCall<GenerateRequest> {

@@ -20,12 +20,7 @@ fn now() -> Now {
 fn purchase() -> Purchase {
     let session = Arc::new(Session::new(BaseUrl::default(), keys(), 7).unwrap());
     let request = GenerateRequest::new(Prompt::new("music").unwrap(), Seconds::new(10).unwrap());
-    let terms = Terms {
-        deadline: None,
-        settings: Settings::default(),
-        retries: true,
-        accepted_at: None,
-    };
+    let terms = Terms::free(None, Settings::default());
     let keeping = Keeping {
         balance_check: BalanceCheck::Skipped,
         options: PurchaseOptions::default(),

@@ -1,0 +1,40 @@
+//! Units of work that `cargo xtask bench` runs one after the other, genrex's own and those that it is held against.
+//! Each prints one line of JSON: how many times the work was done, and what that took.
+
+#![forbid(unsafe_code)]
+
+mod axum_peer;
+mod downloads;
+mod ledger;
+mod load;
+mod measure;
+mod meter;
+mod polls;
+mod responder;
+mod signing;
+
+use anyhow::{Context as _, bail};
+
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (name, rest) = words.split_first().context("which unit?")?;
+    let word = |place: usize| {
+        let word = rest.get(place).map(String::as_str);
+        word.with_context(|| format!("{name} takes more words"))
+    };
+    let number = |place: usize| anyhow::Ok(word(place)?.parse::<u64>()?);
+    match name.as_str() {
+        "sign" => signing::sign(word(0)?, number(1)?),
+        "verify" => signing::verify(word(0)?, number(1)?),
+        "poll" => polls::run(word(0)?, word(1)?, number(2)?),
+        "download" => downloads::run(word(0)?, word(1)?, word(2)?),
+        "respond" => responder::run(number(0)?),
+        "axum" => axum_peer::run(),
+        "load" => load::run(word(0)?, word(1)?, number(2)?, number(3)?),
+        "intend" => ledger::intend(word(0)?, number(1)?, number(2)?),
+        "group" => ledger::group(word(0)?, number(1)?, number(2)?),
+        "fdatasync" => ledger::fdatasync(word(0)?, number(1)?),
+        "measure" => measure::run(rest),
+        _ => bail!("there is no unit called {name}"),
+    }
+}
