@@ -68,6 +68,12 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Recording(_) => anyhow::bail!("a recording is made on Linux"),
         #[cfg(feature = "campaign")]
         XtaskCmd::Campaign(campaign) => campaign::run(&shell, &campaign),
+        #[cfg(all(feature = "campaign", target_os = "linux"))]
+        XtaskCmd::Fleet(fleet) => campaign::fleet::run(&fleet),
+        #[cfg(all(feature = "campaign", target_os = "linux"))]
+        XtaskCmd::FleetWorker(worker) => campaign::fleet::worker::run(&worker),
+        #[cfg(all(feature = "campaign", not(target_os = "linux")))]
+        XtaskCmd::Fleet(_) | XtaskCmd::FleetWorker(_) => anyhow::bail!("a fleet is run on Linux"),
         #[cfg(feature = "campaign")]
         XtaskCmd::Planted(flags::Planted {
             bug,
@@ -76,7 +82,10 @@ fn main() -> anyhow::Result<()> {
             file,
         }) => campaign::planted::run(&bug, &from.join(folder), &url, &file),
         #[cfg(not(feature = "campaign"))]
-        XtaskCmd::Campaign(_) | XtaskCmd::Planted(_) => with_campaigns(),
+        XtaskCmd::Campaign(_)
+        | XtaskCmd::Planted(_)
+        | XtaskCmd::Fleet(_)
+        | XtaskCmd::FleetWorker(_) => with_campaigns(),
     }
 }
 
