@@ -55,7 +55,8 @@ CREATE TABLE genrex.job (
     updated_at       bigint   NOT NULL,
     service_at       bigint   NOT NULL,         -- when its state last changed, by the service's clock
     owner            text     NOT NULL,         -- who intended it, in words
-    epoch            bigint   NOT NULL,         -- whose it is: a row of `machine`; or who ended it in the owner's place
+    epoch            bigint   NOT NULL,         -- whose it is: a row of `machine`; a new number once another has ended it
+    ended_by         bigint,                    -- the epoch of who ended it in the owner's place
     lease_until      timestamptz,               -- until when it is the owner's; only while it is in flight
     CHECK ((lease_until IS NOT NULL) = (state IN ('intended', 'sent')))
 );

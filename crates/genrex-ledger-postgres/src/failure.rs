@@ -194,3 +194,38 @@ impl StdError for Cause {
         self.0.source()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_connection_or_another_moment_may_do_is_tried_again() {
+        for (code, kind, then) in [
+            // A deadlock, a lock that did not come, a statement that took too long, the same key at once.
+            ("40P01", ErrorKind::Busy, Then::Again),
+            ("55P03", ErrorKind::Busy, Then::Again),
+            ("57014", ErrorKind::Busy, Then::Again),
+            ("23505", ErrorKind::Busy, Then::Again),
+            // Shut down, crashed, not up yet, thrown out of a transaction, a standby, too many connections.
+            ("57P01", ErrorKind::Storage, Then::Reconnect),
+            ("57P02", ErrorKind::Storage, Then::Reconnect),
+            ("57P03", ErrorKind::Storage, Then::Reconnect),
+            ("25P03", ErrorKind::Storage, Then::Reconnect),
+            ("08006", ErrorKind::Storage, Then::Reconnect),
+            ("25006", ErrorKind::Denied, Then::Reconnect),
+            ("53300", ErrorKind::Busy, Then::Reconnect),
+            // What stays so.
+            ("53100", ErrorKind::Full, Then::GiveUp),
+            ("42501", ErrorKind::Denied, Then::GiveUp),
+            ("28P01", ErrorKind::Denied, Then::GiveUp),
+            ("3D000", ErrorKind::Denied, Then::GiveUp),
+            ("42P01", ErrorKind::NotMigrated, Then::GiveUp),
+            ("P0001", ErrorKind::Storage, Then::GiveUp),
+            ("XX001", ErrorKind::Storage, Then::GiveUp),
+        ] {
+            let (found, next, _) = judged(&SqlState::from_code(code));
+            assert_eq!((found, next), (kind, then), "{code}");
+        }
+    }
+}

@@ -176,6 +176,8 @@ impl PostgresLedger {
             Ok(entry) => return Ok(entry),
             Err(error) => error,
         };
+        // Nobody carries it on any more.
+        self.shared.held.remove(id);
         let is_known = match error.kind() {
             // Another's job, or no job that can be sent: nothing was written.
             ErrorKind::Transition | ErrorKind::NotFound => true,

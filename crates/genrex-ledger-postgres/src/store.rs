@@ -164,8 +164,8 @@ impl Store<'_> {
     pub(crate) async fn end_orphan(self, id: LocalId) -> Result<Option<Entry>, Failure> {
         let (entry, mut credits) = self.lock_job(id).await?;
         let sql = format!(
-            "UPDATE genrex.job SET epoch = $2 WHERE id = $1 AND {IN_FLIGHT} \
-             AND lease_until <= clock_timestamp() RETURNING id"
+            "UPDATE genrex.job SET epoch = nextval('genrex.machine_epoch_seq'), ended_by = $2 \
+             WHERE id = $1 AND {IN_FLIGHT} AND lease_until <= clock_timestamp() RETURNING id"
         );
         let values = [id.0.into(), self.owner.epoch.into()];
         if self.write(&sql, &values).await?.is_empty() {
@@ -184,7 +184,7 @@ impl Store<'_> {
         let mut ended = Vec::new();
         for id in ids {
             let sql = format!(
-                "SELECT * FROM genrex.job WHERE id = $1 AND epoch = $2 AND NOT ({IN_FLIGHT})"
+                "SELECT * FROM genrex.job WHERE id = $1 AND ended_by = $2 AND NOT ({IN_FLIGHT})"
             );
             let rows = self
                 .read(&sql, &[id.0.into(), self.owner.epoch.into()])

@@ -211,7 +211,12 @@ impl Worker {
             let sql = "INSERT INTO genrex.machine (name) VALUES ($1) RETURNING epoch";
             let values = [Value::text(&self.owner.name)];
             let rows = session
-                .transaction(async |session| session.read(sql, &values).await)
+                .transaction(async |session| {
+                    // Those that ended without a word; a number is never given again.
+                    let old = "DELETE FROM genrex.machine WHERE seen_at < now() - interval '1 day'";
+                    session.read(old, &[]).await?;
+                    session.read(sql, &values).await
+                })
                 .await?;
             let row = rows.first().ok_or_else(|| {
                 StorageError::new(ErrorKind::Storage, Then::GiveUp, "gave no number")
@@ -303,7 +308,7 @@ impl Worker {
         let Ok(Some(pending)) = rescue.take() else {
             return Ok(());
         };
-        let mut is_any_refused = pending.is_any_unreadable;
+        let (mut is_any_refused, mut is_any_left) = (pending.is_any_unreadable, false);
         for line in &pending.lines {
             let owner = &self.owner;
             let applied = session
@@ -314,14 +319,15 @@ impl Worker {
             match applied {
                 Ok(()) => {}
                 Err(Failure::Rule(_)) => is_any_refused = true,
+                Err(failure) if failure.then() == Then::GiveUp => is_any_left = true,
                 Err(failure) => return Err(failure),
             }
         }
         // What stays is applied again, which changes nothing.
-        let _ = if is_any_refused {
-            pending.put_aside()
-        } else {
-            pending.remove()
+        let _ = match (is_any_left, is_any_refused) {
+            (true, _) => Ok(()),
+            (false, true) => pending.put_aside(),
+            (false, false) => pending.remove(),
         };
         Ok(())
     }

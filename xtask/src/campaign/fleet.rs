@@ -5,6 +5,8 @@ mod attack;
 mod cluster;
 mod encryption;
 mod pool;
+mod proxy;
+mod scenarios;
 mod suite;
 pub(crate) mod worker;
 
@@ -43,6 +45,7 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     println!("{}", cluster.version()?);
     if !flags.control {
         encryption::check(&cluster)?;
+        scenarios::run(&cluster)?;
         suite::run(&cluster)?;
         pool::run(&cluster)?;
         report(&setting, &attack::run(&mut cluster, &setting)?)?;

@@ -19,7 +19,7 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     let pool = Pool::start(cluster, program)?;
     let opened = suite::conform(cluster, "pooled", pool.port)?;
     println!(
-        "pool: PostgreSQL keeps what a ledger promises through pgbouncer in transaction mode, on {opened} databases"
+        "pool: PostgreSQL keeps what a ledger promises through pgbouncer in transaction mode, on {opened} ledgers"
     );
     Ok(())
 }

@@ -91,11 +91,9 @@ impl Worker {
                 .base_url(BaseUrl::new(&flags.url)?)
                 .pace(Pace::Fixed(Duration::from_millis(10))))
         };
-        let limits = Limits {
-            total: Some(limit),
-            per_job: Some(PRICE),
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.total = Some(limit);
+        limits.per_job = Some(PRICE);
         Ok(Self {
             client: builder()?.ledger(ledger.clone()).limits(limits).build()?,
             bare: builder()?.build()?,
@@ -220,13 +218,10 @@ impl Worker {
     /// An intent without limits, but for what its piece costs at most.
     fn intent(&self, name: &str, once: Once) -> anyhow::Result<Intent> {
         let account = self.client.account()?;
-        let balance = self.client.balance()?;
-        let used = balance.used_since(&genrex_blocking::Balance::default());
+        let used = self.client.balance()?.credits_used;
         let body = request(name)?.to_json();
-        let limits = Limits {
-            per_job: Some(PRICE),
-            ..Limits::default()
-        };
+        let mut limits = Limits::default();
+        limits.per_job = Some(PRICE);
         Ok(
             Intent::new(fastrand::u128(..), account, name, SECONDS, &body)
                 .after(Look::new(used))
@@ -272,7 +267,7 @@ fn folder() -> anyhow::Result<PathBuf> {
 fn request(text: &str) -> anyhow::Result<GenerateRequest> {
     Ok(GenerateRequest::new(
         Prompt::new(text)?,
-        Seconds::new(SECONDS)?,
+        Seconds::new(SECONDS.into())?,
     ))
 }
 
