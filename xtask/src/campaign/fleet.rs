@@ -41,18 +41,18 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
         bug: None,
         seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)),
     };
-    let mut cluster = Cluster::start()?;
+    let cluster = Cluster::start()?;
     println!("{}", cluster.version()?);
     if !flags.control {
         encryption::check(&cluster)?;
         scenarios::run(&cluster)?;
         suite::run(&cluster)?;
         pool::run(&cluster)?;
-        report(&setting, &attack::run(&mut cluster, &setting)?)?;
+        report(&setting, &attack::run(&cluster, &setting)?)?;
     }
     for bug in CONTROLS {
         setting.bug = Some(bug);
-        report(&setting, &attack::run(&mut cluster, &setting)?)?;
+        report(&setting, &attack::run(&cluster, &setting)?)?;
     }
     Ok(())
 }

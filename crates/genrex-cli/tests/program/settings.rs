@@ -263,7 +263,7 @@ fn the_ledger_that_is_used_is_told_and_no_scheme_is_a_folder() {
     assert_eq!(json(&named.unwrap())["path"], "x.db");
     for (place, said) in [
         (
-            "postgres://u:hid?den@x/y",
+            "postgres://u@x:hidden/y",
             "the ledger's address cannot be read",
         ),
         (

@@ -28,9 +28,13 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
         ("the database is away", away),
         ("whoever writes, the states hold", guarded),
     ];
+    let mut failed = Vec::new();
     for (name, scenario) in scenarios {
-        scenario(cluster).with_context(|| name.to_owned())?;
+        if let Err(why) = scenario(cluster) {
+            failed.push(format!("{name}: {why:#}"));
+        }
     }
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
     println!("scenarios: {} come to what they have to", scenarios.len());
     Ok(())
 }

@@ -35,6 +35,8 @@ enum Stands {
 }
 
 pub(crate) fn run(flags: &FleetWorker) -> anyhow::Result<()> {
+    // It does not outlive who started it.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let mut worker = Worker::new(flags)?;
     let mut order: Vec<u64> = (0..flags.rows).collect();
     worker.random.shuffle(&mut order);
