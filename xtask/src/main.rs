@@ -21,8 +21,6 @@ mod source;
 mod tokens;
 mod vectors;
 
-use std::path::PathBuf;
-
 use crate::flags::{
     Features, Fuzz, Mutants, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd,
 };
@@ -32,9 +30,8 @@ fn main() -> anyhow::Result<()> {
         return ended;
     }
     let shell = xshell::Shell::new()?;
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let from = shell.current_dir();
-    shell.change_dir(root.join(".."));
+    shell.change_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     shell.change_dir(shell.current_dir().canonicalize()?);
     match Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Layers(_) => layers::check(&shell),

@@ -7,13 +7,17 @@ use genrex_ledger::State;
 
 /// The triggers, as SQL.
 pub(crate) fn sql() -> String {
+    [String::from(REFUSE), of_states(), of_what_stays()].concat()
+}
+
+/// What the states of a job allow.
+fn of_states() -> String {
     let goes = State::transitions().map(|(from, to)| format!("'{from}>{to}'"));
     let goes = goes.collect::<Vec<_>>().join(", ");
     let begins = State::Intended;
     let taken = quoted(&State::Accepted.reached());
     let here = quoted(&State::Downloaded.reached());
     let all = [
-        String::from(REFUSE),
         refuse(
             "job_begins",
             "INSERT ON genrex.job",
@@ -40,6 +44,13 @@ pub(crate) fn sql() -> String {
             ),
             "a job that is here has its file",
         ),
+    ];
+    all.concat()
+}
+
+/// What is never forgotten or changed, whatever the state.
+fn of_what_stays() -> String {
+    let all = [
         refuse(
             "job_keeps_its_id",
             "UPDATE OF query_id ON genrex.job",

@@ -105,8 +105,11 @@ fn attack(cluster: &Cluster, setting: &Setting, run: u64) -> anyhow::Result<Find
         fleet.workers.push(Some(worker));
     }
     fleet.disturb()?;
-    let mut findings = fleet.wait()?;
-    findings.add(fleet.check()?);
+    let waited = fleet.wait()?;
+    let mut findings = fleet.check()?;
+    if setting.bug.is_none() {
+        findings.add(waited);
+    }
     findings.cases = setting.rows;
     Ok(findings)
 }
@@ -220,9 +223,14 @@ impl Fleet<'_> {
 
     /// Waits until all have bought what they can.
     fn wait(&mut self) -> anyhow::Result<Findings> {
-        const LONGEST: u32 = 6000;
+        // With a bug the ledger sees more spent than it knows of, and holds all back for long.
+        let longest = if self.setting.bug.is_some() {
+            200
+        } else {
+            6000
+        };
         let mut findings = Findings::default();
-        for _ in 0..LONGEST {
+        for _ in 0..longest {
             if self.is_over()? {
                 break;
             }
@@ -255,9 +263,15 @@ impl Fleet<'_> {
         let left = block_on(ledger.recover(1))?;
         let entries = block_on(ledger.entries(&Filter::default()))?;
         let jobs = self.service.jobs();
-        let mut findings = compare(&self.service, &jobs, &entries, "", state_of);
+        let is_cut_short = self.setting.bug.is_some();
+        let state: fn(&Entry, &str) -> Findings = if is_cut_short {
+            |_, _| Findings::default()
+        } else {
+            state_of
+        };
+        let mut findings = compare(&self.service, &jobs, &entries, "", state);
         let in_flight = entries.iter().filter(|entry| entry.state.is_in_flight());
-        for entry in in_flight.chain(&left) {
+        for entry in in_flight.chain(&left).filter(|_| !is_cut_short) {
             let what = format!("job {} is {} after the end", entry.id, entry.state);
             findings.wrong.push(what);
         }
@@ -274,6 +288,9 @@ impl Fleet<'_> {
         let limit = self.limit;
         if used > limit {
             wrong.push(format!("{used} credits used, and {limit} allowed"));
+        }
+        if self.setting.bug.is_some() {
+            return Ok(wrong);
         }
         if used != bought * PRICE {
             wrong.push(format!("{bought} pieces cost {used} credits"));
