@@ -4,6 +4,8 @@
 mod cap;
 mod credits;
 mod disk;
+#[cfg(target_os = "linux")]
+pub(crate) mod fleet;
 mod kill;
 mod plan;
 pub(crate) mod planted;

@@ -1,10 +1,12 @@
 use xshell::{Shell, cmd};
 
 /// A library, and the sets of features that it must build with, each set alone. The last is all that it has.
-const LIBRARIES: [(&str, &[&str]); 9] = [
+const LIBRARIES: [(&str, &[&str]); 11] = [
     ("genrex-sign", &["", "proptest"]),
     ("genrex-proto", &[""]),
     ("genrex-ledger", &["", "testing"]),
+    ("genrex-ledger-rescue", &[""]),
+    ("genrex-ledger-postgres", &[""]),
     ("genrex-ledger-sqlite", &["", "bundled"]),
     ("genrex-core", &["", "testing"]),
     ("genrex-file", &[""]),

@@ -98,6 +98,25 @@ xflags::xflags! {
             /// Repeat what an earlier run printed
             optional --seed seed: u64
         }
+        /// Hold PostgreSQL as a ledger to the storages' suite, and attack many workers that share one: they are killed,
+        /// stopped for longer than a lease, and lose their database. Installs PostgreSQL if it is not there. Runs the
+        /// planted bugs too, and succeeds only if each is caught.
+        cmd fleet {
+            /// How many rows are bought; 200 without it
+            optional --rows rows: u64
+            /// The planted bugs alone
+            optional --control
+            /// Repeat what an earlier run printed
+            optional --seed seed: u64
+        }
+        /// A worker of the fleet: not for use.
+        cmd fleet-worker {
+            required database: String
+            required url: String
+            required number: u64
+            required rows: u64
+            required bug: String
+        }
         /// A worker of the campaigns, with a bug planted on purpose: not for use.
         cmd planted {
             required bug: String

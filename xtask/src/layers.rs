@@ -33,7 +33,7 @@ enum Kind {
     Other,
 }
 
-pub(crate) const LAYERS: [Layer; 10] = [
+pub(crate) const LAYERS: [Layer; 12] = [
     layer("genrex-sign", Kind::Pure, &[]),
     layer("genrex-proto", Kind::Pure, &[]),
     layer("genrex-ledger", Kind::Pure, &["genrex-proto"]),
@@ -43,10 +43,16 @@ pub(crate) const LAYERS: [Layer; 10] = [
         &["genrex-ledger", "genrex-proto", "genrex-sign"],
     ),
     layer("genrex-file", Kind::Other, &[]),
+    layer("genrex-ledger-rescue", Kind::Other, &["genrex-ledger"]),
     layer(
         "genrex-ledger-sqlite",
         Kind::Other,
-        &["genrex-ledger", "genrex-proto"],
+        &["genrex-ledger", "genrex-ledger-rescue", "genrex-proto"],
+    ),
+    layer(
+        "genrex-ledger-postgres",
+        Kind::Other,
+        &["genrex-ledger", "genrex-ledger-rescue", "genrex-proto"],
     ),
     layer(
         "genrex-sandbox",
@@ -70,6 +76,7 @@ pub(crate) const LAYERS: [Layer; 10] = [
             "genrex-async",
             "genrex-file",
             "genrex-ledger",
+            "genrex-ledger-postgres",
             "genrex-ledger-sqlite",
             "genrex-sandbox",
             "genrex-sign",

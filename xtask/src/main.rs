@@ -22,8 +22,6 @@ mod source;
 mod tokens;
 mod vectors;
 
-use std::path::PathBuf;
-
 use crate::flags::{
     Bench, Features, Fuzz, Mutants, Package, PublicApi, QuickStart, Soak, Vectors, Xtask, XtaskCmd,
 };
@@ -33,9 +31,8 @@ fn main() -> anyhow::Result<()> {
         return ended;
     }
     let shell = xshell::Shell::new()?;
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let from = shell.current_dir();
-    shell.change_dir(root.join(".."));
+    shell.change_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     shell.change_dir(shell.current_dir().canonicalize()?);
     match Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Layers(_) => layers::check(&shell),
@@ -79,6 +76,12 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Recording(_) => anyhow::bail!("a recording is made on Linux"),
         #[cfg(feature = "campaign")]
         XtaskCmd::Campaign(campaign) => campaign::run(&shell, &campaign),
+        #[cfg(all(feature = "campaign", target_os = "linux"))]
+        XtaskCmd::Fleet(fleet) => campaign::fleet::run(&fleet),
+        #[cfg(all(feature = "campaign", target_os = "linux"))]
+        XtaskCmd::FleetWorker(worker) => campaign::fleet::worker::run(&worker),
+        #[cfg(all(feature = "campaign", not(target_os = "linux")))]
+        XtaskCmd::Fleet(_) | XtaskCmd::FleetWorker(_) => anyhow::bail!("a fleet is run on Linux"),
         #[cfg(feature = "campaign")]
         XtaskCmd::Planted(flags::Planted {
             bug,
@@ -87,7 +90,10 @@ fn main() -> anyhow::Result<()> {
             file,
         }) => campaign::planted::run(&bug, &from.join(folder), &url, &file),
         #[cfg(not(feature = "campaign"))]
-        XtaskCmd::Campaign(_) | XtaskCmd::Planted(_) => with_campaigns(),
+        XtaskCmd::Campaign(_)
+        | XtaskCmd::Planted(_)
+        | XtaskCmd::Fleet(_)
+        | XtaskCmd::FleetWorker(_) => with_campaigns(),
     }
 }
 

@@ -248,6 +248,10 @@ pub(crate) struct Login {
 pub(crate) enum LedgerAction {
     /// Print which ledger is used
     Path,
+    /// Make the tables of a ledger in PostgreSQL, or bring those of an older version to this one
+    Migrate,
+    /// Show who uses a ledger, and what is in flight
+    Status,
 }
 
 #[derive(Debug, clap::Args)]

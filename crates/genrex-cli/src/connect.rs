@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::stop::Stop;
 pub(crate) struct Connection {
     pub(crate) client: Client,
     /// Where the ledger is that purchases are kept in; `None` if none is, or only for as long as the process lives.
-    pub(crate) ledger_path: Option<PathBuf>,
+    pub(crate) ledger_place: Option<String>,
     /// What the account may spend.
     pub(crate) limits: Limits,
     /// What the ledger knows the key by.
@@ -90,15 +89,15 @@ impl Connection {
             .deadline(Some(options.timeout))
             .balance_check(options.balance_check)
             .pace(options.poll_interval.map_or(Pace::default(), Pace::Fixed));
-        let mut ledger_path = None;
+        let mut ledger_place = None;
         if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.
             builder = match target.sandbox {
                 Some(_) => builder.ledger(MemoryLedger::new()),
                 None => {
-                    let ledger = ledger::open_within(options.timeout)?;
-                    ledger_path = Some(ledger.path().to_owned());
-                    builder.ledger(ledger)
+                    let opened = ledger::open_within(options.timeout).await?;
+                    ledger_place = Some(opened.place().to_string());
+                    builder.ledger(opened.into_ledger())
                 }
             };
             builder = builder.limits(target.limits);
@@ -108,7 +107,7 @@ impl Connection {
         let client = client.with_transport(stop.around(Arc::clone(client.transport())));
         Ok(Self {
             client,
-            ledger_path,
+            ledger_place,
             limits: target.limits,
             alias,
             stop,

@@ -1,70 +1,102 @@
-use std::path::PathBuf;
+mod place;
+
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
-use etcetera::BaseStrategy as _;
 use genrex_async::Client;
-use genrex_ledger::{Entry, ErrorKind, Filter, Ledger as _, LocalId};
+use genrex_ledger::{Entry, ErrorKind, Filter, Ledger, LocalId};
+use genrex_ledger_postgres::{self as postgres, Address, PostgresLedger};
 use genrex_ledger_sqlite::{Options, SqliteLedger};
 
+pub(crate) use self::place::Place;
 use crate::command_error::{Code, CommandError};
 use crate::output::Output;
 use crate::typed;
 
-/// How long another process that writes is waited for.
+/// How long another process that writes is waited for, and a database that is away.
 const LONGEST: Duration = Duration::from_secs(30);
 
-const VARIABLE: &str = "GENREX_LEDGER";
+/// A ledger that was opened.
+pub(crate) struct Opened {
+    ledger: Arc<dyn Ledger>,
+    place: Place,
+}
 
-/// Where the ledger is: the path that the environment names, or the one in the user's folder for data.
-pub(crate) fn place() -> Result<PathBuf, CommandError> {
-    let Some(named) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
-        let strategy = etcetera::base_strategy::choose_base_strategy()
-            .map_err(|error| CommandError::other("there is no home folder").with_source(&error))?;
-        return Ok(genrex_ledger_sqlite::default_path(&strategy.data_dir()));
-    };
-    let scheme = named.to_str().and_then(|name| name.split_once("://"));
-    match scheme {
-        None => Ok(PathBuf::from(named)),
-        Some((scheme, _)) => Err(CommandError::new(
-            Code::Usage,
-            "configuration",
-            match scheme {
-                "postgres" | "postgresql" => {
-                    format!("{VARIABLE} names a ledger in PostgreSQL, which is not in this version")
-                }
-                _ => format!("{VARIABLE} begins with {scheme}://, which is no ledger"),
-            },
-        )
-        .hint("give it the path of a file, such as ~/.local/share/genrex/ledger.db")),
+impl Opened {
+    /// Where it is.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn into_ledger(self) -> Arc<dyn Ledger> {
+        self.ledger
+    }
+}
+
+impl Deref for Opened {
+    type Target = Arc<dyn Ledger>;
+
+    fn deref(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
     }
 }
 
 /// Opens the ledger to buy with.
-pub(crate) fn open() -> Result<SqliteLedger, CommandError> {
-    open_within(LONGEST)
+pub(crate) async fn open() -> Result<Opened, CommandError> {
+    open_within(LONGEST).await
 }
 
 /// The same, and waits no longer than this for another process that writes to it.
-pub(crate) fn open_within(limit: Duration) -> Result<SqliteLedger, CommandError> {
-    let options = Options::new()
-        .busy_timeout(limit.min(LONGEST))
-        .on_wait(typed::say_ledger_is_held);
-    SqliteLedger::open_with(place()?, &options).map_err(CommandError::from)
+pub(crate) async fn open_within(limit: Duration) -> Result<Opened, CommandError> {
+    let place = Place::find()?;
+    let limit = limit.min(LONGEST);
+    let ledger: Arc<dyn Ledger> = match &place {
+        Place::File(path) => {
+            let options = Options::new()
+                .busy_timeout(limit)
+                .on_wait(typed::say_ledger_is_held);
+            Arc::new(SqliteLedger::open_with(path, &options)?)
+        }
+        Place::Database(address) => {
+            let options = postgres::Options::new()
+                .timeout(limit)
+                .rescue(place.rescue()?);
+            Arc::new(PostgresLedger::connect_with(address, &options).await?)
+        }
+    };
+    Ok(Opened { ledger, place })
 }
 
 /// Opens the ledger to look into it: that needs no lock and no right to write.
-pub(crate) fn open_to_read() -> Result<SqliteLedger, CommandError> {
-    let place = place()?;
+pub(crate) async fn open_to_read() -> Result<Opened, CommandError> {
+    let place = Place::find()?;
+    let path = match &place {
+        Place::File(path) => path,
+        Place::Database(address) => {
+            let ledger = Arc::new(connect_to_read(address).await?);
+            return Ok(Opened { ledger, place });
+        }
+    };
     // One that is not there yet is empty, and one of an older version is brought to this one.
-    let read = place
+    let read = path
         .exists()
-        .then(|| SqliteLedger::open_to_read(&place))
+        .then(|| SqliteLedger::open_to_read(path))
         .transpose();
     match read {
-        Ok(Some(ledger)) => Ok(ledger),
+        Ok(Some(ledger)) => Ok(Opened {
+            ledger: Arc::new(ledger),
+            place,
+        }),
         Err(error) if error.kind() != ErrorKind::Storage => Err(error.into()),
-        Ok(None) | Err(_) => open(),
+        Ok(None) | Err(_) => open().await,
     }
+}
+
+/// Connects to a database to look into it.
+pub(crate) async fn connect_to_read(address: &Address) -> Result<PostgresLedger, CommandError> {
+    let options = postgres::Options::new();
+    Ok(PostgresLedger::connect_to_read(address, &options).await?)
 }
 
 /// Finds what an ended process left, and says what may have been charged, and what could not be kept.
@@ -89,7 +121,7 @@ pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Comm
 
 /// Says where outcomes are that the ledger could not take: one may be the only place of an id that was paid for.
 pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), CommandError> {
-    for file in genrex_ledger_sqlite::set_aside(&place()?) {
+    for file in genrex_ledger_sqlite::set_aside(&Place::find()?.rescued()?) {
         output.warning(format_args!(
             "{} holds outcomes of jobs that are not in this ledger: it is damaged, or of another ledger that was here. An id \
              in it may have been paid for: read it, settle its jobs by genrex jobs resolve, and move it away",
@@ -100,7 +132,7 @@ pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), CommandError> {
 }
 
 /// A job by its number in the ledger, or by its id at the service.
-pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<Entry, CommandError> {
+pub(crate) async fn find(ledger: &dyn Ledger, name: &str) -> Result<Entry, CommandError> {
     let found = match name.parse::<LocalId>() {
         Ok(id) => ledger.entry(id).await?,
         Err(_) => {
@@ -167,6 +199,13 @@ pub(crate) const fn remedy(kind: ErrorKind) -> &'static str {
         ErrorKind::Damaged => {
             "copy it and the files beside it to a safe place, and put a backup there, or name another file by \
              GENREX_LEDGER; another ledger does not know what was bought"
+        }
+        ErrorKind::NotMigrated => {
+            "its owner makes the tables: genrex ledger migrate; docs/fleet.md says with which rights"
+        }
+        ErrorKind::NotOwned => {
+            "nothing was sent; another process has the job, or this one stood still for too long: genrex jobs list shows \
+             where it stands"
         }
         ErrorKind::Newer => {
             "use the genrex that wrote it, or a newer one; nothing in it was changed"

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use crate::args::{Args, Command, LedgerAction};
+use crate::args::{Args, Command};
 use crate::command_error::{Code, CommandError};
 use crate::output::Output;
 
@@ -91,9 +91,7 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         }
         Command::Config { action } => commands::config::run(action.as_ref(), output),
         Command::Login(login) => on_runtime(commands::login::run(login, global, output)),
-        Command::Ledger {
-            action: None | Some(LedgerAction::Path),
-        } => commands::ledger::path(output),
+        Command::Ledger { action } => on_runtime(commands::ledger::run(action, output)),
         Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),
     }
 }

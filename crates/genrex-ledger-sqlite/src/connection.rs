@@ -54,7 +54,9 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Written, RequestErr
     })
 }
 
-fn open_file(path: &Path) -> Result<(Place, Connection, crate::files::Identity), RequestError> {
+fn open_file(
+    path: &Path,
+) -> Result<(Place, Connection, genrex_ledger_rescue::files::Identity), RequestError> {
     let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::prepare(path)?;
     let before = place::named(place.database())?;

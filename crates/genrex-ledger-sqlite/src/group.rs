@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use genrex_ledger::{Error, ErrorKind, Event, LocalId};
+use genrex_ledger_rescue::{Line, Pending, Rescue};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::connection;
@@ -14,7 +15,6 @@ use crate::options::{OnWait, Options};
 use crate::owner::{Owner, Owners};
 use crate::place::Opened;
 use crate::request::{Request, Write};
-use crate::rescue::{Line, Pending, Rescue};
 use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
 

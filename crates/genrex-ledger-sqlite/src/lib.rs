@@ -16,9 +16,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
-#[cfg_attr(unix, path = "files_unix.rs")]
-#[cfg_attr(not(unix), path = "files_other.rs")]
-mod files;
 mod filesystem;
 mod group;
 mod ledger;
@@ -28,14 +25,13 @@ mod place;
 mod query;
 mod reader;
 mod request;
-mod rescue;
 mod row;
 mod schema;
 mod storage_error;
 mod store;
 mod triggers;
 
+pub use genrex_ledger_rescue::set_aside;
 pub use ledger::SqliteLedger;
 pub use options::Options;
 pub use place::default_path;
-pub use rescue::set_aside;

@@ -6,9 +6,10 @@
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::files;
+use genrex_ledger_rescue::files::{self, is_named};
+
 use crate::storage_error::StorageError;
 
 /// Whose a job is that was released: it is always gone.
@@ -147,14 +148,5 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.owners.forget(&self.name);
-    }
-}
-
-/// Whether a path still names this open file.
-pub(crate) fn is_named(file: &File, path: &Path) -> io::Result<bool> {
-    match path.symlink_metadata() {
-        Ok(found) => Ok(files::identity(&found) == files::identity(&file.metadata()?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }

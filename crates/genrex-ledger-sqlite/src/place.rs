@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use genrex_ledger::ErrorKind;
+use genrex_ledger_rescue::files::{self, Identity};
 
-use crate::files::{self, Identity};
 use crate::filesystem;
 use crate::owner::Owners;
 use crate::storage_error::StorageError;

@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 
 use futures_channel::oneshot;
 use genrex_ledger::{Account, Alias, Entry, Error, ErrorKind, Event, Intent, LocalId, Look};
+use genrex_ledger_rescue::is_to_be_rescued;
 
 use crate::storage_error::{RequestError, StorageError};
 use crate::store::{Begun, Store};
@@ -290,16 +291,6 @@ impl Keep for Release {
 
     fn outcome(&self) -> Option<(LocalId, &Event, u64)> {
         Some((self.id, &Event::Crashed, self.now))
-    }
-}
-
-/// Whether an event says what nobody could find out again, or not for free. That a request is about to leave
-/// is not: if that cannot be kept, nothing leaves. A verdict is not: it is found anew.
-fn is_to_be_rescued(event: &Event) -> bool {
-    match event {
-        Event::Unconfirmed(_) => true,
-        Event::Reconciled(_) | Event::Resolved(..) => false,
-        event => event.is_outcome(),
     }
 }
 

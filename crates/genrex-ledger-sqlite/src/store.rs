@@ -6,12 +6,12 @@ use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, LocalId, Look, Past,
     rules,
 };
+use genrex_ledger_rescue::Line;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::owner::{NOBODY, Owners};
 use crate::query;
-use crate::rescue::Line;
 use crate::row::{self, COLUMNS, Raw};
 use crate::storage_error::RequestError;
 

@@ -10,8 +10,8 @@ pub(crate) fn sql() -> String {
     let goes = State::transitions().map(|(from, to)| format!("'{from}>{to}'"));
     let goes = goes.collect::<Vec<_>>().join(", ");
     let begins = State::Intended;
-    let taken = quoted(from(State::Accepted));
-    let here = quoted(from(State::Downloaded));
+    let taken = quoted(State::Accepted.reached());
+    let here = quoted(State::Downloaded.reached());
     let all = [
         refuse(
             "job_begins",
@@ -66,21 +66,6 @@ fn refuse(name: &str, what: &str, when: &str, why: &str) -> String {
     format!(
         "CREATE TRIGGER {name} BEFORE {what} WHEN {when}\nBEGIN\n    SELECT RAISE(ABORT, '{why}');\nEND;\n"
     )
-}
-
-/// The states that a job can come to from one, and that one.
-fn from(state: State) -> BTreeSet<State> {
-    let mut reached = BTreeSet::from([state]);
-    loop {
-        let next: Vec<State> = State::transitions()
-            .filter(|(from, to)| reached.contains(from) && !reached.contains(to))
-            .map(|(_, to)| to)
-            .collect();
-        if next.is_empty() {
-            return reached;
-        }
-        reached.extend(next);
-    }
 }
 
 fn quoted(states: BTreeSet<State>) -> String {

@@ -36,12 +36,17 @@ pub enum ErrorKind {
     Missing,
     /// A newer genrex wrote it.
     Newer,
+    /// It was not made ready for this version yet: a database that people migrate has other tables, or none.
+    NotMigrated,
     /// What it holds, or was asked to read, cannot be read.
     Unreadable,
     /// It holds no such job.
     NotFound,
     /// The state machine has no such transition.
     Transition,
+    /// The job is not this process's to send: another intended it, or this one was silent for so long that it was
+    /// given up. Nothing may leave.
+    NotOwned,
     /// It would spend more than is allowed.
     OverLimit,
     /// The very same has been bought, or is being bought, already.
@@ -146,9 +151,11 @@ impl fmt::Display for ErrorKind {
             Self::Busy => "the storage is held by another process",
             Self::Missing => "the storage is gone, and what belongs to it is still there",
             Self::Newer => "a newer genrex wrote the ledger",
+            Self::NotMigrated => "the ledger has no tables of this version",
             Self::Unreadable => "what the ledger holds cannot be read",
             Self::NotFound => "no such job",
             Self::Transition => "no such transition",
+            Self::NotOwned => "the job is not this process's",
             Self::OverLimit => "over the limit",
             Self::Taken => "bought already",
             Self::PriceUnknown => "the price is not known yet",
@@ -173,9 +180,11 @@ mod tests {
             ErrorKind::Busy,
             ErrorKind::Missing,
             ErrorKind::Newer,
+            ErrorKind::NotMigrated,
             ErrorKind::Unreadable,
             ErrorKind::NotFound,
             ErrorKind::Transition,
+            ErrorKind::NotOwned,
             ErrorKind::OverLimit,
             ErrorKind::Taken,
             ErrorKind::PriceUnknown,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -252,6 +253,22 @@ impl State {
         })
     }
 
+    /// The states that a job can come to from this one, and this one.
+    #[must_use]
+    pub fn reached(self) -> BTreeSet<Self> {
+        let mut reached = BTreeSet::from([self]);
+        loop {
+            let next: Vec<Self> = Self::transitions()
+                .filter(|(from, to)| reached.contains(from) && !reached.contains(to))
+                .map(|(_, to)| to)
+                .collect();
+            if next.is_empty() {
+                return reached;
+            }
+            reached.extend(next);
+        }
+    }
+
     /// Whether a paid request of this job may be on its way, or about to be.
     #[must_use]
     pub const fn is_in_flight(self) -> bool {
@@ -398,6 +415,23 @@ mod tests {
             .filter(|state| state.is_open())
             .collect();
         assert_eq!(open, [State::Accepted, State::Completed]);
+    }
+
+    #[test]
+    fn what_can_still_come_of_a_job_is_told() {
+        assert_eq!(State::Intended.reached(), BTreeSet::from(State::ALL));
+        let taken = [
+            State::Accepted,
+            State::Failed,
+            State::Completed,
+            State::Downloaded,
+        ];
+        assert_eq!(State::Accepted.reached(), BTreeSet::from(taken));
+        assert_eq!(
+            State::NotSent.reached(),
+            BTreeSet::from([State::NotSent]),
+            "it ends there"
+        );
     }
 
     #[test]

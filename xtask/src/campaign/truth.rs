@@ -156,11 +156,13 @@ impl Scene {
     /// Holds each job of the service against the ledger, wherever it stands.
     pub(crate) fn known(&self) -> anyhow::Result<Findings> {
         self.service.wait_until_idle();
-        Ok(
-            self.compare(&self.service.jobs(), &self.entries()?, "", |_, _| {
-                Findings::default()
-            }),
-        )
+        Ok(compare(
+            &self.service,
+            &self.service.jobs(),
+            &self.entries()?,
+            "",
+            |_, _| Findings::default(),
+        ))
     }
 
     /// What the ledger holds.
@@ -175,7 +177,7 @@ impl Scene {
         block_on(ledger.recover(1))?;
         let entries = block_on(ledger.entries(&Filter::default()))?;
         let jobs = self.service.jobs();
-        let mut findings = self.compare(&jobs, &entries, told, state_of);
+        let mut findings = compare(&self.service, &jobs, &entries, told, state_of);
         let ghosts = entries.iter().filter_map(|entry| entry.query_id.as_ref());
         for ghost in ghosts.filter(|id| !jobs.iter().any(|(own, _)| own == id.as_str())) {
             findings.wrong.push(format!(
@@ -190,49 +192,49 @@ impl Scene {
         }
         Ok(findings)
     }
+}
 
-    /// Holds each job of the service against the ledger.
-    ///
-    /// An id that a client must have kept has to be in the ledger by itself. Any other job may be there as an
-    /// ambiguous one of the same text: one entry stands for one job.
-    fn compare(
-        &self,
-        jobs: &[(String, String)],
-        entries: &[Entry],
-        told: &str,
-        state: fn(&Entry, &str) -> Findings,
-    ) -> Findings {
-        let mut findings = Findings::default();
-        let mut bought: HashMap<&str, u64> = HashMap::new();
-        let mut ambiguous: HashMap<&str, u64> = HashMap::new();
-        let nameless = entries
-            .iter()
-            .filter(|entry| entry.state == State::Ambiguous && entry.unconfirmed_id.is_none());
-        for entry in nameless {
-            *ambiguous.entry(&entry.text).or_default() += 1;
-        }
-        for (id, text) in jobs {
-            *bought.entry(text).or_default() += 1;
-            if let Some(entry) = entries.iter().find(|entry| has_id(entry, id)) {
-                findings.add(state(entry, id));
-                continue;
-            }
-            let left = ambiguous.entry(text).or_default();
-            if self.service.is_demanded(id) && !told.contains(id) {
-                findings.lost += 1;
-                findings
-                    .wrong
-                    .push(format!("{id} was read whole, and is not in the ledger"));
-            } else if *left > 0 {
-                *left -= 1;
-                findings.reported += 1;
-            } else {
-                findings.lost += 1;
-            }
-        }
-        findings.doubled = bought.values().map(|count| count - 1).sum();
-        findings
+/// Holds each job of the service against the ledger.
+///
+/// An id that a client must have kept has to be in the ledger by itself. Any other job may be there as an
+/// ambiguous one of the same text: one entry stands for one job.
+pub(crate) fn compare(
+    service: &Counting,
+    jobs: &[(String, String)],
+    entries: &[Entry],
+    told: &str,
+    state: fn(&Entry, &str) -> Findings,
+) -> Findings {
+    let mut findings = Findings::default();
+    let mut bought: HashMap<&str, u64> = HashMap::new();
+    let mut ambiguous: HashMap<&str, u64> = HashMap::new();
+    let nameless = entries
+        .iter()
+        .filter(|entry| entry.state == State::Ambiguous && entry.unconfirmed_id.is_none());
+    for entry in nameless {
+        *ambiguous.entry(&entry.text).or_default() += 1;
     }
+    for (id, text) in jobs {
+        *bought.entry(text).or_default() += 1;
+        if let Some(entry) = entries.iter().find(|entry| has_id(entry, id)) {
+            findings.add(state(entry, id));
+            continue;
+        }
+        let left = ambiguous.entry(text).or_default();
+        if service.is_demanded(id) && !told.contains(id) {
+            findings.lost += 1;
+            findings
+                .wrong
+                .push(format!("{id} was read whole, and is not in the ledger"));
+        } else if *left > 0 {
+            *left -= 1;
+            findings.reported += 1;
+        } else {
+            findings.lost += 1;
+        }
+    }
+    findings.doubled = bought.values().map(|count| count - 1).sum();
+    findings
 }
 
 /// Whether the ledger knows this id of a job.

@@ -28,10 +28,10 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
         None => list(ListJobs::default(), global, output).await,
         Some(JobsAction::List(wanted)) => list(wanted, global, output).await,
         Some(JobsAction::Show { id }) => {
-            let ledger = open_to_read()?;
-            let entry = find(&ledger, &id).await?;
-            let accounts = AccountFlags::read(global, &ledger).await?;
-            let prices = Prices::of(&ledger, std::slice::from_ref(&entry)).await?;
+            let ledger = open_to_read().await?;
+            let entry = find(&**ledger, &id).await?;
+            let accounts = AccountFlags::read(global, &**ledger).await?;
+            let prices = Prices::of(&**ledger, std::slice::from_ref(&entry)).await?;
             show::show(&entry, &prices, &accounts.of(&entry.account), output)
         }
         Some(JobsAction::Recover) => recover::recover(global, output).await,
@@ -42,7 +42,7 @@ pub(crate) async fn run(jobs: Jobs, global: &Global, output: &Output) -> Result<
 }
 
 async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), CommandError> {
-    let ledger = open_to_read()?;
+    let ledger = open_to_read().await?;
     let mut filter = Filter::default();
     filter.states = wanted.state;
     filter.account = wanted.account.map(Into::into);
@@ -50,7 +50,7 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
     let is_filtered = filter != Filter::default();
     filter.limit = wanted.limit;
     let entries = ledger.entries(&filter).await?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     if output.is_json() {
         let all = entries
             .iter()
@@ -59,13 +59,10 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
     }
     if entries.is_empty() {
         let such = if is_filtered { "such " } else { "" };
-        output.note(format_args!(
-            "no {such}job is in {}",
-            ledger.path().display()
-        ));
+        output.note(format_args!("no {such}job is in {}", ledger.place()));
         return Ok(());
     }
-    let prices = Prices::of(&ledger, &entries).await?;
+    let prices = Prices::of(&**ledger, &entries).await?;
     let table = Table::of(&entries, &prices);
     let (past, present): (Vec<_>, Vec<_>) = entries
         .iter()
@@ -86,7 +83,7 @@ async fn list(wanted: ListJobs, global: &Global, output: &Output) -> Result<(), 
 
 /// Everything that the ledger holds, a JSON line a job, oldest first.
 async fn export(output: &Output) -> Result<(), CommandError> {
-    let ledger = open_to_read()?;
+    let ledger = open_to_read().await?;
     let mut filter = Filter::default();
     filter.oldest_first = true;
     for entry in ledger.entries(&filter).await? {

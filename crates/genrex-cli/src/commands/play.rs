@@ -46,8 +46,8 @@ async fn piece(name: &str) -> Result<PathBuf, CommandError> {
     if !is_number && path.exists() {
         return Ok(path);
     }
-    let entry = match ledger::open_to_read() {
-        Ok(ledger) => ledger::find(&ledger, name).await,
+    let entry = match ledger::open_to_read().await {
+        Ok(ledger) => ledger::find(&**ledger, name).await,
         Err(failure) => Err(failure),
     };
     // What looks like a path is one.

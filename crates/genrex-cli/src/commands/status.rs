@@ -63,12 +63,12 @@ async fn jobs(
     if global.sandbox || !needs_ledger {
         return named::named(&which.jobs, None, None, "status").await;
     }
-    let ledger = open_to_read()?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let ledger = open_to_read().await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     if which.open {
-        return named::open(&ledger, &accounts, "status", output).await;
+        return named::open(&**ledger, &accounts, "status", output).await;
     }
-    named::named(&which.jobs, Some(&ledger), Some(&accounts), "status").await
+    named::named(&which.jobs, Some(&**ledger), Some(&accounts), "status").await
 }
 
 async fn ask(client: &Client, job: &Named) -> Result<Generation, CommandError> {

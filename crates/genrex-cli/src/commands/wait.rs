@@ -66,12 +66,12 @@ async fn jobs(wait: &Wait, global: &Global, output: &Output) -> Result<Vec<Named
         }
         return named::named(&wait.which.jobs, None, None, "wait").await;
     }
-    let ledger = ledger::open_to_read()?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let ledger = ledger::open_to_read().await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     if wait.which.open {
-        return named::open(&ledger, &accounts, "wait", output).await;
+        return named::open(&**ledger, &accounts, "wait", output).await;
     }
-    named::named(&wait.which.jobs, Some(&ledger), Some(&accounts), "wait").await
+    named::named(&wait.which.jobs, Some(&**ledger), Some(&accounts), "wait").await
 }
 
 /// Several jobs do not fit into one file.

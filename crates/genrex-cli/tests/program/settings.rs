@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 
 use tempfile::tempdir;
 
+use crate::service::Counting;
 use crate::support::{Sandbox, code, error, genrex, json, run, stderr, stdout};
 
 const SECRET: &str = "s3cr3t-0f-mine";
@@ -282,10 +283,13 @@ fn the_ledger_that_is_used_is_told_and_no_scheme_is_a_folder() {
         .output();
     assert_eq!(json(&named.unwrap())["path"], "x.db");
     for (place, said) in [
-        ("postgres://x/y", "PostgreSQL, which is not in this version"),
         (
-            "postgresql://u@x/y",
-            "PostgreSQL, which is not in this version",
+            "postgres://u@x:hidden/y",
+            "the ledger's address cannot be read",
+        ),
+        (
+            "postgresql://u:hidden@x/y?sslmode=perhaps",
+            "the ledger's sslmode is none of",
         ),
         ("sqlite://x.db", "sqlite://, which is no ledger"),
     ] {
@@ -303,6 +307,7 @@ fn the_ledger_that_is_used_is_told_and_no_scheme_is_a_folder() {
             let refused = command.output().unwrap();
             assert_eq!(code(&refused), 2, "{place} {args:?} {}", stderr(&refused));
             assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+            assert!(!stderr(&refused).contains("den"), "{}", stderr(&refused));
         }
     }
     let made: Vec<_> = fs::read_dir(folder.path())
@@ -311,6 +316,40 @@ fn the_ledger_that_is_used_is_told_and_no_scheme_is_a_folder() {
         .map(|it| it.file_name())
         .collect();
     assert!(made.is_empty(), "{made:?}");
+}
+
+/// Nobody listens there: the address is told, and its password is not.
+#[test]
+fn a_database_that_is_away_is_named_without_its_password_and_nothing_is_sent() {
+    let folder = tempdir().unwrap();
+    let service = Counting::start();
+    let away = "postgres://studio:hidden@127.0.0.1:1/genrex";
+    let shown = "postgres://studio@127.0.0.1:1/genrex";
+    let run = |args: &[&str]| {
+        let mut command = genrex(folder.path());
+        command.args(args).env("GENREX_LEDGER", away);
+        command
+            .env("GENREX_API_KEY", "k")
+            .env("GENREX_API_SECRET", "s")
+            .env("GENREX_BASE_URL", &service.url)
+            .env("RUST_LOG", "trace");
+        command.output().unwrap()
+    };
+    let told = run(&["ledger", "path", "--json"]);
+    assert_eq!(json(&told)["path"], shown);
+    assert!(!stderr(&told).contains("hidden") && !stdout(&told).contains("hidden"));
+    for args in [
+        &["generate", "a", "--json", "--timeout", "1s"][..],
+        &["ledger", "status", "--json"],
+    ] {
+        let refused = run(args);
+        let said = error(&refused);
+        assert_eq!((code(&refused), &said["kind"]), (1, &"ledger".into()));
+        let message = said["message"].as_str().unwrap();
+        assert!(message.contains(shown), "{message}");
+        assert!(!stderr(&refused).contains("hidden"), "{}", stderr(&refused));
+    }
+    assert_eq!(service.state().submits, 0, "nothing was sent");
 }
 
 /// On a terminal of its own, the secret is typed and not seen.

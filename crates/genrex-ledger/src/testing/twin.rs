@@ -28,6 +28,13 @@ impl<'a, L: Ledger> Twin<'a, L> {
         }
     }
 
+    /// Whether the storage takes the time from its callers, as the model does, or from a clock of its own.
+    pub(super) async fn takes_time(&mut self, party: &Party) -> Result<bool, Finding> {
+        let intent = party.intent(u128::MAX, 10);
+        let began = self.intend(&intent, START).await?;
+        Ok(began.is_ok_and(|entry| entry.created_at == START))
+    }
+
     pub(super) async fn observe(&self, party: &Party, look: &Look) -> Result<(), Finding> {
         let now = now_of(look);
         let observed = self

@@ -4,6 +4,7 @@
 
 mod flaw;
 mod flawed;
+mod own_clock;
 
 use std::collections::HashMap;
 
@@ -12,10 +13,18 @@ use genrex_ledger::testing::{Finding, Rule, block_on, conformance};
 
 use self::flaw::Flaw;
 use self::flawed::Flawed;
+use self::own_clock::OwnClock;
 
 #[test]
 fn memory_passes() {
     let mut storages: HashMap<String, MemoryLedger> = HashMap::new();
+    let open = async |name: &str| storages.entry(name.to_owned()).or_default().reopened();
+    block_on(conformance(open)).unwrap();
+}
+
+#[test]
+fn a_storage_with_a_clock_of_its_own_passes() {
+    let mut storages: HashMap<String, OwnClock> = HashMap::new();
     let open = async |name: &str| storages.entry(name.to_owned()).or_default().reopened();
     block_on(conformance(open)).unwrap();
 }

@@ -39,7 +39,7 @@ pub(crate) async fn identify(
 ) -> Result<Identified, CommandError> {
     let mut kept = Kept::of(&connection.client, account, new_batch(folder))?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
-    let Some(path) = &connection.ledger_path else {
+    let Some(place) = &connection.ledger_place else {
         return Ok(Identified {
             kept,
             marker: None,
@@ -48,7 +48,7 @@ pub(crate) async fn identify(
     };
     let kept_in = KeptIn {
         name: kept.ledger.name().await?,
-        path: path.display().to_string(),
+        path: place.clone(),
     };
     let found = Marker::read(folder)?;
     match &found {

@@ -70,8 +70,8 @@ async fn open_jobs(
         )),
     }
     ledger::warn_of_set_aside(output)?;
-    let ledger = ledger::open()?;
-    let open = recover_offline(&ledger, clock::now()).await?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let ledger = ledger::open().await?;
+    let open = recover_offline(&**ledger, clock::now()).await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     Ok((open, accounts))
 }

@@ -21,9 +21,9 @@ pub(super) async fn reconcile(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let ledger = open_to_read()?;
-    let entry = find(&ledger, id).await?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let ledger = open_to_read().await?;
+    let entry = find(&**ledger, id).await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     drop(ledger);
     let flags = accounts.of(&entry.account);
     if entry.state != State::Ambiguous {
@@ -32,14 +32,14 @@ pub(super) async fn reconcile(
         let next = next.unwrap_or_else(|| format!("what is known of it: genrex jobs show {id}"));
         return Err(CommandError::usage(message).hint(next));
     }
-    let ledger = ledger::open()?;
-    let at_once = reconcile_offline(&ledger, &entry, clock::now()).await?;
+    let ledger = ledger::open().await?;
+    let at_once = reconcile_offline(&**ledger, &entry, clock::now()).await?;
     drop(ledger);
     let found = match at_once {
         Some(found) => found,
         None => look(&entry, &accounts, global, output).await?,
     };
-    let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
+    let entry = find(&**open_to_read().await?, &entry.id.to_string()).await?;
     say(found, &entry, &flags, output)
 }
 
@@ -126,9 +126,9 @@ pub(super) async fn resolve(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let ledger = open_to_read()?;
-    let entry = find(&ledger, &resolve.id).await?;
-    let accounts = AccountFlags::read(global, &ledger).await?;
+    let ledger = open_to_read().await?;
+    let entry = find(&**ledger, &resolve.id).await?;
+    let accounts = AccountFlags::read(global, &**ledger).await?;
     drop(ledger);
     let why = who_says_so(resolve.why);
     let settled = match resolve.query_id {
@@ -142,8 +142,8 @@ pub(super) async fn resolve(
             settled.await.map_err(|error| not_taken(error, &entry))?
         }
         None => {
-            let ledger = ledger::open()?;
-            resolve_offline(&ledger, entry.id, resolve.charged, why, clock::now()).await?
+            let ledger = ledger::open().await?;
+            resolve_offline(&**ledger, entry.id, resolve.charged, why, clock::now()).await?
         }
     };
     if output.is_json() {
@@ -182,7 +182,7 @@ async fn connect(
     }
     let account = connection.client.account().await?;
     // A first look may have told whose jobs these are.
-    let entry = find(&open_to_read()?, &entry.id.to_string()).await?;
+    let entry = find(&**open_to_read().await?, &entry.id.to_string()).await?;
     if account == entry.account {
         return Ok(connection);
     }

@@ -27,7 +27,10 @@ fn session() -> Arc<Session> {
 }
 
 fn terms(deadline: Option<u64>) -> Terms {
-    Terms::free(deadline.map(|millis| at(millis).moment), Settings::default())
+    Terms::free(
+        deadline.map(|millis| at(millis).moment),
+        Settings::default(),
+    )
 }
 
 fn paid(session: &Arc<Session>, deadline: Option<u64>) -> SignedCall<GenerateRequest> {

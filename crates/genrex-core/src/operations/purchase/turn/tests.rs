@@ -27,7 +27,10 @@ fn why(job: i64, seconds: u64) -> ledger::Error {
 
 fn turn(deadline: Option<u64>) -> Turn {
     let session = Arc::new(Session::new(BaseUrl::default(), keys(), 7).unwrap());
-    let terms = Terms::free(deadline.map(|seconds| at(seconds).moment), Settings::default());
+    let terms = Terms::free(
+        deadline.map(|seconds| at(seconds).moment),
+        Settings::default(),
+    );
     Turn::new(session, terms, account(), why(2, 3), at(0))
 }
 

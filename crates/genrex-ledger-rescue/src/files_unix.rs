@@ -11,12 +11,14 @@ const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Which file it is: no two that exist have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub struct Identity {
     device: u64,
     inode: u64,
 }
 
-pub(crate) fn identity(found: &Metadata) -> Identity {
+/// Which file was found.
+#[must_use]
+pub fn identity(found: &Metadata) -> Identity {
     Identity {
         device: found.dev(),
         inode: found.ino(),
@@ -24,17 +26,23 @@ pub(crate) fn identity(found: &Metadata) -> Identity {
 }
 
 /// By how many names the file can be reached.
-pub(crate) fn names(found: &Metadata) -> u64 {
+#[must_use]
+pub fn names(found: &Metadata) -> u64 {
     found.nlink()
 }
 
 /// What others may do: the last six bits of the mode.
-pub(crate) fn rights_of_others(found: &Metadata) -> u32 {
+#[must_use]
+pub fn rights_of_others(found: &Metadata) -> u32 {
     found.mode() & 0o077
 }
 
 /// Makes a folder, and those that it is in, 0700, so that the loss of power takes none of them away.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     make_folders(folder, &mut sync_folder)
 }
 
@@ -58,7 +66,11 @@ fn make_folders(folder: &Path, sync: &mut impl FnMut(&Path) -> io::Result<()>) -
 }
 
 /// Makes a file that is not there, 0600. It does not follow a link.
-pub(crate) fn create(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -68,7 +80,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file that is there, to write to it too. It does not follow a link.
-pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -77,7 +93,11 @@ pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file that is there. It does not follow a link.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .custom_flags(NO_FOLLOW)
@@ -85,8 +105,25 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Makes what was made, renamed or removed in a folder last.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Whether a path still names this open file.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(found) => Ok(identity(&found) == identity(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use genrex_ledger::{Event, LocalId};
 use serde::{Deserialize, Serialize};
 
-use crate::files;
-use crate::owner::is_named;
+use crate::files::{self, is_named};
 
 /// What is added to the name of a rescue file that is put aside, before a number.
 const ASIDE: &str = ".unreadable-";
@@ -42,7 +41,7 @@ pub fn set_aside(ledger: &Path) -> Vec<PathBuf> {
 
 /// The rescue file of a ledger, whether it is there or not.
 #[derive(Debug, Clone)]
-pub(crate) struct Rescue {
+pub struct Rescue {
     path: PathBuf,
     /// The file while it is empty.
     reserve: PathBuf,
@@ -51,39 +50,58 @@ pub(crate) struct Rescue {
 /// What happened to a job, and to which one: a number alone would name another job in another ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Line {
+pub struct Line {
     /// The ledger's own name.
-    pub(crate) ledger: String,
+    pub ledger: String,
     /// The key of the job's intent, where it could be read.
-    pub(crate) key: Option<String>,
+    pub key: Option<String>,
     /// Who says it.
-    pub(crate) owner: String,
-    pub(crate) local_id: LocalId,
-    pub(crate) event: Event,
+    pub owner: String,
+    /// Which job.
+    pub local_id: LocalId,
+    /// What happened.
+    pub event: Event,
     /// In milliseconds since 1970.
-    pub(crate) at: u64,
+    pub at: u64,
 }
 
 impl Rescue {
-    pub(crate) const fn at(path: PathBuf, reserve: PathBuf) -> Self {
+    /// At this path, and a file at the other that holds space for it.
+    #[must_use]
+    pub const fn at(path: PathBuf, reserve: PathBuf) -> Self {
         Self { path, reserve }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// At this path, and a file beside it, whose name ends in `.reserve`, that holds space for it.
+    #[must_use]
+    pub fn beside(path: &Path) -> Self {
+        let mut reserve = path.as_os_str().to_owned();
+        reserve.push(".reserve");
+        Self::at(path.to_owned(), reserve.into())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether there is anything to apply.
-    pub(crate) fn is_there(&self) -> bool {
+    #[must_use]
+    pub fn is_there(&self) -> bool {
         self.path.symlink_metadata().is_ok()
     }
 
-    /// Makes the file beforehand. Where that fails, lines are kept for as long as the disk has room.
-    pub(crate) fn hold_space(&self) {
+    /// Makes the folder that it is in, and the file beforehand. Where that fails, lines are kept for as long as the disk has room.
+    pub fn hold_space(&self) {
         /// Some hundred lines.
         static SPACE: [u8; 64 * 1024] = [b'\n'; 64 * 1024];
         if self.is_there() || self.reserve.symlink_metadata().is_ok() {
             return;
+        }
+        let folder = folder_of(&self.path);
+        if !folder.exists() {
+            let _ = files::make_folder(&folder);
         }
         let fill = |mut file: File| file.write_all(&SPACE).and_then(|()| file.sync_all());
         if files::create(&self.reserve).and_then(fill).is_err() {
@@ -92,7 +110,11 @@ impl Rescue {
     }
 
     /// Keeps a line. When it returns, the line survives the loss of power.
-    pub(crate) fn keep(&self, line: &Line) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn keep(&self, line: &Line) -> io::Result<()> {
         let mut file = self.lock(true)?.ok_or(io::ErrorKind::NotFound)?;
         let end = end_of(&read(&mut file)?);
         let mut text = Vec::new();
@@ -107,7 +129,11 @@ impl Rescue {
     }
 
     /// What is there to be applied; no other process reads or adds to it while it is held.
-    pub(crate) fn take(&self) -> io::Result<Option<Pending>> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn take(&self) -> io::Result<Option<Pending>> {
         let Some(mut file) = self.lock(false)? else {
             return Ok(None);
         };
@@ -172,18 +198,24 @@ impl Rescue {
 
 /// The lines of a rescue file that is held.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub struct Pending {
     rescue: Rescue,
     /// Locked while this lives.
     file: File,
     text_len: usize,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) is_any_unreadable: bool,
+    /// What could be read.
+    pub lines: Vec<Line>,
+    /// Whether there is more, which could not.
+    pub is_any_unreadable: bool,
 }
 
 impl Pending {
     /// Takes the file away, after what it says was kept: it becomes what holds space for the next.
-    pub(crate) fn remove(mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn remove(mut self) -> io::Result<()> {
         let Rescue { path, reserve } = &self.rescue;
         write_at(&mut self.file, 0, &vec![b'\n'; self.text_len])?;
         fs::rename(path, reserve)?;
@@ -191,7 +223,11 @@ impl Pending {
     }
 
     /// Puts the file where a person finds it: it says something that could not be applied.
-    pub(crate) fn put_aside(self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn put_aside(self) -> io::Result<()> {
         let path = &self.rescue.path;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let free = (1_u32..)
@@ -202,6 +238,17 @@ impl Pending {
         }
         self.rescue.hold_space();
         files::sync_folder(&folder_of(path))
+    }
+}
+
+/// Whether an event says what nobody could find out again, or not for free. That a request is about to leave
+/// is not: if that cannot be kept, nothing leaves. A verdict is not: it is found anew.
+#[must_use]
+pub fn is_to_be_rescued(event: &Event) -> bool {
+    match event {
+        Event::Unconfirmed(_) => true,
+        Event::Reconciled(_) | Event::Resolved(..) => false,
+        event => event.is_outcome(),
     }
 }
 

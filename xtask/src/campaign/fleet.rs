@@ -1,0 +1,86 @@
+//! Many machines on one ledger: PostgreSQL from the system's packages, the storages' suite on it, and workers that are
+//! killed, stopped for longer than a lease, and lose their database in between.
+
+mod attack;
+mod cluster;
+mod encryption;
+mod pool;
+mod proxy;
+mod scenarios;
+mod suite;
+pub(crate) mod worker;
+
+use anyhow::ensure;
+
+use self::cluster::Cluster;
+use super::Findings;
+use crate::flags::Fleet;
+
+/// What a run is given.
+pub(crate) struct Setting {
+    /// This program, for the workers.
+    pub(crate) xtask: std::path::PathBuf,
+    /// How many rows are bought.
+    pub(crate) rows: u64,
+    /// How many processes buy.
+    pub(crate) workers: u64,
+    /// The bug that is planted.
+    pub(crate) bug: Option<&'static str>,
+    pub(crate) seed: u64,
+}
+
+/// What the checks must catch.
+const CONTROLS: [&str; 3] = ["orphans-run-again", "no-fence", "limit-before-intent"];
+
+pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
+    const SHORT: u64 = 200;
+    let mut setting = Setting {
+        xtask: std::env::current_exe()?,
+        rows: flags.rows.unwrap_or(SHORT),
+        workers: 8,
+        bug: None,
+        seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)),
+    };
+    let cluster = Cluster::start()?;
+    println!("{}", cluster.version()?);
+    if !flags.control {
+        encryption::check(&cluster)?;
+        scenarios::run(&cluster)?;
+        suite::run(&cluster)?;
+        pool::run(&cluster)?;
+        report(&setting, &attack::run(&cluster, &setting)?)?;
+    }
+    for bug in CONTROLS {
+        setting.bug = Some(bug);
+        report(&setting, &attack::run(&cluster, &setting)?)?;
+    }
+    Ok(())
+}
+
+fn report(setting: &Setting, findings: &Findings) -> anyhow::Result<()> {
+    let Findings {
+        cases,
+        lost,
+        doubled,
+        reported,
+        wrong,
+    } = findings;
+    let kind = setting.bug.map_or_else(
+        || String::from("fleet"),
+        |bug| format!("control fleet: {bug}"),
+    );
+    println!(
+        "{kind}: {cases} rows, {lost} lost, {doubled} silent doubles, {reported} charged and reported as ambiguous, {} \
+         otherwise wrong (seed {})",
+        wrong.len(),
+        setting.seed
+    );
+    for what in wrong.iter().take(if setting.bug.is_some() { 1 } else { 8 }) {
+        println!("  {what}");
+    }
+    match setting.bug {
+        Some(bug) => ensure!(findings.is_caught(), "{bug} was not caught"),
+        None => ensure!(!findings.is_caught(), "what must not be was found"),
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! A PostgreSQL of this program's own, in a folder that goes with it.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use tempfile::TempDir;
+
+/// The owner of all, and who migrates.
+pub(crate) const OWNER: &str = "postgres";
+/// Who has the rights that docs/fleet.md lists, and no others.
+pub(crate) const STUDIO: &str = "studio";
+pub(crate) const PASSWORD: &str = "a secret: /?#@%";
+
+/// A running database server.
+pub(crate) struct Cluster {
+    bin: PathBuf,
+    folder: TempDir,
+    pub(crate) port: u16,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let cluster = Self {
+            bin: installed()?,
+            folder: tempfile::Builder::new().prefix("genrex-fleet").tempdir()?,
+            port: free_port()?,
+        };
+        cluster.initialise()?;
+        cluster.up()?;
+        let role = format!("CREATE ROLE {STUDIO} LOGIN PASSWORD '{PASSWORD}'");
+        cluster.sql("postgres", &role)?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The certificate that the server shows, which is its own root and is for `localhost`.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder().join("server.crt")
+    }
+
+    pub(crate) fn version(&self) -> anyhow::Result<String> {
+        self.sql("postgres", "SELECT version()")
+    }
+
+    /// Where a database is, for a role, without the password.
+    pub(crate) fn url(&self, role: &str, database: &str) -> String {
+        format!(
+            "postgres://{role}@localhost:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// Runs a statement as the owner of all, and returns what it says.
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> anyhow::Result<String> {
+        let ended = Command::new(self.psql())
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args(["-h", "localhost", "-p", &self.port.to_string()])
+            .args(["-U", OWNER, "-d", database, "-c", sql])
+            .env("PGPASSWORD", PASSWORD)
+            .output()?;
+        ensure!(
+            ended.status.success(),
+            "{sql}: {}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
+    }
+
+    /// The program that asks it.
+    pub(crate) fn psql(&self) -> PathBuf {
+        self.bin.join("psql")
+    }
+
+    /// Stops it as an administrator does, and starts it.
+    pub(crate) fn restart(&self) -> anyhow::Result<()> {
+        self.control(&["stop", "-w", "-m", "fast"])?;
+        self.up()
+    }
+
+    /// Stops it, and starts it when `meanwhile` is over.
+    pub(crate) fn away(&self, meanwhile: impl FnOnce()) -> anyhow::Result<()> {
+        self.control(&["stop", "-w", "-m", "fast"])?;
+        meanwhile();
+        self.up()
+    }
+
+    /// Kills the server by SIGKILL, and starts it: it recovers from what it has synced.
+    pub(crate) fn crash(&self) -> anyhow::Result<()> {
+        let file = self.folder().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file)?;
+        let pid = text.lines().next().context("no process")?;
+        let killed = Command::new("kill").args(["-9", pid]).status()?;
+        ensure!(killed.success(), "the server could not be killed");
+        self.up()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+    fn up(&self) -> anyhow::Result<()> {
+        // The children of a server that was killed end a moment later.
+        for _ in 0..100 {
+            if self.control(&["start", "-w"]).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("PostgreSQL does not start: {}", self.log())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("data/log")).unwrap_or_default()
+    }
+
+    fn initialise(&self) -> anyhow::Result<()> {
+        let folder = self.folder();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
+        std::fs::write(folder.join("password"), PASSWORD)?;
+        certify(folder)?;
+        if is_root() {
+            run(Command::new("chown").args(["-R", "postgres"]).arg(folder))?;
+        }
+        let mut made = self.as_owner("initdb");
+        made.arg("-D").arg(folder.join("data"));
+        made.args([
+            "-U",
+            OWNER,
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ]);
+        made.arg("--pwfile").arg(folder.join("password"));
+        run(&mut made)
+    }
+
+    fn control(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let folder = self.folder();
+        let options = format!(
+            "-p {} -c listen_addresses=localhost -c unix_socket_directories={} -c max_connections=200 -c fsync=on \
+             -c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+            self.port,
+            folder.display(),
+            folder.join("server.crt").display(),
+            folder.join("server.key").display(),
+        );
+        let mut command = self.as_owner("pg_ctl");
+        command.args(arguments).arg("-D").arg(folder.join("data"));
+        command.arg("-l").arg(folder.join("data/log"));
+        if arguments.first() == Some(&"start") {
+            command.arg("-o").arg(options);
+        }
+        run(&mut command)
+    }
+
+    /// A program of PostgreSQL's, as a user that it lets start a server: root is none.
+    pub(crate) fn as_owner(&self, name: &str) -> Command {
+        as_owner(&self.bin.join(name))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Its folder goes next; a server that is gone already is no trouble.
+        let _ = self.control(&["stop", "-w", "-m", "immediate"]);
+    }
+}
+
+/// A program as the user `postgres`, if this one is root.
+pub(crate) fn as_owner(program: &Path) -> Command {
+    if is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program);
+        command.current_dir("/");
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Runs a command, whose words are told if it fails. A server that it leaves behind must not hold a pipe open.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let words = tempfile::NamedTempFile::new()?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(words.reopen()?)
+        .stderr(words.reopen()?)
+        .status()
+        .with_context(|| format!("{command:?}"))?;
+    let said = std::fs::read(words.path())?;
+    ensure!(
+        status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&said)
+    );
+    Ok(())
+}
+
+/// The folder of PostgreSQL's programs; they are installed if that can be.
+fn installed() -> anyhow::Result<PathBuf> {
+    if let Some(found) = newest() {
+        return Ok(found);
+    }
+    ensure!(
+        is_root(),
+        "PostgreSQL is not installed: apt-get install postgresql"
+    );
+    run(Command::new("apt-get").args(["update", "-qq"]))?;
+    run(Command::new("apt-get").args(["install", "-y", "-qq", "postgresql", "pgbouncer"]))?;
+    newest().context("PostgreSQL could not be installed")
+}
+
+fn newest() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let found = versions.map(|version| version.path().join("bin"));
+    let mut found: Vec<PathBuf> = found.filter(|bin| bin.join("initdb").exists()).collect();
+    found.sort();
+    found.pop()
+}
+
+/// A certificate for `localhost`.
+fn certify(folder: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt"]);
+    command.args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
+    command.args([
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ]);
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    command.arg("-keyout").arg(folder.join("server.key"));
+    command.arg("-out").arg(folder.join("server.crt"));
+    run(&mut command)?;
+    let private = std::fs::Permissions::from_mode(0o600);
+    Ok(std::fs::set_permissions(
+        folder.join("server.key"),
+        private,
+    )?)
+}
