@@ -23,6 +23,11 @@ pub(crate) struct Runs {
 }
 
 pub(crate) fn run(shell: &Shell, runs: Runs, package: Option<&str>) -> anyhow::Result<()> {
+    let is_any = runs.times > 0 && runs.at_once > 0;
+    ensure!(
+        is_any,
+        "nothing would run: --times and --at-once are 1 at least"
+    );
     let of = &package.map_or(vec!["--workspace"], |package| vec!["--package", package]);
     cmd!(shell, "cargo test --quiet {of...} --no-run")
         .quiet()

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::{Sandbox, code, run, stderr, stdout};
+use crate::support::{Sandbox, code, install, run, stderr, stdout};
 
 const TOPICS: [&str; 5] = ["money", "config", "batch-file", "exit-codes", "environment"];
 
@@ -163,7 +163,7 @@ fn type_in(folder: &Path, sandbox: &Sandbox, line: &str) -> Output {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
     for name in ["xdg-open", "open"] {
-        fs::copy("/bin/true", bin.join(name)).unwrap();
+        install(Path::new("/bin/true"), &bin.join(name));
     }
     let path = format!("{}:{}:/usr/bin:/bin", bin.display(), programs.display());
     let mut shell = shell

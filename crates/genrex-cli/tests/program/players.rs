@@ -1,13 +1,12 @@
 //! Playing and opening: what is started, with what, and what happens when nothing is here that could.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Sandbox, code, error, genrex, json, stderr, stdout};
+use crate::support::{Sandbox, code, error, genrex, install, json, stderr, stdout};
 
 /// A program that writes its arguments and its environment into a file beside it.
 fn fake(folder: &Path, name: &str, exit: i32) {
@@ -17,9 +16,9 @@ fn fake(folder: &Path, name: &str, exit: i32) {
         "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; /usr/bin/env; }} >> {}/{name}.told\nexit {exit}\n",
         folder.display()
     );
-    let file = bin.join(name);
+    let file = folder.join(format!("{name}.sh"));
     fs::write(&file, script).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    install(&file, &bin.join(name));
 }
 
 fn told(folder: &Path, name: &str) -> String {

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::tempdir;
 
-use crate::support::genrex;
+use crate::support::{genrex, install};
 
 const NOBODY: u32 = 65_534;
 
@@ -20,7 +21,8 @@ fn the_process_cannot_be_dumped_or_read() {
     let mut command = if own == 0 {
         // Root's processes are root's in any case: it runs as another.
         let program = folder.path().join("genrex");
-        fs::copy(genrex(folder.path()).get_program(), &program).unwrap();
+        let built = genrex(folder.path());
+        install(Path::new(built.get_program()), &program);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         chown(folder.path(), Some(NOBODY), None).unwrap();
         let mut command = Command::new(program);

@@ -38,6 +38,16 @@ pub(crate) fn json(output: &Output) -> Value {
         .unwrap_or_else(|_| panic!("{}{}", stdout(output), stderr(output)))
 }
 
+/// Puts a program into a place. Another process writes it: whatever a thread of this one starts meanwhile would have the
+/// file open to write for a moment too, and a program that is open to write cannot be run.
+pub(crate) fn install(program: &Path, place: &Path) {
+    let installed = Command::new("install")
+        .args(["-m", "755"])
+        .args([program, place])
+        .status();
+    assert!(installed.unwrap().success());
+}
+
 /// The error document on standard error: its last line.
 pub(crate) fn error(output: &Output) -> Value {
     let text = stderr(output);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use genrex_core::ledger::{Entry, Filter, Ledger as _, Limits, MemoryLedger, Refusal, State};
 use genrex_core::testing::{Reply, ScriptedTransport};
-use genrex_core::{ErrorKind, Progress, Submission, TransportErrorKind as Kind, block_on};
+use genrex_core::{Error, ErrorKind, Progress, Submission, TransportErrorKind as Kind, block_on};
 
 use crate::support::{ACCEPTED, balance, client, is_balance, is_submit, kept, request, watched};
 
@@ -109,81 +109,51 @@ fn what_did_not_leave_is_sent_again_without_a_look() {
     );
 }
 
-#[test]
-fn nothing_is_sent_again_without_a_look() {
+/// A submit that the service refuses for now, and whose next look is answered so. It is not sent again, and stays
+/// refused; why the caller is told that it is.
+fn refused_once(again: impl Fn() -> Reply + Send + 'static) -> Error {
     let mut looks = 0;
     let wire = ScriptedTransport::answering(move |sent| {
         if is_submit(sent) {
             return Reply::json(429, "");
         }
         looks += 1;
-        if looks == 1 {
-            balance(0)
-        } else {
-            Reply::json(500, "")
-        }
+        if looks == 1 { balance(0) } else { again() }
     });
     let (client, ledger) = kept(&wire, limits(20));
     let Submission::Refused(error) = block_on(client.submit(&request())) else {
         panic!("it was refused");
     };
-    // Why it was refused is what it is; why it was not sent again is the cause.
-    assert_eq!(error.kind(), ErrorKind::RateLimited);
-    assert!(
-        error.in_full().contains("in trouble"),
-        "{}",
-        error.in_full()
-    );
     assert_eq!(submits(&wire), 1);
     assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
+    error
+}
+
+#[test]
+fn nothing_is_sent_again_without_a_look() {
+    let error = refused_once(|| Reply::json(500, ""));
+    // Why it was refused is what it is; why it was not sent again is the cause.
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    let told = error.in_full();
+    assert!(told.contains("in trouble"), "{told}");
 }
 
 /// A caller who gives up while it looks again is told of a purchase that was given up, and not only of a refusal.
 #[test]
 fn one_that_is_cancelled_while_it_looks_again_is_cancelled_and_stays_refused() {
-    let mut looks = 0;
-    let wire = ScriptedTransport::answering(move |sent| {
-        if is_submit(sent) {
-            return Reply::json(429, "");
-        }
-        looks += 1;
-        if looks == 1 {
-            balance(0)
-        } else {
-            Reply::fails(Kind::Cancelled)
-        }
-    });
-    let (client, ledger) = kept(&wire, limits(20));
-    let Submission::Refused(error) = block_on(client.submit(&request())) else {
-        panic!("the first try was refused");
-    };
+    let error = refused_once(|| Reply::fails(Kind::Cancelled));
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(submits(&wire), 1);
-    assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
 }
 
-/// A look at another account's balance says nothing of this purchase, even where both have used as much.
+/// A look at another account's balance says nothing of this purchase, even where all else in it is the same.
 #[test]
 fn a_look_that_names_another_user_shows_no_charge_and_no_lack_of_one() {
-    let mut looks = 0;
-    let wire = ScriptedTransport::answering(move |sent| {
-        if is_submit(sent) {
-            return Reply::json(429, "");
-        }
-        looks += 1;
-        let user = if looks == 1 { "u" } else { "v" };
-        Reply::json(
-            200,
-            format!(r#"{{"totalCreditQuota":1000,"creditsUsed":0,"userId":"{user}"}}"#),
-        )
+    let error = refused_once(|| {
+        let body =
+            r#"{"totalCreditQuota":1000,"creditsUsed":0,"userId":"v","updatedAt":"00000000"}"#;
+        Reply::json(200, body)
     });
-    let (client, ledger) = kept(&wire, limits(20));
-    let Submission::Refused(error) = block_on(client.submit(&request())) else {
-        panic!("it was refused");
-    };
     assert_eq!(error.kind(), ErrorKind::RateLimited);
-    assert_eq!(submits(&wire), 1);
-    assert_eq!(entries(&ledger)[0].refusal, Some(Refusal::RateLimited));
 }
 
 /// Whoever watches is told of each attempt before it leaves, and of each once.
