@@ -74,32 +74,36 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Recording(_) => recording::run(&shell),
         #[cfg(not(target_os = "linux"))]
         XtaskCmd::Recording(_) => anyhow::bail!("a recording is made on Linux"),
-        #[cfg(feature = "campaign")]
-        XtaskCmd::Campaign(campaign) => campaign::run(&shell, &campaign),
-        #[cfg(all(feature = "campaign", target_os = "linux"))]
-        XtaskCmd::Fleet(fleet) => campaign::fleet::run(&fleet),
-        #[cfg(all(feature = "campaign", target_os = "linux"))]
-        XtaskCmd::FleetWorker(worker) => campaign::fleet::worker::run(&worker),
-        #[cfg(all(feature = "campaign", not(target_os = "linux")))]
-        XtaskCmd::Fleet(_) | XtaskCmd::FleetWorker(_) => anyhow::bail!("a fleet is run on Linux"),
-        #[cfg(feature = "campaign")]
-        XtaskCmd::Planted(flags::Planted {
-            bug,
-            folder,
-            url,
-            file,
-        }) => campaign::planted::run(&bug, &from.join(folder), &url, &file),
-        #[cfg(not(feature = "campaign"))]
-        XtaskCmd::Campaign(_)
+        attack @ (XtaskCmd::Campaign(_)
         | XtaskCmd::Planted(_)
         | XtaskCmd::Fleet(_)
-        | XtaskCmd::FleetWorker(_) => with_campaigns(),
+        | XtaskCmd::FleetWorker(_)) => attacks(&shell, &from, attack),
+    }
+}
+
+#[cfg(feature = "campaign")]
+fn attacks(shell: &xshell::Shell, from: &std::path::Path, attack: XtaskCmd) -> anyhow::Result<()> {
+    match attack {
+        XtaskCmd::Campaign(campaign) => campaign::run(shell, &campaign),
+        #[cfg(target_os = "linux")]
+        XtaskCmd::Fleet(fleet) => campaign::fleet::run(&fleet),
+        #[cfg(target_os = "linux")]
+        XtaskCmd::FleetWorker(worker) => campaign::fleet::worker::run(&worker),
+        XtaskCmd::Planted(planted) => {
+            let folder = from.join(planted.folder);
+            campaign::planted::run(&planted.bug, &folder, &planted.url, &planted.file)
+        }
+        _ => anyhow::bail!("a fleet is run on Linux"),
     }
 }
 
 /// Builds this program with the campaigns in it, and hands them the same arguments.
 #[cfg(not(feature = "campaign"))]
-fn with_campaigns() -> anyhow::Result<()> {
+fn attacks(
+    _shell: &xshell::Shell,
+    _from: &std::path::Path,
+    _attack: XtaskCmd,
+) -> anyhow::Result<()> {
     let status = std::process::Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))

@@ -107,6 +107,22 @@ fn examples(path: &str) -> &'static [&'static str] {
             "genrex balance",
             "genrex balance --watch --below 100 --interval 1m --count 3",
         ],
+        "sign" => &["printf '{}' | genrex sign"],
+        "verify" => &["printf '{}' | genrex verify --signature \"$(printf '{}' | genrex sign)\""],
+        "sandbox" => &[
+            "genrex sandbox",
+            "genrex sandbox --render-time 500ms --quota 100 --json",
+        ],
+        "completions" => &["genrex completions bash > genrex.bash"],
+        "man" => &["genrex man batch", "genrex man --out-dir man1"],
+        "help" => &["genrex help", "genrex help batch-file"],
+        _ => of_settings(path),
+    }
+}
+
+/// The examples of what is set once.
+fn of_settings(path: &str) -> &'static [&'static str] {
+    match path {
         "config" | "config list" => &["genrex config list"],
         "config path" => &["genrex config path"],
         "config get" => &["genrex config get limits.day"],
@@ -119,15 +135,8 @@ fn examples(path: &str) -> &'static [&'static str] {
             "printf '%s\\n' \"$GENREX_API_KEY\" \"$GENREX_API_SECRET\" | genrex login --profile work",
         ],
         "ledger" | "ledger path" => &["genrex ledger path"],
-        "sign" => &["printf '{}' | genrex sign"],
-        "verify" => &["printf '{}' | genrex verify --signature \"$(printf '{}' | genrex sign)\""],
-        "sandbox" => &[
-            "genrex sandbox",
-            "genrex sandbox --render-time 500ms --quota 100 --json",
-        ],
-        "completions" => &["genrex completions bash > genrex.bash"],
-        "man" => &["genrex man batch", "genrex man --out-dir man1"],
-        "help" => &["genrex help", "genrex help batch-file"],
+        "ledger migrate" => &["genrex ledger migrate"],
+        "ledger status" => &["genrex ledger status"],
         _ => &[],
     }
 }

@@ -55,11 +55,12 @@ fn lost(kind: TransportErrorKind) -> Outcome {
     Outcome::SendFailed(TransportError::new(kind))
 }
 
-/// The next step that is no report.
+/// The next step that is no report, with a slot for who asks for one.
 fn step<O: Call>(call: &mut SignedCall<O>, now: Now) -> Step<Called<O>> {
     loop {
         match call.next(now) {
             Step::Report(_) => {}
+            Step::Slot(..) => call.receive(now, Outcome::Slot),
             step => return step,
         }
     }
@@ -174,7 +175,9 @@ fn an_attempt_that_was_signed_before_another_call_corrected_the_clock_is_made_on
     for told in [head(401, &[(DATE, HOUR_LATER)]), Outcome::End] {
         second.receive(at(0), told);
     }
-    // It has not corrected anything itself, and says so.
+    // It has not corrected anything itself, and says nothing.
+    assert!(matches!(second.next(at(0)), Step::Slot(..)));
+    second.receive(at(0), Outcome::Slot);
     let Step::Send(outgoing) = second.next(at(0)) else {
         panic!("it is not sent again");
     };

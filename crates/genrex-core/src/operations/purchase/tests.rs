@@ -32,6 +32,7 @@ fn step(purchase: &mut Purchase) -> Step<Submission> {
     loop {
         match purchase.next(now()) {
             Step::Report(_) => {}
+            Step::Slot(..) => purchase.receive(now(), Outcome::Slot),
             step => return step,
         }
     }

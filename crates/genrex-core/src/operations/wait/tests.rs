@@ -69,6 +69,7 @@ fn a_ledger_is_told_once_that_a_job_is_being_made() {
         let body = r#"{"id":"QRY_1","status":"Processing"}"#;
         let outcomes = match wait.next(at(seconds)) {
             Step::Report(_) => vec![],
+            Step::Slot(..) => vec![Outcome::Slot],
             Step::Send(_) => {
                 polls += 1;
                 let head = http::Response::new(()).into_parts().0;

@@ -89,6 +89,7 @@ impl Answers {
                     self.steps.push(format!("report {job}"));
                     None
                 }
+                Step::Slot(..) => Some(Outcome::Slot),
                 Step::Keep(call) => Some(self.keep(*call)),
                 Step::Send(outgoing) => {
                     let (head, answer) = self.send(outgoing.request.body());
