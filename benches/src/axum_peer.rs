@@ -6,6 +6,7 @@ const BALANCE: &str = r#"{"userId":"a6f434b6-a475-40b1-81e3-3ce9868945ff","credi
 
 /// Prints its URL and answers `getBalance` until it is killed: with nothing verified, and always the same.
 pub fn run() -> anyhow::Result<()> {
+    crate::load::raise_descriptors()?;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

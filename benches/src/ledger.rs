@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use genrex_ledger::{Account, Alias, Event, Intent, Ledger as _, Limits, Look};
 use genrex_ledger_sqlite::SqliteLedger;
 use genrex_proto::QueryId;
+use serde_json::json;
 
 use crate::meter::{self, Meter};
 
@@ -42,7 +43,7 @@ pub fn intend(folder: &str, rows: u64, count: u64) -> anyhow::Result<()> {
         }
         times.sort();
         let middle = times[times.len() / 2];
-        meter::tell(1, middle, cpu / u32::try_from(count)?);
+        meter::tell(1, middle, cpu / u32::try_from(count)?, &json!({}));
         anyhow::Ok(())
     })
 }

@@ -1,19 +1,21 @@
-//! Asks a server as fast as it answers, over connections that are kept.
+//! Asks a server as fast as it answers, over connections that are kept; or over many connections at once.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use genrex_sign::{ApiSecret, Payload, UnixMillis};
+use anyhow::bail;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde_json::json;
 
 use crate::meter::Meter;
+use crate::wire::Connection;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The operation so many times over so many connections, as the sandbox's own key.
 pub fn run(operation: &str, url: &str, count: u64, connections: u64) -> anyhow::Result<()> {
-    let address = url.strip_prefix("http://").context("http only")?.to_owned();
     let body = match operation {
         "getBalance" => "{}",
         "generateMusic" => r#"{"duration":5,"text":"some music for walk"}"#,
@@ -23,9 +25,9 @@ pub fn run(operation: &str, url: &str, count: u64, connections: u64) -> anyhow::
     let meter = Meter::start()?;
     let threads: Vec<_> = (0..connections)
         .map(|_| {
-            let (address, left) = (address.clone(), Arc::clone(&left));
-            let path = format!("/v1/text2music/{operation}");
-            std::thread::spawn(move || ask(&address, &path, body, &left))
+            let (operation, url) = (operation.to_owned(), url.to_owned());
+            let left = Arc::clone(&left);
+            std::thread::spawn(move || ask(&operation, &url, body, &left))
         })
         .collect();
     for thread in threads {
@@ -36,43 +38,39 @@ pub fn run(operation: &str, url: &str, count: u64, connections: u64) -> anyhow::
     meter.told(count)
 }
 
-fn ask(address: &str, path: &str, body: &'static str, left: &AtomicU64) -> anyhow::Result<()> {
-    let secret = ApiSecret::new("sandbox-secret")?;
-    let payload = Payload::from(body);
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(&stream);
-    let (mut line, mut answer) = (String::new(), Vec::new());
+fn ask(operation: &str, url: &str, body: &'static str, left: &AtomicU64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(url, PATIENCE)?;
     while left
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
         })
         .is_ok()
     {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-        let signature = secret.sign(UnixMillis::new(u64::try_from(now)?), &payload);
-        let length = body.len();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ngx-key: sandbox-key\r\ngx-signature: {signature}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        (&stream).write_all(request.as_bytes())?;
-        line.clear();
-        reader.read_line(&mut line)?;
-        ensure!(line.contains(" 20"), "{path} is answered {line:?}");
-        let mut length = 0;
-        loop {
-            line.clear();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.split_once(':') else {
-                break;
-            };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse()?;
-            }
-        }
-        answer.resize(length, 0);
-        reader.read_exact(&mut answer)?;
+        connection.ask(operation, body)?;
     }
     Ok(())
+}
+
+/// Opens so many connections, holds all of them, and asks once over each. Tells over how many an answer came within
+/// four seconds.
+pub fn connections(url: &str, count: u64) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(4);
+    raise_descriptors()?;
+    let meter = Meter::start()?;
+    let mut held = Vec::new();
+    for _ in 0..count {
+        // One that cannot be opened is one without an answer.
+        held.extend(Connection::open(url, PATIENCE));
+    }
+    let mut answered = 0_u64;
+    for connection in &mut held {
+        answered += u64::from(connection.ask("getBalance", "{}").is_ok());
+    }
+    meter.told_with(count, &json!({ "answered": answered }))
+}
+
+/// As many descriptors as this process may have.
+pub fn raise_descriptors() -> anyhow::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }

@@ -1,5 +1,6 @@
 //! What does not depend on the machine, for `cargo xtask bench --counts`: `allocations` prints how many a signature, a
-//! verification and a poll make, as JSON; `polls COUNT` polls so many times, for whoever counts system calls.
+//! verification and a poll make, as JSON; `polls COUNT` polls so many times, for whoever counts system calls, and
+//! `signatures COUNT`, `verifications COUNT` and `scripted-polls COUNT` are for whoever counts instructions.
 
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
@@ -15,54 +16,85 @@ use genrex_blocking::{BaseUrl, Client, QueryId};
 use genrex_sign::{ApiSecret, Payload, UnixMillis, Verifier};
 use serde_json::json;
 
+const NOW: UnixMillis = UnixMillis::new(1_717_574_785_354);
 const ANSWER: &str = r#"{"id":"QRY_1","processSystem":"GenrexV1","source":"API","status":"Processing","contentType":"Text","content":{"text":"music","duration":30},"metadata":null,"userId":"u1","createdAt":"2024-06-02T16:16:07.386Z","updatedAt":"2024-06-02T16:16:07.386Z"}"#;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut words = std::env::args().skip(1);
-    match words.next().as_deref() {
-        Some("allocations") => allocations(),
-        Some("polls") => polls(words.next().ok_or("how many?")?.parse()?),
-        _ => Err("allocations, or polls COUNT".into()),
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["allocations"] => allocations(),
+        ["polls", count] => polls(count.parse()?),
+        ["signatures", count] => repeated(count.parse()?, &signing()?),
+        ["verifications", count] => repeated(count.parse()?, &verifying()?),
+        ["scripted-polls", count] => repeated(count.parse()?, &deciding()?),
+        _ => Err("allocations, or what is counted and how often".into()),
     }
 }
 
 fn allocations() -> Result<(), Box<dyn Error>> {
-    let secret = ApiSecret::new("7Xd9PfMlkanB5ZTuj0qQG")?;
-    let (t, body) = (UnixMillis::new(1_717_574_785_354), Payload::from(ANSWER));
-    let header = secret.sign(t, &body).to_string();
-    let sign = of(1, || {
-        black_box(secret.sign(t, &body).to_text().as_str().len());
+    let (sign, verify, decide) = (signing()?, verifying()?, deciding()?);
+    let (id, real) = (QueryId::new("QRY_1")?, client()?);
+    let over_a_socket = of(100, || {
+        let polled = real.retrieve(&id);
+        assert!(polled.is_ok(), "{polled:?}");
     });
-    let verifier = Verifier::new(Duration::from_secs(300));
-    let verify = of(1, || {
-        let verified = verifier.verify(&secret, &header, body.as_bytes(), t);
-        assert!(verified.is_ok(), "{verified:?}");
-    });
+    println!(
+        "{}",
+        json!({
+            "sign_allocations": of(1, sign),
+            "verify_allocations": of(1, verify),
+            "scripted_poll_allocations": of(100, decide),
+            "blocking_poll_allocations": over_a_socket,
+        })
+    );
+    Ok(())
+}
 
+/// A signature of a body.
+fn signing() -> Result<impl Fn(), Box<dyn Error>> {
+    let (secret, body) = (secret()?, Payload::from(ANSWER));
+    Ok(move || {
+        black_box(secret.sign(NOW, &body).to_text().as_str().len());
+    })
+}
+
+/// The verification of one.
+fn verifying() -> Result<impl Fn(), Box<dyn Error>> {
+    let (secret, body) = (secret()?, Payload::from(ANSWER));
+    let header = secret.sign(NOW, &body).to_string();
+    let verifier = Verifier::new(Duration::from_secs(300));
+    Ok(move || {
+        let verified = verifier.verify(&secret, &header, body.as_bytes(), NOW);
+        assert!(verified.is_ok(), "{verified:?}");
+    })
+}
+
+/// A poll with everything decided and nothing sent.
+fn deciding() -> Result<impl Fn(), Box<dyn Error>> {
     let id = QueryId::new("QRY_1")?;
     let scripted = Client::builder()
         .key_pair(keys())
         .transport(ScriptedTransport::answering(|_| Reply::json(200, ANSWER)))
         .build()?;
-    let poll = |client: &Client| {
-        let polled = client.retrieve(&id);
+    Ok(move || {
+        let polled = scripted.retrieve(&id);
         assert!(polled.is_ok(), "{polled:?}");
-    };
-    let decided = of(100, || poll(&scripted));
-    let real = Client::builder()
-        .key_pair(keys())
-        .base_url(serve()?)
-        .build()?;
-    let over_a_socket = of(100, || poll(&real));
-    println!(
-        "{}",
-        json!({
-            "sign_allocations": sign,
-            "verify_allocations": verify,
-            "scripted_poll_allocations": decided,
-            "blocking_poll_allocations": over_a_socket,
-        })
-    );
+    })
+}
+
+fn secret() -> Result<ApiSecret, Box<dyn Error>> {
+    Ok(ApiSecret::new("7Xd9PfMlkanB5ZTuj0qQG")?)
+}
+
+/// A client of a server on this machine.
+fn client() -> Result<Client, Box<dyn Error>> {
+    let client = Client::builder().key_pair(keys()).base_url(serve()?);
+    Ok(client.build()?)
+}
+
+fn repeated(count: u64, act: &impl Fn()) -> Result<(), Box<dyn Error>> {
+    (0..count).for_each(|_| act());
     Ok(())
 }
 
@@ -74,10 +106,7 @@ fn of(times: u64, mut act: impl FnMut()) -> u64 {
 }
 
 fn polls(count: u64) -> Result<(), Box<dyn Error>> {
-    let client = Client::builder()
-        .key_pair(keys())
-        .base_url(serve()?)
-        .build()?;
+    let client = client()?;
     let id = QueryId::new("QRY_1")?;
     for _ in 0..count {
         client.retrieve(&id)?;

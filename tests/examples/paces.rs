@@ -40,19 +40,19 @@ fn paces(times: Times) -> Result<Vec<Value>, genrex_core::Error> {
     if times.is_stationary {
         paces.push(summary(
             "optimal",
-            &polled(times, |elapsed| optimal.next(elapsed)),
+            &polled(times, |makes, elapsed| optimal.next(makes, elapsed)),
         ));
     }
     Ok(paces)
 }
 
 /// From half a second, twice as long each time, up to half a minute.
-fn exponential(elapsed: f64) -> f64 {
+fn exponential(_: u8, elapsed: f64) -> f64 {
     elapsed + (elapsed + 0.5).min(30.0)
 }
 
 /// From half a second to five, in the first minute.
-fn curve(elapsed: f64) -> f64 {
+fn curve(_: u8, elapsed: f64) -> f64 {
     elapsed + 0.5 + 4.5 * (elapsed / 60.0).min(1.0)
 }
 
@@ -66,7 +66,7 @@ fn waited(pace: Pace, times: Times) -> Result<Vec<Found>, genrex_core::Error> {
     Ok(all)
 }
 
-fn polled(times: Times, next: impl Fn(f64) -> f64) -> Vec<Found> {
+fn polled(times: Times, next: impl Fn(u8, f64) -> f64) -> Vec<Found> {
     let of = |seed| {
         wait_by(
             times.draw(seed, JOBS).get(FIRST..).unwrap_or_default(),

@@ -24,12 +24,23 @@ pub struct Times {
     pub is_stationary: bool,
     /// Whether they vary by no more than 15 %.
     pub is_tight: bool,
+    /// How many seconds of music the job of this number makes.
+    makes: fn(u32) -> u8,
     /// The time of the job of this number, in seconds.
     draw: fn(&mut Random, u32) -> f64,
 }
 
+/// A job whose time is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn {
+    /// How many seconds of music it makes.
+    pub makes: u8,
+    /// How long it takes, in seconds.
+    pub takes: f64,
+}
+
 /// Each kind of service that a pace is held against.
-pub const ALL: [Times; 8] = [
+pub const ALL: [Times; 9] = [
     Times::tight("30 s, within a tenth", |random, _| random.about(30.0, 0.1)),
     Times::tight("61 s, within 15 %", |random, _| random.about(61.0, 0.15)),
     Times::stationary("60 s, within a half", |random, _| random.about(60.0, 0.55)),
@@ -47,7 +58,22 @@ pub const ALL: [Times; 8] = [
     Times::changing("40 s, and 120 s from job 70 on", |random, job| {
         random.about(if job < 70 { 40.0 } else { 120.0 }, 0.12)
     }),
+    Times {
+        makes: mixed,
+        ..Times::stationary("twice the music: 20, 60 or 120 s", |random, job| {
+            random.about(2.0 * f64::from(mixed(job)), 0.1)
+        })
+    },
 ];
+
+/// Pieces of three lengths, in turn.
+const fn mixed(job: u32) -> u8 {
+    match job % 3 {
+        0 => 10,
+        1 => 30,
+        _ => 60,
+    }
+}
 
 /// What it took to find out that a job is over.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +105,7 @@ impl Times {
             name,
             is_stationary: true,
             is_tight: false,
+            makes: |_| 30,
             draw,
         }
     }
@@ -97,11 +124,15 @@ impl Times {
         }
     }
 
-    /// The times of so many jobs, in seconds.
+    /// So many jobs, one after the other.
     #[must_use]
-    pub fn draw(&self, seed: u64, jobs: u32) -> Vec<f64> {
+    pub fn draw(&self, seed: u64, jobs: u32) -> Vec<Drawn> {
         let mut random = Random::seeded(seed);
-        (0..jobs).map(|job| (self.draw)(&mut random, job)).collect()
+        let drawn = (0..jobs).map(|job| Drawn {
+            makes: (self.makes)(job),
+            takes: (self.draw)(&mut random, job),
+        });
+        drawn.collect()
     }
 }
 
@@ -154,12 +185,12 @@ impl Random {
     }
 }
 
-/// Waits for jobs that take so many seconds, one after the other, as a client of this pace does.
+/// Waits for jobs, one after the other, as a client of this pace does.
 ///
 /// # Errors
 ///
 /// None, unless the client is wrong.
-pub fn wait_for(pace: Pace, times: &[f64]) -> Result<Vec<Found>, Error> {
+pub fn wait_for(pace: Pace, jobs: &[Drawn]) -> Result<Vec<Found>, Error> {
     // When the last job was taken, and how long it takes.
     let job = Arc::new(Mutex::new((Duration::ZERO, Duration::ZERO)));
     let locked =
@@ -177,36 +208,37 @@ pub fn wait_for(pace: Pace, times: &[f64]) -> Result<Vec<Found>, Error> {
     let mut settings = Settings::default();
     (settings.pace, settings.deadline) = (pace, None);
     let client = Client::new(wire, BaseUrl::default(), keys(), settings)?;
-    let request = GenerateRequest::new(Prompt::new("music")?, Seconds::new(30)?);
     let mut found = Vec::new();
-    for time in times {
+    for Drawn { makes, takes } in jobs {
         let taken = locked(&job).0;
         *job.lock().unwrap_or_else(PoisonError::into_inner) =
-            (taken, Duration::from_secs_f64(*time));
+            (taken, Duration::from_secs_f64(*takes));
+        let request = GenerateRequest::new(Prompt::new("music")?, Seconds::new(u32::from(*makes))?);
         let track = block_on(client.generate(&request))?;
         found.push(Found {
             polls: track.polls(),
-            late: track.elapsed().as_secs_f64() - time,
+            late: track.elapsed().as_secs_f64() - takes,
         });
     }
     Ok(found)
 }
 
-/// The same of polls at any times: `next` is told how long ago the job was accepted, and says when to ask next.
+/// The same of polls at any times: `next` is told how much music a job makes and how long ago it was accepted, both in
+/// seconds, and says when to ask next.
 #[must_use]
-pub fn wait_by(times: &[f64], next: impl Fn(f64) -> f64) -> Vec<Found> {
-    let wait = |time: &f64| {
+pub fn wait_by(jobs: &[Drawn], next: impl Fn(u8, f64) -> f64) -> Vec<Found> {
+    let wait = |Drawn { makes, takes }: &Drawn| {
         let (mut at, mut polls) = (0.0, 0);
-        while at < *time {
-            at = next(at);
+        while at < *takes {
+            at = next(*makes, at);
             polls += 1;
         }
         Found {
             polls,
-            late: at - time,
+            late: at - takes,
         }
     };
-    times.iter().map(wait).collect()
+    jobs.iter().map(wait).collect()
 }
 
 const PROCESSING: &str = r#"{"id":"QRY_1","status":"Processing"}"#;

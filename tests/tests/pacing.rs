@@ -41,13 +41,13 @@ fn learned(jobs: Range<usize>) -> impl Iterator<Item = (Times, Summary)> {
 }
 
 /// The same of polls at any times.
-fn polled(times: Times, jobs: Range<usize>, next: impl Fn(f64) -> f64) -> Summary {
+fn polled(times: Times, jobs: Range<usize>, next: impl Fn(u8, f64) -> f64) -> Summary {
     let of = |seed| wait_by(&times.draw(seed, JOBS)[jobs.clone()], &next);
     Summary::of(&SEEDS.flat_map(of).collect::<Vec<_>>())
 }
 
 fn fixed(times: Times, jobs: Range<usize>, seconds: f64) -> Summary {
-    polled(times, jobs, |elapsed| elapsed + seconds)
+    polled(times, jobs, |_, elapsed| elapsed + seconds)
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn after_50_jobs_it_costs_at_most_a_quarter_more_than_the_optimum() {
     for (times, learned) in learned(LATER).filter(|(times, _)| times.is_stationary) {
         // Made from other jobs of the same kind.
         let schedule = Optimal::of(&times.draw(77, 4_000));
-        let optimal = polled(times, LATER, |elapsed| schedule.next(elapsed));
+        let optimal = polled(times, LATER, |makes, elapsed| schedule.next(makes, elapsed));
         let ratio = learned.cost() / optimal.cost();
         assert!(
             ratio <= 1.25,
@@ -112,6 +112,21 @@ fn the_first_jobs_cost_at_most_a_tenth_more_than_at_a_fixed_pace_of_5_s() {
     }
 }
 
+/// Where times change, what was learned is never worth less than nothing.
+#[test]
+fn where_times_change_it_costs_less_than_any_fixed_pace() {
+    for (times, learned) in learned(LATER).filter(|(times, _)| !times.is_stationary) {
+        for seconds in [0.5, 3.0, 5.0, 6.0, 8.0] {
+            let fixed = fixed(times, LATER, seconds);
+            assert!(
+                learned.cost() < 0.8 * fixed.cost(),
+                "{}, each {seconds} s: {learned:?}, {fixed:?}",
+                times.name
+            );
+        }
+    }
+}
+
 /// When a service is suddenly three times as slow, no job is unseen for long, and soon it is as before.
 #[test]
 fn a_sudden_slowdown_is_learned_within_20_jobs() {
@@ -121,7 +136,7 @@ fn a_sudden_slowdown_is_learned_within_20_jobs() {
         assert!(latest <= 30.5, "{latest}");
         let (first, then) = (Summary::of(&found[70..75]), Summary::of(&found[90..130]));
         assert!(then.cost() < first.cost(), "{first:?}, {then:?}");
-        let fixed = wait_by(&times.draw(seed, JOBS)[90..130], |elapsed| elapsed + 5.0);
+        let fixed = wait_by(&times.draw(seed, JOBS)[90..130], |_, elapsed| elapsed + 5.0);
         let fixed = Summary::of(&fixed);
         assert!(then.cost() < 0.7 * fixed.cost(), "{then:?}, {fixed:?}");
     }
@@ -132,7 +147,7 @@ fn a_sudden_slowdown_is_learned_within_20_jobs() {
 fn a_client_keeps_the_pace_that_it_is_given() {
     let times = ALL[2].draw(5, 40);
     let found = wait_for(Pace::Fixed(Duration::from_secs(3)), &times).unwrap();
-    let computed = wait_by(&times, |elapsed| elapsed + 3.0);
+    let computed = wait_by(&times, |_, elapsed| elapsed + 3.0);
     for (found, computed) in found.iter().zip(&computed) {
         assert_eq!(found.polls, computed.polls);
         assert!((found.late - computed.late).abs() < 1e-6);

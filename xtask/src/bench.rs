@@ -14,6 +14,8 @@ mod rows;
 mod series;
 mod table;
 
+use std::time::Instant;
+
 use anyhow::{Context as _, ensure};
 use xshell::Shell;
 
@@ -32,26 +34,53 @@ pub(crate) struct Bench {
     peers: Peers,
     /// Where files are made.
     folder: std::path::PathBuf,
-    is_quick: bool,
+    extent: Extent,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// As little as shows that it works: its numbers are nobody's.
+    Quick,
+    Usual,
+    /// With what takes an hour.
+    Large,
+}
+
+impl Extent {
+    pub(crate) fn of(is_quick: bool, is_large: bool) -> anyhow::Result<Self> {
+        match (is_quick, is_large) {
+            (true, true) => anyhow::bail!("it is quick or large"),
+            (true, false) => Ok(Self::Quick),
+            (false, true) => Ok(Self::Large),
+            (false, false) => Ok(Self::Usual),
+        }
+    }
 }
 
 impl Bench {
     /// How many rounds there are of something, in the short form a few.
     fn rounds(&self, whole: usize) -> usize {
-        if self.is_quick { whole.min(3) } else { whole }
+        match self.extent {
+            Extent::Quick => whole.min(2),
+            Extent::Usual | Extent::Large => whole,
+        }
     }
 
     /// How many times a thing is done in one run.
     fn count(&self, whole: u64) -> u64 {
-        if self.is_quick {
-            whole.div_ceil(10)
-        } else {
-            whole
+        match self.extent {
+            Extent::Quick => whole.div_ceil(10),
+            Extent::Usual | Extent::Large => whole,
         }
+    }
+
+    fn is_quick(&self) -> bool {
+        self.extent == Extent::Quick
     }
 }
 
-pub(crate) fn run(shell: &Shell, only: Option<&str>, is_quick: bool) -> anyhow::Result<()> {
+pub(crate) fn run(shell: &Shell, only: Option<&str>, extent: Extent) -> anyhow::Result<()> {
     ensure!(cfg!(target_os = "linux"), "it is measured on Linux");
     let rows: Vec<&Row> = rows::ALL
         .iter()
@@ -75,7 +104,7 @@ pub(crate) fn run(shell: &Shell, only: Option<&str>, is_quick: bool) -> anyhow::
     let bench = Bench {
         peers: Peers::prepare(shell, &folder)?,
         folder,
-        is_quick,
+        extent,
     };
     for row in rows {
         measure(shell, &bench, row).with_context(|| format!("{} cannot be measured", row.name))?;
@@ -86,13 +115,20 @@ pub(crate) fn run(shell: &Shell, only: Option<&str>, is_quick: bool) -> anyhow::
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "it says how long a row takes")]
 fn measure(shell: &Shell, bench: &Bench, row: &Row) -> anyhow::Result<()> {
     println!("== {}", row.name);
     let before = Machine::read(shell)?;
+    let began = Instant::now();
     let tables = (row.measure)(bench)?;
+    println!("It took {:.0} s.", began.elapsed().as_secs_f64());
     let after = Machine::read(shell)?;
-    let quick = if bench.is_quick { " --quick" } else { "" };
-    let command = format!("cargo xtask bench --only {}{quick}", row.name);
+    let how = match bench.extent {
+        Extent::Quick => " --quick",
+        Extent::Usual => "",
+        Extent::Large => " --large",
+    };
+    let command = format!("cargo xtask bench --only {}{how}", row.name);
     let taken = page::Taken {
         command: &command,
         before: &before,
@@ -105,7 +141,7 @@ fn measure(shell: &Shell, bench: &Bench, row: &Row) -> anyhow::Result<()> {
     let block = page::block(&tables, &taken);
     println!("{block}");
     // A short form is to see that it works: its numbers are nobody's.
-    if !bench.is_quick {
+    if !bench.is_quick() {
         let text = page::with_block(&shell.read_file(PAGE)?, row.name, &block)?;
         shell.write_file(PAGE, text)?;
     }

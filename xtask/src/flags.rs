@@ -77,12 +77,15 @@ xflags::xflags! {
         /// Run a session of the program on a terminal against a sandbox, and draw it into `docs/terminal.svg`. Linux
         /// only.
         cmd recording {}
-        /// Measure genrex and what it is held against, in turn, and write the tables of `docs/performance.md`. Linux only.
+        /// Measure genrex and what it is held against, in turn, and write the tables of `docs/performance.md`, in
+        /// 25 minutes or so. Linux only.
         cmd bench {
             /// Only this row
             optional --only row: String
             /// A few short rounds, and no table: to see that it works
             optional --quick
+            /// With what takes an hour: batches of 100,000 jobs
+            optional --large
             /// Measure nothing; hold what does not depend on the machine against `xtask/budget.toml`
             optional --counts
         }

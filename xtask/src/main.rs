@@ -68,8 +68,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Features(Features { without }) => features::check(&shell, without.as_deref()),
         XtaskCmd::Vectors(Vectors { check }) => vectors::run(&shell, check),
         XtaskCmd::QuickStart(QuickStart { file }) => quick_start::run(&shell, &from.join(file)),
-        XtaskCmd::Bench(Bench { counts: true, .. }) => bench::counts::check(&shell),
-        XtaskCmd::Bench(Bench { only, quick, .. }) => bench::run(&shell, only.as_deref(), quick),
+        XtaskCmd::Bench(bench) => measured(&shell, &bench),
         #[cfg(target_os = "linux")]
         XtaskCmd::Recording(_) => recording::run(&shell),
         #[cfg(not(target_os = "linux"))]
@@ -112,4 +111,12 @@ fn attacks(
         .status()?;
     anyhow::ensure!(status.success(), "the campaign ended with {status}");
     Ok(())
+}
+
+fn measured(shell: &xshell::Shell, bench: &Bench) -> anyhow::Result<()> {
+    if bench.counts {
+        return bench::counts::check(shell);
+    }
+    let extent = bench::Extent::of(bench.quick, bench.large)?;
+    bench::run(shell, bench.only.as_deref(), extent)
 }

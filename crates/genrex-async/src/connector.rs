@@ -21,16 +21,22 @@ tokio::task_local! {
 #[derive(Debug, Clone)]
 pub(crate) struct Connecting {
     within: Duration,
-    began: Arc<AtomicBool>,
-    stands: Arc<AtomicBool>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether a connection was begun.
+    began: AtomicBool,
+    /// Whether one came to stand.
+    stands: AtomicBool,
 }
 
 impl Connecting {
     pub(crate) fn within(within: Duration) -> Self {
         Self {
             within,
-            began: Arc::default(),
-            stands: Arc::default(),
+            seen: Arc::default(),
         }
     }
 
@@ -42,7 +48,7 @@ impl Connecting {
     /// Whether a connection was begun and none came to stand: over a client that keeps no connections, that
     /// is proof that nothing left.
     pub(crate) fn never_stood(&self) -> bool {
-        self.began.load(Ordering::Acquire) && !self.stands.load(Ordering::Acquire)
+        self.seen.began.load(Ordering::Acquire) && !self.seen.stands.load(Ordering::Acquire)
     }
 }
 
@@ -87,7 +93,7 @@ where
             let Some(connecting) = connecting else {
                 return connection.await;
             };
-            connecting.began.store(true, Ordering::Release);
+            connecting.seen.began.store(true, Ordering::Release);
             let connection = tokio::time::timeout(connecting.within, connection);
             let connection = match connection.await {
                 Ok(connection) => connection?,
@@ -96,7 +102,7 @@ where
                     return Err(error.into());
                 }
             };
-            connecting.stands.store(true, Ordering::Release);
+            connecting.seen.stands.store(true, Ordering::Release);
             Ok(connection)
         })
     }

@@ -85,8 +85,8 @@ impl Session {
         now: Now,
     ) -> Result<(Request<Bytes>, UnixMillis), Error> {
         let t = self.learned().clock.stamp(now);
-        let signature = self.keys.secret().sign(t, payload).to_string();
-        let built = HeaderValue::try_from(signature)
+        let signature = self.keys.secret().sign(t, payload).to_text();
+        let built = HeaderValue::from_str(signature.as_str())
             .map_err(http::Error::from)
             .and_then(|mut signature| {
                 signature.set_sensitive(true);

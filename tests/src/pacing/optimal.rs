@@ -1,18 +1,33 @@
-use super::POLL;
+use std::collections::BTreeMap;
 
-/// The schedule that costs least for jobs that take exactly these times, each as likely as the others: a poll is right
-/// when one of them is over, and never between two.
+use super::{Drawn, POLL};
+
+/// The schedule that costs least for jobs that take exactly these times, each as likely as the others of its length: a
+/// poll is right when one of them is over, and never between two.
 #[derive(Debug)]
 pub struct Optimal {
-    /// When to poll, in seconds.
-    polls: Vec<f64>,
+    /// When to poll, in seconds, by the seconds of music that a job makes.
+    polls: BTreeMap<u8, Vec<f64>>,
 }
 
 impl Optimal {
-    /// By dynamic programming over the times, from the last: which one is polled for next.
+    /// Of these jobs.
     #[must_use]
-    pub fn of(times: &[f64]) -> Self {
-        let mut times = times.to_vec();
+    pub fn of(jobs: &[Drawn]) -> Self {
+        let mut times: BTreeMap<u8, Vec<f64>> = BTreeMap::new();
+        for Drawn { makes, takes } in jobs {
+            times.entry(*makes).or_default().push(*takes);
+        }
+        let polls = times
+            .into_iter()
+            .map(|(makes, times)| (makes, Self::polls(times)));
+        Self {
+            polls: polls.collect(),
+        }
+    }
+
+    /// By dynamic programming over the times, from the last: which one is polled for next.
+    fn polls(mut times: Vec<f64>) -> Vec<f64> {
         times.sort_by(f64::total_cmp);
         let count = times.len();
         let sums: Vec<f64> = std::iter::once(0.0)
@@ -46,13 +61,14 @@ impl Optimal {
             from = next[from];
             polls.push(times[from - 1]);
         }
-        Self { polls }
+        polls
     }
 
     /// When to ask next; beyond the last, each ten seconds.
     #[must_use]
-    pub fn next(&self, elapsed: f64) -> f64 {
-        let passed = self.polls.partition_point(|poll| *poll <= elapsed);
-        self.polls.get(passed).copied().unwrap_or(elapsed + 10.0)
+    pub fn next(&self, makes: u8, elapsed: f64) -> f64 {
+        let polls = self.polls.get(&makes).map_or(&[][..], Vec::as_slice);
+        let passed = polls.partition_point(|poll| *poll <= elapsed);
+        polls.get(passed).copied().unwrap_or(elapsed + 10.0)
     }
 }

@@ -1,5 +1,7 @@
 //! What does not depend on the machine, held against a budget.
 
+mod instructions;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -38,6 +40,10 @@ pub(crate) fn check(shell: &Shell) -> anyhow::Result<()> {
             counted.insert(String::from("program_kilobytes"), kilobytes);
         }
         Err(_) => not_run.push("the program's size: it is not built with --release"),
+    }
+    match peers::installed(shell, "valgrind") {
+        Ok(valgrind) => counted.extend(instructions::count(shell, &valgrind, &folder)?),
+        Err(_) => not_run.push("instructions: valgrind is missing"),
     }
     for what in not_run {
         println!("NOT RUN: {what}");

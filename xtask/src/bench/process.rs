@@ -1,14 +1,16 @@
 //! Processes: what is measured, and the servers that it talks to.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 /// What a run took, of one time that its work was done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Reading {
     /// Nanoseconds by the clock.
     pub(crate) wall: f64,
@@ -18,6 +20,26 @@ pub(crate) struct Reading {
     pub(crate) server_cpu: f64,
     /// The most memory, in kilobytes, if it was looked at.
     pub(crate) memory: f64,
+    /// Whatever else was told, by its name.
+    pub(crate) others: BTreeMap<String, f64>,
+}
+
+impl Reading {
+    /// What was told besides. What was not told is no number, which meets no goal.
+    pub(crate) fn other(&self, name: &str) -> f64 {
+        self.others.get(name).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Adds what somebody else told of the same run.
+    pub(crate) fn add(&mut self, told: &Value) {
+        self.others.extend(numbers(told));
+    }
+}
+
+fn numbers(told: &Value) -> BTreeMap<String, f64> {
+    let told = told.as_object().into_iter().flatten();
+    let numbers = told.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)));
+    numbers.collect()
 }
 
 /// Which processor a process runs on: clients on the first, servers on the second.
@@ -65,6 +87,7 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<Reading> {
         cpu: number("cpu_ns").context("no processor time")? / count,
         server_cpu: 0.0,
         memory: number("most_kb").unwrap_or(0.0),
+        others: numbers(&told),
     })
 }
 
@@ -73,6 +96,8 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<Reading> {
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
+    /// What it says after its URL.
+    said: Option<JoinHandle<String>>,
 }
 
 impl Server {
@@ -87,18 +112,39 @@ impl Server {
         let stdout = process.stdout.take().context("it has no output")?;
         let mut stdout = BufReader::new(stdout);
         stdout.read_line(&mut line)?;
-        // Whatever else it says is not read.
-        std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
+        let said = std::thread::spawn(move || {
+            let mut said = String::new();
+            // It may be ended in the middle of a word.
+            let _ = stdout.read_to_string(&mut said);
+            said
+        });
         let url = match serde_json::from_str::<Value>(&line) {
             Ok(told) => told["url"].as_str().unwrap_or_default().to_owned(),
             Err(_) => line.trim().to_owned(),
         };
-        let server = Self { process, url };
+        let said = Some(said);
+        let server = Self { process, url, said };
         ensure!(
             server.url.starts_with("http://"),
             "{command:?} said {line:?}"
         );
         Ok(server)
+    }
+
+    /// Ends its input, and waits for what it tells at its end.
+    pub(crate) fn told(mut self) -> anyhow::Result<Value> {
+        drop(self.process.stdin.take());
+        let said = self.said.take().and_then(|said| said.join().ok());
+        let said = said.context("the server said nothing")?;
+        serde_json::from_str(said.trim()).with_context(|| format!("the server said {said:?}"))
+    }
+
+    /// The most memory so far, in kilobytes.
+    pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("the kernel does not say")?.parse()?)
     }
 
     /// Nanoseconds of processor so far.

@@ -92,13 +92,22 @@ impl Table {
     }
 
     /// A goal of one series itself, as its part of the most that it may be.
-    pub(crate) fn within(mut self, name: &str, most: f64) -> Self {
+    pub(crate) fn within(self, name: &str, most: f64) -> Self {
+        self.part_of(name, most, Goal::AtMost(1.0))
+    }
+
+    /// A goal of one series itself: it is to be so many, all of them.
+    pub(crate) fn all(self, name: &str, count: f64) -> Self {
+        self.part_of(name, count, Goal::Between(1.0, 1.0))
+    }
+
+    fn part_of(mut self, name: &str, whole: f64, goal: Goal) -> Self {
         if let Some(series) = self.series.iter().find(|series| series.name == name) {
-            let values = series.values.iter().map(|value| value / most).collect();
+            let values = series.values.iter().map(|value| value / whole).collect();
             self.ratios.push(Ratio {
-                name: format!("{name} / {}", self.unit.told(most)),
+                name: format!("{name} / {}", self.unit.told(whole)),
                 values,
-                goal: Some(Goal::AtMost(1.0)),
+                goal: Some(goal),
             });
         }
         self

@@ -101,7 +101,8 @@ pub(crate) struct SignedCall<O: Call> {
     has_slot: bool,
     /// The verdict on the last attempt that may have left: it stays true, whatever the next one meets.
     earlier: Option<O::Verdict>,
-    last_failure: Option<CallError<O::Verdict>>,
+    /// It is rare and large: apart, so that a call that goes well is small.
+    last_failure: Option<Box<CallError<O::Verdict>>>,
     signed: Option<(UnixMillis, Moment)>,
     reports: VecDeque<Progress>,
     state: State<O>,
@@ -210,8 +211,8 @@ impl<O: Call> SignedCall<O> {
 
     fn late(&mut self) -> Wish<Called<O>> {
         let failure = self.last_failure.take();
-        let failure = failure.unwrap_or_else(|| self.unsent(ErrorKind::Deadline));
-        Wish::Step(Step::Done(Err(Box::new(failure))))
+        let failure = failure.unwrap_or_else(|| Box::new(self.unsent(ErrorKind::Deadline)));
+        Wish::Step(Step::Done(Err(failure)))
     }
 
     /// Signs and sends.
@@ -252,7 +253,7 @@ impl<O: Call> SignedCall<O> {
 
     /// Ends it before its next attempt: what the last one came to.
     pub(crate) fn given_up(&mut self) -> CallError<O::Verdict> {
-        let last = self.last_failure.take();
+        let last = self.last_failure.take().map(|failure| *failure);
         last.unwrap_or_else(|| self.unsent(ErrorKind::Cancelled))
     }
 
@@ -324,7 +325,7 @@ impl<O: Call> SignedCall<O> {
         };
         self.state = match self.again(&failure, verdict, now) {
             Some(at) => {
-                self.last_failure = Some(failure);
+                self.last_failure = Some(Box::new(failure));
                 State::Due(Some(at))
             }
             None => State::Done(Some(Err(Box::new(failure)))),

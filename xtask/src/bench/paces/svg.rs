@@ -1,12 +1,15 @@
 //! A field for each kind of service: polls a job from left to right, lag from below, both by the logarithm.
 
+mod labels;
+
 use std::fmt::Write as _;
 
+use self::labels::{Label, Point};
 use super::{Pace, Service};
 
 /// Of one field, and between two.
 const SIZE: (f64, f64) = (300.0, 230.0);
-const GAP: (f64, f64) = (64.0, 70.0);
+const GAP: (f64, f64) = (76.0, 70.0);
 const COLUMNS: usize = 3;
 
 const STYLE: &str = "
@@ -14,14 +17,17 @@ const STYLE: &str = "
 text { font: 12px ui-sans-serif, system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 13px }
 .small { font-size: 11px; fill: #59636e }
+.name { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round }
 .frame, .grid { fill: none; stroke: #d0d7de }
 .front { fill: none; stroke: #8c959f; stroke-dasharray: 4 3 }
 .dot { fill: #8c959f }
-.learned { fill: #cf222e; font-weight: 600 }
+.learned { fill: #cf222e }
 .optimal { fill: #1a7f37 }
+text.learned, text.optimal { font-weight: 600 }
 @media (prefers-color-scheme: dark) {
 .paper { fill: #0d1117 }
 text { fill: #f0f6fc }
+.name { stroke: #0d1117 }
 .small { fill: #9198a1 }
 .frame, .grid { stroke: #3d444d }
 .learned { fill: #ff7b72 }
@@ -39,7 +45,7 @@ pub(super) fn draw(services: &[Service]) -> String {
          <style>{STYLE}</style>\n<rect class=\"paper\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"
     );
     for (number, service) in services.iter().enumerate() {
-        let x = 50.0 + count(number % COLUMNS) * (SIZE.0 + GAP.0);
+        let x = 62.0 + count(number % COLUMNS) * (SIZE.0 + GAP.0);
         let y = 30.0 + count(number / COLUMNS) * (SIZE.1 + GAP.1);
         let _ = writeln!(drawn, "<g transform=\"translate({x:.0} {y:.0})\">");
         // Writing to a string does not fail.
@@ -75,12 +81,22 @@ fn field(drawn: &mut String, service: &Service) -> std::fmt::Result {
             "<path class=\"grid\" d=\"M0 {y:.1}H{width}\"/><text class=\"small\" x=\"-6\" y=\"{base:.1}\" text-anchor=\"end\">{mark} s</text>"
         )?;
     }
-    let low = height + 30.0;
+    let (low, middle) = (height + 30.0, height / 2.0);
     writeln!(
         drawn,
         "<text class=\"small\" x=\"{width}\" y=\"{low}\" text-anchor=\"end\">polls a job →</text>\
-         <text class=\"small\" x=\"4\" y=\"14\">↑ lag, 95 of 100</text>"
+         <text class=\"small\" transform=\"translate(-44 {middle}) rotate(-90)\" text-anchor=\"middle\">lag that 95 of 100 do not exceed →</text>"
     )?;
+    front(drawn, service, place)?;
+    points(drawn, service, place)
+}
+
+/// A line through the paces that no other beats in both.
+fn front(
+    drawn: &mut String,
+    service: &Service,
+    place: impl Fn(&Pace) -> (f64, f64),
+) -> std::fmt::Result {
     let mut front: Vec<&Pace> = service
         .paces
         .iter()
@@ -92,30 +108,54 @@ fn field(drawn: &mut String, service: &Service) -> std::fmt::Result {
         format!("{x:.1},{y:.1}")
     });
     let points = points.collect::<Vec<_>>().join(" ");
-    writeln!(drawn, "<polyline class=\"front\" points=\"{points}\"/>")?;
-    for pace in &service.paces {
-        point(drawn, &pace.name, place(pace))?;
+    writeln!(drawn, "<polyline class=\"front\" points=\"{points}\"/>")
+}
+
+fn points(
+    drawn: &mut String,
+    service: &Service,
+    place: impl Fn(&Pace) -> (f64, f64),
+) -> std::fmt::Result {
+    let mut points: Vec<Point<'_>> = service
+        .paces
+        .iter()
+        .map(|pace| {
+            let (x, y) = place(pace);
+            let radius = if class(&pace.name) == "dot" { 3.5 } else { 5.0 };
+            Point {
+                name: &pace.name,
+                x,
+                y,
+                radius,
+            }
+        })
+        .collect();
+    // What is looked for first chooses its place first, and is drawn last.
+    points.sort_by_key(|point| class(point.name) == "dot");
+    let labels = labels::place(&points, SIZE);
+    for (point, label) in points.iter().zip(labels).rev() {
+        let Point { name, x, y, radius } = point;
+        let class = class(name);
+        let of_text = if class == "dot" { "" } else { class };
+        let Label {
+            x: text_x,
+            base,
+            anchor,
+        } = label;
+        writeln!(
+            drawn,
+            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>\
+             <text class=\"name {of_text}\" x=\"{text_x:.1}\" y=\"{base:.1}\" text-anchor=\"{anchor}\">{name}</text>"
+        )?;
     }
     Ok(())
 }
 
-fn point(drawn: &mut String, name: &str, (x, y): (f64, f64)) -> std::fmt::Result {
-    let (class, size) = match name {
-        "learned" | "optimal" => (name, 5.0),
-        _ => ("dot", 3.5),
-    };
-    // Near the right edge its name stands to its left.
-    let (text_x, anchor) = match x > SIZE.0 - 70.0 {
-        true => (x - 8.0, "end"),
-        false => (x + 8.0, "start"),
-    };
-    let text = if class == "dot" { "" } else { class };
-    let base = y + 4.0;
-    writeln!(
-        drawn,
-        "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{size}\"/>\
-         <text class=\"{text}\" x=\"{text_x:.1}\" y=\"{base:.1}\" text-anchor=\"{anchor}\">{name}</text>"
-    )
+fn class(name: &str) -> &str {
+    match name {
+        "learned" | "optimal" => name,
+        _ => "dot",
+    }
 }
 
 /// A logarithmic scale.

@@ -3,24 +3,25 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bench::Bench;
 use crate::bench::process::{Core, Reading, Server, on, read};
 use crate::bench::rows::ledger::with_account;
 use crate::bench::series::{Subject, interleaved};
 use crate::bench::table::{Goal, Table, Unit};
+use crate::bench::{Bench, Extent};
 
 pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
-    let sizes: &[u32] = if bench.is_quick {
-        &[10, 100]
-    } else {
-        &[100, 1_000, 10_000]
+    let (sizes, rounds): (&[u32], usize) = match bench.extent {
+        Extent::Quick => (&[10, 100], 1),
+        Extent::Usual => (&[100, 1_000, 10_000], 2),
+        Extent::Large => (&[100, 1_000, 10_000, 100_000], 1),
     };
+    let flat = Some(Goal::Between(0.8, 1.2));
     let mut tables = Vec::new();
     for is_limited in [false, true] {
         let subjects = sizes
             .iter()
             .map(|jobs| Subject::new(format!("{jobs} jobs"), || batch(bench, *jobs, is_limited)));
-        let readings = interleaved(bench.rounds(3), subjects.collect())?;
+        let readings = interleaved(rounds, subjects.collect())?;
         let how = if is_limited {
             "within limits"
         } else {
@@ -32,7 +33,11 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         let memory = Table::of(&memory, Unit::Kilobytes, &readings, |reading| {
             reading.memory
         });
-        tables.push(cpu.ratio("10000 jobs", "1000 jobs", Some(Goal::Between(0.8, 1.2))));
+        tables.push(cpu.ratio("10000 jobs", "1000 jobs", flat).ratio(
+            "100000 jobs",
+            "1000 jobs",
+            flat,
+        ));
         let grown = readings.iter().skip(1).zip(&readings).zip(sizes.windows(2));
         let grown = grown.map(|((more, fewer), sizes)| {
             let jobs = f64::from(sizes[1] - sizes[0]);
@@ -40,7 +45,13 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
             let a_job = pairs.map(|(more, fewer)| (more.memory - fewer.memory) / jobs);
             (format!("a job more than {}", fewer.name), a_job.collect())
         });
-        tables.push(grown.fold(memory, |table, (name, a_job)| table.with(&name, a_job)));
+        let memory = grown.fold(memory, |table, (name, a_job)| table.with(&name, a_job));
+        let more_than = |jobs: u32| format!("a job more than {jobs} jobs");
+        tables.push(
+            memory
+                .ratio(&more_than(1_000), &more_than(100), flat)
+                .ratio(&more_than(10_000), &more_than(1_000), flat),
+        );
     }
     Ok(tables)
 }

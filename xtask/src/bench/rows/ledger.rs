@@ -14,7 +14,7 @@ use crate::bench::table::{Goal, Table, Unit};
 pub(crate) fn intend(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let folder = bench.folder.join("ledgers");
     let sizes = ["100", "100000", "1000000"];
-    let sizes = if bench.is_quick {
+    let sizes = if bench.is_quick() {
         &sizes[..2]
     } else {
         &sizes[..]

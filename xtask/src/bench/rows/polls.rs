@@ -1,10 +1,11 @@
 //! A poll: a signed question over a kept connection, and its answer read.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::bench::Bench;
-use crate::bench::process::{Core, Server, on, read};
-use crate::bench::series::{Subject, interleaved};
+use crate::bench::process::{Core, Reading, Server, on, read};
+use crate::bench::series::{Readings, Subject, interleaved};
 use crate::bench::table::{Goal, Table, Unit};
 
 pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
@@ -15,6 +16,7 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     for by in [
         "genrex-async",
         "reqwest",
+        "hyper",
         "genrex-blocking",
         "ureq",
         "ureq, with a time-out",
@@ -45,21 +47,56 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
             }));
         }
     }
-    let readings = interleaved(bench.rounds(15), subjects)?;
-    let cpu = Table::of("CPU of a poll", Unit::Nanoseconds, &readings, |reading| {
+    if let Some(curl) = &bench.peers.curl {
+        let polls = bench.folder.join("polls.curl");
+        std::fs::write(&polls, curl_polls(url, bench.count(2_000)))?;
+        let count = f64::from(u32::try_from(bench.count(2_000))?);
+        subjects.push(Subject::new("curl, without a signature", move || {
+            let mut command = on(Core::Client, units);
+            command.arg("measure").arg(curl).arg("-K").arg(&polls);
+            let all = read(&mut command)?;
+            Ok(Reading {
+                cpu: all.cpu / count,
+                wall: all.wall / count,
+                ..all
+            })
+        }));
+    }
+    let readings = interleaved(bench.rounds(11), subjects)?;
+    Ok(vec![compared(&readings)])
+}
+
+fn compared(readings: &[Readings]) -> Table {
+    let cpu = Table::of("CPU of a poll", Unit::Nanoseconds, readings, |reading| {
         reading.cpu
     });
-    let cpu = cpu
+    cpu
         .ratio("genrex-async", "reqwest", Some(Goal::AtMost(1.03)))
+        .ratio("genrex-async", "hyper", None)
         .ratio("genrex-blocking", "ureq", Some(Goal::AtMost(1.05)))
         .ratio("genrex-blocking", "ureq, with a time-out", None)
         .ratio("node, axios", "genrex-async", None)
         .ratio("python, requests", "genrex-blocking", None)
         .ratio("python, httpx", "genrex-blocking", None)
         .ratio("python, aiohttp", "genrex-async", None)
+        .ratio("genrex-blocking", "curl, without a signature", None)
         .remark(
             "The server answers at once, from the other core. ureq without a time-out waits for ever; with one, it takes \
-             a thread for each call, to look the name up.",
-        );
-    Ok(vec![cpu])
+             a thread for each call, to look the name up. hyper has one connection, and nothing that looks after it. curl \
+             asks again and again in one process, and sends a text for a signature.",
+        )
+}
+
+/// What makes one curl ask so many times over one connection.
+fn curl_polls(url: &str, count: u64) -> String {
+    const BODY: &str = r#"{\"queryId\":\"QRY_WRXzIXyidD8x9xIEZZ4GppXh\"}"#;
+    let mut text = format!(
+        "silent\ndata = \"{BODY}\"\nheader = \"content-type: application/json\"\nheader = \"gx-key: bench-key\"\n\
+         header = \"gx-signature: t=1717574785354,v=0\"\n"
+    );
+    for _ in 0..count {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "url = \"{url}/v1/text2music/retrieve\"");
+    }
+    text
 }

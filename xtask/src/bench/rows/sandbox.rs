@@ -78,7 +78,91 @@ pub(crate) fn held(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     ])
 }
 
+/// Many connections at once, each held open and asked over.
+pub(crate) fn connections(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let units = &bench.peers.units;
+    let many = bench.count(10_000);
+    let ask = |server: Server| {
+        let mut reading =
+            read(on(Core::Client, units).args(["connections", &server.url, &many.to_string()]))?;
+        reading.memory = server.memory()?;
+        anyhow::Ok(reading)
+    };
+    let subjects = vec![
+        Subject::new("sandbox", || ask(sandbox(bench)?)),
+        Subject::new("bare axum", || {
+            ask(Server::start(on(Core::Server, units).arg("axum"))?)
+        }),
+    ];
+    let readings = interleaved(bench.rounds(5), subjects)?;
+    let caption = format!("Answered within 4 s, of {many} connections that are all held open");
+    let answered = Table::of(&caption, Unit::Count, &readings, |reading| {
+        reading.other("answered")
+    });
+    let memory = Table::of(
+        "The most memory of the server",
+        Unit::Kilobytes,
+        &readings,
+        |reading| reading.memory,
+    );
+    let all = f64::from(u32::try_from(many)?);
+    Ok(vec![
+        answered.all("sandbox", all).remark(
+            "It takes a hard limit of 20,000 descriptors: a quarter of them is kept for the storage, and as many for \
+             other work.",
+        ),
+        memory.ratio("sandbox", "bare axum", None),
+    ])
+}
+
+/// Pieces of 60 s, and who asks for something else while they are made.
+pub(crate) fn pieces(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let units = &bench.peers.units;
+    let retrieves = bench.count(100).to_string();
+    let ask = |how: &str| {
+        let server = sandbox_that_takes(bench, Core::Any, "1s")?;
+        let words = ["pieces", &server.url, how, &retrieves];
+        read(on(Core::Any, units).args(words))
+    };
+    let [made, kept] = ["one that is made for it", "one that was made before"];
+    let subjects = vec![
+        Subject::new(made, || ask("made")),
+        Subject::new(kept, || ask("kept")),
+    ];
+    let readings = interleaved(bench.rounds(7), subjects)?;
+    let retrieve = Table::of(
+        "Time of a `retrieve` of a piece of 60 s",
+        Unit::Nanoseconds,
+        &readings,
+        |reading| reading.wall,
+    );
+    let [making, idle] = ["while pieces are made", "while none is"];
+    let mut others = Table::new(
+        "Time of `getBalance` beside it, that 99 of 100 do not exceed",
+        Unit::Nanoseconds,
+    );
+    for (name, readings) in [making, idle].into_iter().zip(&readings) {
+        let late = readings
+            .of
+            .iter()
+            .map(|reading| reading.other("other_p99_ns"));
+        others = others.with(name, late.collect());
+    }
+    Ok(vec![
+        retrieve.ratio(kept, made, Some(Goal::AtMost(0.1))).remark(
+            "A piece is made while its job is processing, and again if so many others were asked for since that it is \
+             not kept. Both cores serve both.",
+        ),
+        others.ratio(making, idle, None).within(making, 5e6),
+    ])
+}
+
+/// In which no job is over for an hour.
 fn sandbox(bench: &Bench) -> anyhow::Result<Server> {
+    sandbox_that_takes(bench, Core::Server, "1h")
+}
+
+fn sandbox_that_takes(bench: &Bench, core: Core, time: &str) -> anyhow::Result<Server> {
     let flags = [
         "sandbox",
         "--json",
@@ -87,7 +171,7 @@ fn sandbox(bench: &Bench) -> anyhow::Result<Server> {
         "--quota",
         "1000000000000",
         "--render-time",
-        "1h",
+        time,
     ];
-    Server::start(on(Core::Server, &bench.peers.genrex).args(flags))
+    Server::start(on(core, &bench.peers.genrex).args(flags))
 }

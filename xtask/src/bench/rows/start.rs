@@ -61,6 +61,7 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         table
             .ratio(node, "genrex status", Some(Goal::AtLeast(30.0)))
             .ratio("genrex status", store, None)
+            .ratio("node, nothing", "genrex --version", None)
             .within("genrex status", 4e6)
             .within("genrex --version", 2e6),
     ])
