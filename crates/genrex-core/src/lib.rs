@@ -70,6 +70,7 @@ pub use block_on::{block_on, wake_within};
 pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};
+pub use operations::batch::claim::{claim, give_up};
 pub use operations::batch::cost::cost_of;
 pub use operations::batch::elsewhere::bought_elsewhere;
 pub use operations::batch::estimate::{Estimate, Fit, left_of};

@@ -1,5 +1,6 @@
 //! `genrex batch`: a file of prompts, bought once each, however often it is run.
 
+mod drive;
 mod identity;
 mod kept;
 mod marker;
@@ -15,18 +16,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::Balance;
-use genrex_async::core::{RowPlace, RowPolicy, cost_of, is_to_be_settled, recover_offline};
+use genrex_async::core::{RowPlace, RowPolicy, cost_of, is_to_be_settled};
 use genrex_cli::rows::Defaults;
-use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global, OnAmbiguous};
-use crate::clock;
 use crate::command_error::CommandError;
+use crate::commands::batch::drive::{Order, drive};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
-use crate::commands::batch::runner::{Runner, StopReason};
+use crate::commands::batch::runner::Runner;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger;
@@ -75,7 +75,8 @@ pub(crate) async fn run(
         *output,
     );
     let runner = Arc::new(runner);
-    let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
+    let order = Order::of(&connection, checked.rows);
+    let all = drive(&runner, &source, &batch, order, &mut interrupts).await;
     if all.is_ok() && runner.stopped().is_none() {
         unclear::settle(&runner, &source, batch.on_ambiguous, &mut interrupts).await?;
     }
@@ -154,77 +155,4 @@ async fn say_what_failed_ones_cost(
         "buying {count} failed or lost rows again, for {cost}"
     ));
     Ok(())
-}
-
-/// Starts rows, so many at a time, until there are no more or something says to stop.
-async fn drive(
-    runner: &Arc<Runner>,
-    source: &Source,
-    batch: &Batch,
-    interrupts: &mut Interrupts,
-    output: &Output,
-) -> Result<(), CommandError> {
-    let mut rows = source.rows()?;
-    let mut running = JoinSet::new();
-    let mut first_failure = None;
-    loop {
-        // What is paid for is still fetched when nothing more may be bought.
-        while running.len() < usize::from(batch.concurrency)
-            && runner.stopped() != Some(StopReason::Interrupted)
-        {
-            match rows.next() {
-                None => break,
-                Some(Ok(row)) => {
-                    let runner = Arc::clone(runner);
-                    running.spawn(async move { runner.work(row).await });
-                }
-                Some(Err(failure)) => {
-                    runner.stop(StopReason::Ledger(failure.message.clone()));
-                    keep_first(&mut first_failure, failure);
-                    break;
-                }
-            }
-        }
-        if running.is_empty() {
-            return first_failure.map_or(Ok(()), Err);
-        }
-        tokio::select! {
-            done = running.join_next() => {
-                let failure = match done {
-                    Some(Ok(Ok(()))) | None => continue,
-                    Some(Ok(Err(failure))) => failure,
-                    Some(Err(panicked)) => {
-                        CommandError::other("a row could not be worked on").with_source(&panicked)
-                    }
-                };
-                // What is in flight is brought to its end; nothing more is started.
-                runner.stop(StopReason::Ledger(failure.message.clone()));
-                keep_first(&mut first_failure, failure);
-            },
-            () = interrupts.next() => {
-                if runner.stopped() == Some(StopReason::Interrupted) {
-                    running.shutdown().await;
-                    // What was on its way is unclear from now on.
-                    let _ = recover_offline(&*runner.kept.ledger, clock::now()).await;
-                    return Ok(());
-                }
-                runner.stop(StopReason::Interrupted);
-                output.warning(
-                    "finishing what is in flight, and starting nothing more; run the same command to go on. \
-                     Ctrl-C again stops at once",
-                );
-            }
-        }
-    }
-}
-
-/// The first failure counts, but one that holds an id before all.
-fn keep_first(kept: &mut Option<CommandError>, failure: CommandError) {
-    let holds_id = |failure: &CommandError| failure.query_id.is_some();
-    if kept
-        .as_ref()
-        .is_none_or(|kept| holds_id(&failure) && !holds_id(kept))
-    {
-        *kept = Some(failure);
-    }
 }

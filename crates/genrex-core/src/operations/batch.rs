@@ -1,3 +1,4 @@
+pub(crate) mod claim;
 pub(crate) mod cost;
 pub(crate) mod elsewhere;
 pub(crate) mod estimate;
@@ -16,10 +17,12 @@ pub enum RowStep {
         /// Its newest job, where it has one that leaves room for another.
         last: Option<LocalId>,
     },
-    /// It is bought: to be waited for, and downloaded.
+    /// It is bought: to be waited for, and downloaded, by whoever [claims](crate::claim) it.
     Fetch(Job),
     /// It is here.
     Here,
+    /// Another process is buying it: what comes of that is waited for.
+    Elsewhere(LocalId),
     /// It may have been charged, and nobody knows more: nothing is done until that is settled.
     Unclear(LocalId),
     /// It was charged and its id is lost, as a person says: it is left, unless what failed is bought again.
@@ -57,8 +60,8 @@ impl RowStep {
             None => {}
         }
         match entry.state {
-            // Nobody carries it on, or another process does: what that one leaves is found by recovering.
-            State::Intended | State::Sent => Self::Unclear(entry.id),
+            // What that one leaves is found by recovering.
+            State::Intended | State::Sent => Self::Elsewhere(entry.id),
             State::NotSent => again,
             State::Refused if entry.refusal.is_some_and(Refusal::is_for_now) => again,
             State::Refused => Self::Leave,
@@ -196,9 +199,10 @@ mod tests {
         };
         let fetch = RowStep::Fetch(Job::resumed(id()).kept_as(LocalId(1)));
         let unclear = RowStep::Unclear(LocalId(1));
+        let elsewhere = RowStep::Elsewhere(LocalId(1));
         for (entry, policy, is_here, expected) in [
-            (entry(&[]), bold, false, &unclear),
-            (entry(&[Event::Sent]), bold, false, &unclear),
+            (entry(&[]), bold, false, &elsewhere),
+            (entry(&[Event::Sent]), bold, false, &elsewhere),
             (entry(&[Event::NotSent(String::new())]), plain, false, &buy),
             (refused(Refusal::RateLimited), plain, false, &buy),
             (refused(Refusal::Rejected), bold, false, &RowStep::Leave),

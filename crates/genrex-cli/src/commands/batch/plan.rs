@@ -185,6 +185,7 @@ impl Planned {
             RowStep::Buy { .. } => "buy",
             RowStep::Fetch(_) => "fetch",
             RowStep::Here => "here",
+            RowStep::Elsewhere(_) => "elsewhere",
             RowStep::Unclear(_) => "unclear",
             RowStep::Settled(_) => "lost",
             RowStep::Leave => "leave",
@@ -207,6 +208,7 @@ impl Planned {
                 let path = self.path.as_deref().unwrap_or_default();
                 format!("here: {}", files::from_here(path))
             }
+            "elsewhere" => format!("job {job} is being bought by another genrex"),
             "unclear" => {
                 format!("job {job} may have been charged, and is left: genrex jobs reconcile {job}")
             }
@@ -251,7 +253,15 @@ impl Plan {
             };
             json!({"name": bound.name, "creditsLeft": bound.left, "fits": fits})
         });
-        let steps = ["buy", "fetch", "here", "unclear", "lost", "leave"];
+        let steps = [
+            "buy",
+            "fetch",
+            "here",
+            "elsewhere",
+            "unclear",
+            "lost",
+            "leave",
+        ];
         let counts = steps.map(|step| (step.to_owned(), self.count(step).into()));
         json!({
             "dryRun": true,
@@ -281,7 +291,7 @@ impl Plan {
             self.count("buy"),
             self.count("fetch"),
             self.count("here"),
-            self.count("unclear"),
+            self.count("unclear") + self.count("elsewhere"),
             self.count("lost") + self.count("leave"),
         )];
         lines.extend(durations.iter().map(|(seconds, (rows, price))| match price {

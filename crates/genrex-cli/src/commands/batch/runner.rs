@@ -1,9 +1,10 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
-use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
+use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep, claim, give_up};
 use genrex_async::{
     Balance, Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track,
 };
@@ -11,6 +12,7 @@ use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
 use crate::args::{Batch, OnAmbiguous};
+use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
@@ -64,6 +66,24 @@ pub(crate) struct Runner {
     stop: Mutex<Option<StopReason>>,
     /// Whether there was audio that the disk did not take.
     is_not_stored: AtomicBool,
+    part: Part,
+    /// The lines of rows that another process still had when this one had nothing else left to do.
+    elsewhere: Mutex<HashSet<u64>>,
+}
+
+/// What this process has done of a batch that several may share.
+#[derive(Debug, Default)]
+struct Part {
+    bought: AtomicU64,
+    downloaded: AtomicU64,
+}
+
+/// How far a row came.
+pub(crate) enum Worked {
+    /// As far as it comes in this run.
+    Done,
+    /// Another process has it; its newest job, and when that last changed, in milliseconds since 1970.
+    Elsewhere(Row, Option<(LocalId, u64)>),
 }
 
 /// What came of trying to buy a row.
@@ -75,6 +95,8 @@ enum Bought {
     Unclear(String),
     /// It was not tried, since nothing more may be bought: the report counts it.
     NotStarted,
+    /// Another process was quicker.
+    Taken,
 }
 
 impl Runner {
@@ -108,6 +130,8 @@ impl Runner {
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
             is_not_stored: AtomicBool::new(false),
+            part: Part::default(),
+            elsewhere: Mutex::default(),
         }
     }
 
@@ -142,7 +166,7 @@ impl Runner {
     }
 
     /// One row, from wherever the ledger says that it stands.
-    pub(crate) async fn work(&self, row: Row) -> Result<(), CommandError> {
+    pub(crate) async fn work(&self, row: Row) -> Result<Worked, CommandError> {
         self.work_by(self.policy, row).await
     }
 
@@ -150,38 +174,84 @@ impl Runner {
     pub(crate) async fn work_uncharged(&self, row: Row) -> Result<(), CommandError> {
         let mut policy = self.policy;
         policy.resubmit_uncharged = true;
-        self.work_by(policy, row).await
+        self.work_by(policy, row).await.map(drop)
     }
 
-    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<(), CommandError> {
+    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<Worked, CommandError> {
         let newest = self.kept.newest(&row).await?;
         let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
         let newest = newest.as_ref();
         match self.step_by(policy, newest) {
+            RowStep::Elsewhere(_) => return Ok(elsewhere(row, newest)),
             RowStep::Fetch(job) => {
+                if !self.is_own(&job).await? {
+                    return Ok(elsewhere(row, newest));
+                }
                 let line = self.line_of(&row, "waiting for the service");
-                self.fetch(&row, line, &job, newest).await
+                self.fetch(&row, line, &job, newest).await?;
             }
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
-                self.say(&row, newest, None)
+                self.say(&row, newest, None)?;
             }
             RowStep::Buy { .. } if self.is_output_taken(&row) => {
                 let why = "its output is there already; it was not sent";
-                self.say(&row, newest, Some(why))
+                self.say(&row, newest, Some(why))?;
             }
             RowStep::Buy { last } => {
                 let line = self.line_of(&row, "its turn to come");
                 match self.buy(&row, &line, last).await? {
-                    Bought::NotStarted => Ok(()),
-                    Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
+                    Bought::NotStarted => {}
+                    Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await?,
                     Bought::Unclear(why) => {
                         let why = self.output.is_json().then_some(why);
-                        self.say_newest(&row, why.as_deref()).await
+                        self.say_newest(&row, why.as_deref()).await?;
                     }
-                    Bought::Job(job) => self.fetch(&row, line, &job, None).await,
+                    Bought::Job(job) => self.fetch(&row, line, &job, None).await?,
+                    Bought::Taken => {
+                        let newest = self.kept.newest(&row).await?;
+                        return Ok(elsewhere(row, newest.as_ref()));
+                    }
                 }
             }
         }
+        Ok(Worked::Done)
+    }
+
+    /// Whether a job that was bought before is this process's to fetch.
+    async fn is_own(&self, job: &Job) -> Result<bool, CommandError> {
+        match job.local_id() {
+            Some(id) => Ok(claim(&*self.kept.ledger, id, clock::now()).await?),
+            None => Ok(true),
+        }
+    }
+
+    /// A row that another process has, for all that is known when this one ends.
+    pub(crate) async fn leave_elsewhere(&self, row: &Row) -> Result<(), CommandError> {
+        let mut lines = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.insert(row.line);
+        drop(lines);
+        self.say_newest(row, Some("another genrex has it")).await
+    }
+
+    /// Whether another process still had a row when this one left it.
+    pub(crate) fn is_left_elsewhere(&self, row: &Row) -> bool {
+        let lines = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.contains(&row.line)
+    }
+
+    /// How many pieces this process has bought, and how many it has put in their place.
+    pub(crate) fn part(&self) -> (u64, u64) {
+        let Part { bought, downloaded } = &self.part;
+        (
+            bought.load(Ordering::Relaxed),
+            downloaded.load(Ordering::Relaxed),
+        )
     }
 
     /// What could not be stored is not bought.
@@ -201,6 +271,11 @@ impl Runner {
         if self.stopped().is_some() {
             return Ok(Bought::NotStarted);
         }
+        // While others had their turn, another process may have had its own: it costs less to see that here.
+        let newest = self.kept.newest(row).await?.map(|entry| entry.id);
+        if newest != last {
+            return Ok(Bought::Taken);
+        }
         let request = GenerateRequest::new(row.text.clone(), row.duration);
         let line = Arc::clone(line);
         let buyer = self.buyer.on_progress(move |progress| line.show(progress));
@@ -208,7 +283,10 @@ impl Runner {
         let submission = buyer.purchase(&request, &options).await;
         match submission {
             Submission::Accepted(job) => match job.ledger_failure() {
-                None => Ok(Bought::Job(job)),
+                None => {
+                    self.part.bought.fetch_add(1, Ordering::Relaxed);
+                    Ok(Bought::Job(job))
+                }
                 Some(why) => Err(self.not_kept(&job, why)),
             },
             Submission::Ambiguous(error) => {
@@ -219,6 +297,14 @@ impl Runner {
                 }
                 self.refused(&error)?;
                 Ok(Bought::Unclear(why))
+            }
+            Submission::NotSent(error) if error.kind() == ErrorKind::AlreadyBought => {
+                let newest = self.kept.newest(row).await?.map(|entry| entry.id);
+                // It may be this very job that stands in the way: then nobody has it.
+                match newest == last {
+                    true => Ok(Bought::Nothing(in_a_line(&error))),
+                    false => Ok(Bought::Taken),
+                }
             }
             Submission::Refused(error) | Submission::NotSent(error) => self.refused(&error),
         }
@@ -257,9 +343,6 @@ impl Runner {
                 self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
             }
-            ErrorKind::AlreadyBought => {
-                return Ok(Bought::Nothing(String::from("another genrex has it")));
-            }
             _ => {}
         }
         Ok(Bought::Nothing(in_a_line(error)))
@@ -294,6 +377,12 @@ impl Runner {
             self.is_not_stored.store(true, Ordering::Relaxed);
         }
         let why = failure.as_ref().map(in_a_line);
+        match (&why, job.local_id()) {
+            // Another process may have more luck with it.
+            (Some(_), Some(id)) => give_up(&*self.kept.ledger, id, clock::now()),
+            (Some(_), None) => {}
+            (None, _) => drop(self.part.downloaded.fetch_add(1, Ordering::Relaxed)),
+        }
         if why.is_none() && newest.is_none() {
             self.display.made();
         }
@@ -325,9 +414,12 @@ impl Runner {
             false => Existing::Keep,
         };
         if replaces || !path.exists() {
-            return client.download_over(audio, &path, existing).await.map(drop);
+            match client.download_over(audio, &path, existing).await {
+                Err(error) if error.kind() == ErrorKind::Storage && path.exists() => {}
+                done => return done.map(drop),
+            }
         }
-        // An earlier run may have put it there, and ended before it was kept.
+        // An earlier run, or another process, may have put it there, and ended before it was kept.
         if download_beside(client, audio, &path).await?.is_none() {
             let message = format!(
                 "{} is there already, and is another file; --force replaces it",
@@ -395,6 +487,10 @@ impl Drop for Runner {
     fn drop(&mut self) {
         self.end_drawing();
     }
+}
+
+fn elsewhere(row: Row, newest: Option<&Entry>) -> Worked {
+    Worked::Elsewhere(row, newest.map(|entry| (entry.id, entry.updated_at)))
 }
 
 /// Whether the ledger says that a job's file was put under this name: then the name is the job's own, also where its
