@@ -201,7 +201,7 @@ fn builder(base_url: BaseUrl, keys: KeyPair) -> ClientBuilder {
 }
 
 /// Mozilla's roots.
-fn roots() -> impl Iterator<Item = Certificate> {
+pub(crate) fn roots() -> impl Iterator<Item = Certificate> {
     webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
         .filter_map(|root| Certificate::from_der(root).ok())

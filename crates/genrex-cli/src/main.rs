@@ -26,6 +26,7 @@ mod player;
 mod progress;
 mod random_name;
 mod stop;
+mod store;
 mod typed;
 
 use std::process::ExitCode;

@@ -5,13 +5,13 @@ mod identity;
 mod kept;
 mod marker;
 mod moved;
+mod out_dir;
 mod plan;
 mod report;
 mod rows;
 mod runner;
 mod unclear;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::command_error::CommandError;
 use crate::commands::batch::drive::{Order, drive};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
+use crate::commands::batch::out_dir::OutDir;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::Runner;
@@ -50,18 +51,18 @@ pub(crate) async fn run(
     if batch.dry_run {
         return plan::run(&batch, &source, &checked, global, output).await;
     }
-    let folder = folder(&batch.out_dir)?;
+    let out = OutDir::open(&batch.out_dir)?;
     let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
     let account = connection.client.account().await?;
-    let identified = identify(&source, &folder, &connection, account, batch.new).await?;
+    let identified = identify(&source, &out, &connection, account, batch.new).await?;
     if !batch.force {
         let policy = row_policy(&batch);
-        plan::refuse_taken(&source, &folder, &identified.kept, policy).await?;
+        plan::refuse_taken(&source, &out, &identified.kept, policy).await?;
     }
-    let kept = identified.mark(&folder)?;
+    let kept = identified.mark(&out).await?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }
@@ -69,7 +70,7 @@ pub(crate) async fn run(
     let runner = Runner::new(
         &connection,
         &batch,
-        folder,
+        out,
         kept,
         (checked.rows, balance.clone()),
         *output,
@@ -106,16 +107,6 @@ fn row_policy(batch: &Batch) -> RowPolicy {
     policy.retry_failed = batch.retry_failed;
     policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
     policy
-}
-
-fn folder(out_dir: &Path) -> Result<PathBuf, CommandError> {
-    std::fs::create_dir_all(out_dir).map_err(|error| {
-        let message = format!("{} cannot be made; nothing was sent", out_dir.display());
-        CommandError::usage(message).with_source(&error)
-    })?;
-    out_dir
-        .canonicalize()
-        .map_err(|error| CommandError::usage("the folder cannot be found").with_source(&error))
 }
 
 /// It is good to know, and not worth waiting for: the service may have asked for a pause.

@@ -1,5 +1,5 @@
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,12 +16,11 @@ use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
+use crate::commands::batch::out_dir::OutDir;
 use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
-use crate::commands::deliver::download_beside;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
-use crate::name;
 use crate::next_step::next_step;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{BatchDisplay, RowDisplay};
@@ -51,9 +50,7 @@ pub(crate) struct Runner {
     pub(crate) buyer: Client,
     buying: Stop,
     pub(crate) kept: Kept,
-    pub(crate) folder: PathBuf,
-    /// The same as it was typed.
-    out_dir: PathBuf,
+    out: OutDir,
     pub(crate) output: Output,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
@@ -103,7 +100,7 @@ impl Runner {
     pub(crate) fn new(
         connection: &Connection,
         batch: &Batch,
-        folder: PathBuf,
+        out: OutDir,
         kept: Kept,
         (rows, balance): (u64, Balance),
         output: Output,
@@ -119,8 +116,7 @@ impl Runner {
             buyer,
             buying,
             kept,
-            folder,
-            out_dir: batch.out_dir.clone(),
+            out,
             policy: row_policy(batch),
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
             replaces: batch.force,
@@ -156,13 +152,10 @@ impl Runner {
         self.is_not_stored.load(Ordering::Relaxed)
     }
 
-    /// What follows for a row whose newest job is this one, by what the command line says.
+    /// What follows for a row whose newest job is this one, by what the command line says, and whether it is here or
+    /// not.
     pub(crate) fn step(&self, newest: Option<&Entry>) -> RowStep {
-        self.step_by(self.policy, newest)
-    }
-
-    fn step_by(&self, policy: RowPolicy, newest: Option<&Entry>) -> RowStep {
-        RowStep::of(newest, policy, is_here(newest))
+        RowStep::of(newest, self.policy, false)
     }
 
     /// One row, from wherever the ledger says that it stands.
@@ -179,9 +172,9 @@ impl Runner {
 
     async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<Worked, CommandError> {
         let newest = self.kept.newest(&row).await?;
-        let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
+        let (newest, is_here) = moved::found_here(&self.kept, &self.out, &row, newest).await?;
         let newest = newest.as_ref();
-        match self.step_by(policy, newest) {
+        match RowStep::of(newest, policy, is_here) {
             RowStep::Elsewhere(_) => return Ok(elsewhere(row, newest)),
             RowStep::Fetch(job) => {
                 if !self.is_own(&job).await? {
@@ -193,7 +186,7 @@ impl Runner {
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
                 self.say(&row, newest, None)?;
             }
-            RowStep::Buy { .. } if self.is_output_taken(&row) => {
+            RowStep::Buy { .. } if self.is_output_taken(&row).await? => {
                 let why = "its output is there already; it was not sent";
                 self.say(&row, newest, Some(why))?;
             }
@@ -255,9 +248,11 @@ impl Runner {
     }
 
     /// What could not be stored is not bought.
-    fn is_output_taken(&self, row: &Row) -> bool {
-        let path = row.output(None).map(|output| self.folder.join(output));
-        !self.replaces && path.is_some_and(|path| path.symlink_metadata().is_ok())
+    async fn is_output_taken(&self, row: &Row) -> Result<bool, CommandError> {
+        match row.output(None).filter(|_| !self.replaces) {
+            Some(output) => self.out.is_taken(&self.out.at(&output)).await,
+            None => Ok(false),
+        }
     }
 
     /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
@@ -396,31 +391,18 @@ impl Runner {
         track: &Track,
         newest: Option<&Entry>,
     ) -> Result<(), Error> {
-        let audio = track.audio();
         let output = row.output(Some(track.id().as_str()));
         let path = match &output {
-            Some(output) => self.folder.join(output),
-            None => name::target(Some(&self.folder), Some(row.text.as_str()), track.id(), 0),
+            Some(output) => self.out.at(output),
+            None => self.out.named_after(row.text.as_str(), track.id()),
         };
-        if let Some(parent) = path.parent() {
-            let made = std::fs::create_dir_all(parent);
-            made.map_err(|error| {
-                Error::new(ErrorKind::Storage, "the folder cannot be made").with_source(error)
-            })?;
-        }
         let replaces = self.replaces || (output.is_none() && was_put(&path, newest));
         let existing = match replaces {
             true => Existing::Replace,
             false => Existing::Keep,
         };
-        if replaces || !path.exists() {
-            match client.download_over(audio, &path, existing).await {
-                Err(error) if error.kind() == ErrorKind::Storage && path.exists() => {}
-                done => return done.map(drop),
-            }
-        }
-        // An earlier run, or another process, may have put it there, and ended before it was kept.
-        if download_beside(client, audio, &path).await?.is_none() {
+        let done = self.out.download(client, track.audio(), (&path, existing));
+        if done.await?.is_none() {
             let message = format!(
                 "{} is there already, and is another file; --force replaces it",
                 path.display()
@@ -462,20 +444,11 @@ impl Runner {
         }
         let here = entry.filter(|entry| entry.state == State::Downloaded);
         let line = match (here.and_then(|entry| entry.path.clone()), why) {
-            (Some(path), None) => self.as_typed(&path),
+            (Some(path), None) => self.out.as_typed(&path),
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (None, None) => format!("line {}: {state}", row.line),
         };
         ignore_broken_pipe(self.output.line(&line))
-    }
-
-    /// A path as a person is shown it: below the folder that was typed.
-    fn as_typed(&self, path: &str) -> String {
-        let below = Path::new(path).strip_prefix(&self.folder);
-        below.map_or_else(
-            |_| path.to_owned(),
-            |below| self.out_dir.join(below).display().to_string(),
-        )
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
@@ -498,12 +471,6 @@ fn elsewhere(row: Row, newest: Option<&Entry>) -> Worked {
 fn was_put(path: &Path, newest: Option<&Entry>) -> bool {
     let put = newest.and_then(|entry| entry.path.as_deref());
     put.is_some_and(|put| Path::new(put).file_name() == path.file_name())
-}
-
-/// Whether the file of a downloaded job still stands where it was put.
-pub(crate) fn is_here(newest: Option<&Entry>) -> bool {
-    let path = newest.and_then(|entry| entry.path.as_deref());
-    path.is_some_and(|path| Path::new(path).exists())
 }
 
 /// What the row's file says beside what a batch knows.
