@@ -8,8 +8,8 @@ use genrex_ledger::{Account, Entry};
 use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
-use crate::commands::batch::out_dir::OutDir;
 use crate::commands::batch::rows::{Row, Source};
+use crate::commands::out_dir::OutDir;
 use crate::connect::{Connection, quoted, same_command};
 use crate::files;
 

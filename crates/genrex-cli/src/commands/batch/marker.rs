@@ -7,7 +7,7 @@ use object_store::Attributes;
 use serde::{Deserialize, Serialize};
 
 use crate::command_error::CommandError;
-use crate::commands::batch::out_dir::OutDir;
+use crate::commands::out_dir::OutDir;
 use crate::files;
 use crate::random_name::random_name;
 use crate::store::{Store, StoreError};

@@ -7,8 +7,8 @@ use genrex_ledger::{Entry, State};
 use crate::clock;
 use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
-use crate::commands::batch::out_dir::OutDir;
 use crate::commands::batch::rows::Row;
+use crate::commands::out_dir::OutDir;
 
 /// Looks for the file of a downloaded job in its batch's folder, if it is not where it was put: the folder may have
 /// been moved. If it is there, and is the very same, the ledger keeps where it is. Says too whether it is there in the

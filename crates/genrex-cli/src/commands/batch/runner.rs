@@ -16,9 +16,9 @@ use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
-use crate::commands::batch::out_dir::OutDir;
 use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
+use crate::commands::out_dir::OutDir;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
 use crate::next_step::next_step;
@@ -308,6 +308,8 @@ impl Runner {
     fn options(&self, row: &Row, last: Option<LocalId>) -> PurchaseOptions {
         let mut options = RowStep::options(self.kept.row(row), last);
         options.run.clone_from(&self.run);
+        let output = row.output(Some("\0"));
+        options.output = Some(self.out.planned(output.as_deref()));
         options
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::{Audio, Client, Downloaded, Error, ErrorKind, Existing, QueryId};
+use genrex_cli::template::{Template, Values};
 use genrex_ledger::Entry;
 use sha2::{Digest as _, Sha256};
 
@@ -53,6 +54,15 @@ impl OutDir {
         Self::of_folder(typed, whole)
     }
 
+    /// The one that a path or an address of a ledger is in; nothing is made.
+    pub(crate) fn around(path: &Path) -> Result<Self, CommandError> {
+        if let Some(store) = store_of(path)? {
+            return Ok(Self::of_store(path, store));
+        }
+        let folder = path.parent().unwrap_or(path);
+        Self::of_folder(folder, Ok(folder.to_owned()))
+    }
+
     fn of_store(typed: &Path, store: Store) -> Self {
         Self {
             path: PathBuf::from(store.url()),
@@ -95,6 +105,18 @@ impl OutDir {
             Some(store) => store.at(name),
             None => self.path.join(name),
         }
+    }
+
+    /// Where a row's audio is to go, for a ledger to keep: in `name`, U+0000 stands for the job's id. It is a
+    /// [`Template`] in which `{id}` does so, or a folder, which ends with a slash, where nothing was said.
+    pub(crate) fn planned(&self, name: Option<&Path>) -> String {
+        let path = match name {
+            Some(name) => self.at(name).to_string_lossy().into_owned(),
+            None => format!("{}/", self.path.to_string_lossy().trim_end_matches('/')),
+        };
+        path.replace('{', "{{")
+            .replace('}', "}}")
+            .replace('\0', "{id}")
     }
 
     /// Where a job's audio goes whose row does not say it.
@@ -181,6 +203,22 @@ impl OutDir {
     }
 }
 
+/// Where the audio of a job is to go, by what the ledger [keeps](OutDir::planned) of that.
+pub(crate) fn place_of(planned: &str, text: &str, id: &QueryId) -> Result<PathBuf, String> {
+    let template = Template::new(planned)?;
+    let path = template.name(&Values {
+        id: id.as_str(),
+        prompt: text,
+        line: 0,
+        number: 0,
+    });
+    if !path.ends_with('/') {
+        return Ok(PathBuf::from(path));
+    }
+    let name = name::target(None, Some(text), id, 0);
+    Ok(PathBuf::from(format!("{path}{}", name.display())))
+}
+
 fn store_of(typed: &Path) -> Result<Option<Store>, CommandError> {
     let typed = typed.to_string_lossy();
     typed
@@ -219,5 +257,40 @@ fn hash_of(path: &Path, bytes: u64) -> Option<String> {
             0 => return Some(hex::encode(hash.finalize())),
             length => hash.update(chunk.get(..length)?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the folder and the names are called.
+    #[test]
+    fn what_is_planned_names_the_place_once_the_id_is_known() {
+        let id = QueryId::new("QRY_1").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a{id}b {n}");
+        let out = OutDir::open(&odd).unwrap();
+        let odd = out.path().to_owned();
+        let placed = |name: Option<&str>| {
+            let planned = out.planned(name.map(Path::new));
+            place_of(&planned, "Slow rain", &id).unwrap()
+        };
+        assert_eq!(placed(Some("x/{id}-\0.wav")), odd.join("x/{id}-QRY_1.wav"));
+        assert_eq!(placed(Some("x.wav")), odd.join("x.wav"));
+        assert_eq!(placed(None), out.named_after("Slow rain", &id));
+        place_of("{other}", "Slow rain", &id).unwrap_err();
+    }
+
+    #[test]
+    fn a_place_is_a_folder_or_an_address_that_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", folder.path().display());
+        let out = OutDir::open(Path::new(&url)).unwrap();
+        assert_eq!(out.path(), folder.path().canonicalize().unwrap());
+        for other in ["file://host/x", "gs://bucket/x", "http://a/b"] {
+            assert!(OutDir::open(Path::new(other)).is_err(), "{other}");
+        }
+        assert!(!Path::new("gs:").exists());
     }
 }
