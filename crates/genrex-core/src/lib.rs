@@ -83,7 +83,7 @@ pub use operations::purchase::given_up::{GivenUp, PurchaseSoFar};
 pub use operations::reconcile::is_to_be_settled;
 pub use operations::reconcile::link::{may_be, without_id};
 pub use operations::reconcile::offline::{
-    found_at, reconcile_offline, recover_offline, resolve_offline,
+    end_orphans, found_at, reconcile_offline, recover_offline, resolve_offline,
 };
 pub use operations::submit::Submission;
 pub use progress::Progress;

@@ -67,15 +67,11 @@ pub(crate) async fn run(
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }
     let mut interrupts = Interrupts::watch()?;
-    let runner = Runner::new(
-        &connection,
-        &batch,
-        out,
-        kept,
-        (checked.rows, balance.clone()),
-        *output,
-    );
-    let runner = Arc::new(runner);
+    let mut policy = row_policy(&batch);
+    policy.newest_before = kept.newest_of_all().await?;
+    let size = (checked.rows, balance.clone());
+    let how = (&batch, policy);
+    let runner = Arc::new(Runner::new(&connection, how, out, kept, size, *output));
     let order = Order::of(&connection, checked.rows);
     let all = drive(&runner, &source, &batch, order, &mut interrupts).await;
     if all.is_ok() && runner.stopped().is_none() {

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use genrex_async::core::{claim, give_up, recover_offline};
+use genrex_async::core::{claim, end_orphans, give_up};
 use genrex_async::{Audio, Client, Error, ErrorKind, Existing};
 use genrex_ledger::{Entry, Filter, Ledger, LocalId, State};
 use serde_json::json;
@@ -113,7 +113,7 @@ impl Worker<'_> {
                     self.ended(ended?)?;
                 }
                 () = tokio::time::sleep(LOOK) => {
-                    recover_offline(self.ledger, clock::now()).await?;
+                    end_orphans(self.ledger, clock::now()).await?;
                     self.look().await?;
                 }
                 () = interrupts.next() => {

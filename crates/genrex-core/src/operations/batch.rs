@@ -40,6 +40,17 @@ pub struct RowPolicy {
     /// Buy again, without a question, what a balance showed not to be charged. What a person says was not is bought
     /// again in any case.
     pub resubmit_uncharged: bool,
+    /// The newest job of before this run, where there is a bound: what failed later, another run that shares the batch
+    /// has bought again already.
+    pub newest_before: Option<LocalId>,
+}
+
+impl RowPolicy {
+    /// Whether what failed is bought again.
+    fn retries(self, failed: &Entry) -> bool {
+        let is_of_before = self.newest_before.is_none_or(|newest| failed.id <= newest);
+        self.retry_failed && is_of_before
+    }
 }
 
 impl RowStep {
@@ -55,7 +66,7 @@ impl RowStep {
         };
         match settled_by_hand(entry) {
             Some(Charged::No) => return again,
-            Some(Charged::Yes) if policy.retry_failed => return again,
+            Some(Charged::Yes) if policy.retries(entry) => return again,
             Some(Charged::Yes) => return Self::Settled(entry.id),
             None => {}
         }
@@ -65,7 +76,7 @@ impl RowStep {
             State::NotSent => again,
             State::Refused if entry.refusal.is_some_and(Refusal::is_for_now) => again,
             State::Refused => Self::Leave,
-            State::Failed if policy.retry_failed => again,
+            State::Failed if policy.retries(entry) => again,
             State::Failed => Self::Leave,
             State::Ambiguous if entry.is_not_charged() && policy.resubmit_uncharged => again,
             State::Ambiguous => Self::Unclear(entry.id),
@@ -147,6 +158,7 @@ mod tests {
         let only = |retry_failed, resubmit_uncharged| RowPolicy {
             retry_failed,
             resubmit_uncharged,
+            newest_before: None,
         };
         let buy = RowStep::Buy {
             last: Some(LocalId(1)),
@@ -193,6 +205,11 @@ mod tests {
         let bold = RowPolicy {
             retry_failed: true,
             resubmit_uncharged: true,
+            newest_before: Some(LocalId(1)),
+        };
+        let late = RowPolicy {
+            newest_before: Some(LocalId(0)),
+            ..bold
         };
         let buy = RowStep::Buy {
             last: Some(LocalId(1)),
@@ -223,6 +240,7 @@ mod tests {
             (after(&[Event::Completed]), plain, false, &fetch),
             (after(&[Event::Failed]), plain, false, &RowStep::Leave),
             (after(&[Event::Failed]), bold, false, &buy),
+            (after(&[Event::Failed]), late, false, &RowStep::Leave),
             (after(&[here()]), plain, true, &RowStep::Here),
             (after(&[here()]), plain, false, &fetch),
         ] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_async::core::{Transport as _, recover_offline};
+use genrex_async::core::{Transport as _, end_orphans};
 use genrex_ledger::LocalId;
 use tokio::task::JoinSet;
 
@@ -110,7 +110,7 @@ impl Work<'_> {
                     if self.is_interrupted() {
                         running.shutdown().await;
                         // What was on its way is unclear from now on.
-                        let _ = recover_offline(&*self.runner.kept.ledger, clock::now()).await;
+                        let _ = end_orphans(&*self.runner.kept.ledger, clock::now()).await;
                         return;
                     }
                     self.interrupt();
@@ -136,7 +136,7 @@ impl Work<'_> {
                 break;
             }
             let ledger = &*self.runner.kept.ledger;
-            if let Err(failure) = recover_offline(ledger, clock::now()).await {
+            if let Err(failure) = end_orphans(ledger, clock::now()).await {
                 self.fail(failure.into());
                 break;
             }

@@ -16,7 +16,6 @@ use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
-use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
 use crate::commands::out_dir::OutDir;
 use crate::commands::price::when_price_is_known;
@@ -99,7 +98,7 @@ enum Bought {
 impl Runner {
     pub(crate) fn new(
         connection: &Connection,
-        batch: &Batch,
+        (batch, policy): (&Batch, RowPolicy),
         out: OutDir,
         kept: Kept,
         (rows, balance): (u64, Balance),
@@ -117,7 +116,7 @@ impl Runner {
             buying,
             kept,
             out,
-            policy: row_policy(batch),
+            policy,
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
             replaces: batch.force,
             run,
