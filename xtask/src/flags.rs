@@ -103,12 +103,15 @@ xflags::xflags! {
         }
         /// Hold PostgreSQL as a ledger to the storages' suite, and attack many workers that share one: they are killed,
         /// stopped for longer than a lease, and lose their database. Installs PostgreSQL if it is not there. Runs the
-        /// planted bugs too, and succeeds only if each is caught.
+        /// planted bugs too, and succeeds only if each is caught. Then processes of the program share one batch, into a
+        /// folder and into an object store, which it installs from PyPI if it is not there.
         cmd fleet {
             /// How many rows are bought; 200 without it
             optional --rows rows: u64
             /// The planted bugs alone
             optional --control
+            /// The shared batch alone
+            optional --shared
             /// Repeat what an earlier run printed
             optional --seed seed: u64
         }

@@ -1,5 +1,6 @@
 mod sandbox;
 mod values;
+mod work;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use genrex_ledger::{LocalId, State};
 
 pub(crate) use self::sandbox::Sandbox;
 use self::values::{base_url, duration, instant, job_name, query_id, seconds, state, template};
+pub(crate) use self::work::Work;
 use crate::command_error::CommandError;
 use crate::name;
 use crate::output::{self, Output};
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Batch(Box<Batch>),
     /// Wait for jobs that were submitted before, and download them
     Wait(Wait),
+    /// Take jobs of a shared ledger that are paid for and not here: wait for them, and download them. Buys nothing
+    Work(Work),
     /// Play a piece that is here
     Play(Play),
     /// Open a piece that is here, or its folder, as a double click does
@@ -144,8 +148,9 @@ pub(crate) struct Batch {
     /// CSV with a header (text, duration, and output if wanted), JSON Lines or a JSON array with those keys, or
     /// plain lines with --duration; `-` reads standard input
     pub(crate) file: PathBuf,
-    /// The folder for the audio: the batch is known by it, so that running it again continues it
-    #[arg(long, value_name = "DIR")]
+    /// The folder for the audio, or a part of an object store, `s3://BUCKET/PREFIX`: the batch is known by it, so that
+    /// running it again continues it, and machines that share a ledger share its rows
+    #[arg(long, value_name = "DIR|URL")]
     pub(crate) out_dir: PathBuf,
     /// How long a piece is whose row does not say it; with it, each line of a file without a header is a prompt
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]

@@ -18,6 +18,8 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     /// Where the ledger is that purchases are kept in; `None` if none is, or only for as long as the process lives.
     pub(crate) ledger_place: Option<String>,
+    /// Whether other machines may use that ledger.
+    pub(crate) is_ledger_shared: bool,
     /// What the account may spend.
     pub(crate) limits: Limits,
     /// What the ledger knows the key by.
@@ -89,7 +91,7 @@ impl Connection {
             .deadline(Some(options.timeout))
             .balance_check(options.balance_check)
             .pace(options.poll_interval.map_or(Pace::default(), Pace::Fixed));
-        let mut ledger_place = None;
+        let (mut ledger_place, mut is_ledger_shared) = (None, false);
         if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.
             builder = match target.sandbox {
@@ -97,6 +99,7 @@ impl Connection {
                 None => {
                     let opened = ledger::open_within(options.timeout).await?;
                     ledger_place = Some(opened.place().to_string());
+                    is_ledger_shared = opened.place().file().is_none();
                     builder.ledger(opened.into_ledger())
                 }
             };
@@ -108,6 +111,7 @@ impl Connection {
         Ok(Self {
             client,
             ledger_place,
+            is_ledger_shared,
             limits: target.limits,
             alias,
             stop,
@@ -197,7 +201,7 @@ fn builder(base_url: BaseUrl, keys: KeyPair) -> ClientBuilder {
 }
 
 /// Mozilla's roots.
-fn roots() -> impl Iterator<Item = Certificate> {
+pub(crate) fn roots() -> impl Iterator<Item = Certificate> {
     webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
         .filter_map(|root| Certificate::from_der(root).ok())

@@ -26,6 +26,7 @@ mod player;
 mod progress;
 mod random_name;
 mod stop;
+mod store;
 mod typed;
 
 use std::process::ExitCode;
@@ -82,6 +83,7 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         }
         Command::Batch(batch) => on_runtime(commands::batch::run(*batch, global, output)),
         Command::Wait(wait) => on_runtime(commands::wait::run(wait, global, output)),
+        Command::Work(work) => on_runtime(commands::work::run(work, global, output)),
         Command::Status(which) => on_runtime(commands::status::run(which, global, output)),
         Command::Play(play) => on_runtime(commands::play::play(play, output)),
         Command::Open(open) => on_runtime(commands::play::open(open, output)),

@@ -70,6 +70,7 @@ pub use block_on::{block_on, wake_within};
 pub use client::{AudioChunks, BalanceCheck, Client, EnvironmentProxy, Setup};
 pub use error::{Error, ErrorKind, Evidence, Waited};
 pub use job::{Audio, Job, Track};
+pub use operations::batch::claim::{claim, give_up};
 pub use operations::batch::cost::cost_of;
 pub use operations::batch::elsewhere::bought_elsewhere;
 pub use operations::batch::estimate::{Estimate, Fit, left_of};
@@ -82,7 +83,7 @@ pub use operations::purchase::given_up::{GivenUp, PurchaseSoFar};
 pub use operations::reconcile::is_to_be_settled;
 pub use operations::reconcile::link::{may_be, without_id};
 pub use operations::reconcile::offline::{
-    found_at, reconcile_offline, recover_offline, resolve_offline,
+    end_orphans, found_at, reconcile_offline, recover_offline, resolve_offline,
 };
 pub use operations::submit::Submission;
 pub use progress::Progress;

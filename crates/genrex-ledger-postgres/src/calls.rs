@@ -251,6 +251,18 @@ impl Call for Release {
     }
 }
 
+/// That this process waits for a job, and downloads it.
+pub(crate) struct Claim(pub(crate) LocalId);
+
+#[async_trait]
+impl Call for Claim {
+    type Answer = bool;
+
+    async fn run(&mut self, store: Store<'_>) -> Result<bool, Failure> {
+        store.claim(self.0).await
+    }
+}
+
 /// The end of a job that nobody was told of, or of which nobody was told that it may leave. What is over by then,
 /// another has ended.
 pub(crate) struct Abandon {

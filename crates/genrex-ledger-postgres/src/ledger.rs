@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Address;
 use crate::calls::{
-    Abandon, AccountOf, Call, CreditsOf, Entries, EntryOf, History, Intend, IsAnyLeft, Name,
+    Abandon, AccountOf, Call, Claim, CreditsOf, Entries, EntryOf, History, Intend, IsAnyLeft, Name,
     Observe, Reconcile, Record, Recover, Release, StatusOf,
 };
 use crate::clock;
@@ -289,6 +289,10 @@ impl Ledger for PostgresLedger {
             // Without its thread the ledger is at its end, and so is the owner of the job.
             let _ = self.shared.queue.send(Request::new(Release { id }, None));
         }
+    }
+
+    async fn claim(&self, id: LocalId, _: u64) -> Result<bool, Error> {
+        self.write(Claim(id)).await
     }
 
     async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {

@@ -38,7 +38,7 @@ impl From<i64> for Value {
 }
 
 /// The columns that an entry fills, in the order of [`values`].
-pub(crate) const COLUMNS: [&str; 29] = [
+pub(crate) const COLUMNS: [&str; 30] = [
     "id",
     "account",
     "text",
@@ -62,6 +62,7 @@ pub(crate) const COLUMNS: [&str; 29] = [
     "doubt_until",
     "resolved_by_hand",
     "superseded_by",
+    "output",
     "path",
     "bytes",
     "sha256",
@@ -71,7 +72,7 @@ pub(crate) const COLUMNS: [&str; 29] = [
 ];
 
 /// What an entry fills them with.
-pub(crate) fn values(entry: &Entry) -> [Value; 29] {
+pub(crate) fn values(entry: &Entry) -> [Value; 30] {
     let look = entry.look_before.as_ref();
     let number = |number: Option<u64>| Value::Number(number.map(u64::cast_signed));
     let text = |text: Option<&String>| Value::Text(text.map(|text| text::kept(text)));
@@ -101,6 +102,7 @@ pub(crate) fn values(entry: &Entry) -> [Value; 29] {
         until,
         Value::Flag(entry.resolved_by_hand),
         Value::Number(entry.superseded_by.map(i64::from)),
+        text(entry.output.as_ref()),
         text(entry.path.as_ref()),
         number(entry.bytes),
         text(entry.sha256.as_ref()),
@@ -169,6 +171,7 @@ pub(crate) fn entry(row: &Row) -> Result<Entry, Failure> {
         "detail": text("detail")?,
         "resolvedByHand": row.try_get::<_, bool>("resolved_by_hand")?,
         "supersededBy": row.try_get::<_, Option<i64>>("superseded_by")?,
+        "output": text("output")?,
         "path": text("path")?,
         "bytes": number("bytes")?,
         "sha256": text("sha256")?,

@@ -12,10 +12,13 @@ use crate::session::Session;
 use crate::triggers;
 
 /// The version that this crate reads and writes.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 /// The steps from one version to the next, oldest first.
-const STEPS: [&str; 1] = [include_str!("../migrations/1.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../migrations/1.sql"),
+    include_str!("../migrations/2.sql"),
+];
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

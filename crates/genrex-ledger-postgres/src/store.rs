@@ -196,13 +196,32 @@ impl Store<'_> {
         Ok(ended)
     }
 
-    /// Makes a job nobody's, if it is in flight, and this owner's.
+    /// Makes a job nobody's, if it is this owner's: in flight, or to be waited for and downloaded.
     pub(crate) async fn release(self, id: LocalId) -> Result<(), Failure> {
-        let sql = format!(
+        let values = [id.0.into(), self.owner.epoch.into()];
+        let in_flight = format!(
             "UPDATE genrex.job SET lease_until = '-infinity' WHERE id = $1 AND epoch = $2 AND {IN_FLIGHT}"
         );
-        let values = [id.0.into(), self.owner.epoch.into()];
-        self.write(&sql, &values).await.map(drop)
+        let taken = format!(
+            "UPDATE genrex.job SET carrier = 0 \
+             WHERE id = $1 AND coalesce(carrier, epoch) = $2 AND NOT ({IN_FLIGHT})"
+        );
+        self.write(&in_flight, &values).await?;
+        self.write(&taken, &values).await.map(drop)
+    }
+
+    /// Makes a job that the service has taken this owner's to carry on, unless another has it that was heard of
+    /// within a lease. Of two that ask at once the second is asked again, and finds the first.
+    pub(crate) async fn claim(self, id: LocalId) -> Result<bool, Failure> {
+        let sql = format!(
+            "UPDATE genrex.job SET carrier = $2 WHERE id = $1 AND NOT ({IN_FLIGHT}) AND \
+             (coalesce(carrier, epoch) = $2 OR NOT EXISTS (SELECT 1 FROM genrex.machine \
+                 WHERE machine.epoch = coalesce(job.carrier, job.epoch) \
+                 AND machine.seen_at > clock_timestamp() - $3 * interval '1 millisecond')) RETURNING id"
+        );
+        let Owner { epoch, lease, .. } = self.owner;
+        let values = [id.0.into(), (*epoch).into(), (*lease).into()];
+        Ok(!self.write(&sql, &values).await?.is_empty())
     }
 
     pub(crate) async fn entry(self, id: LocalId) -> Result<Option<Entry>, Failure> {

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use serde_json::json;
 
 /// The columns that an entry fills, in the order of [`values`].
-pub(crate) const COLUMNS: [&str; 29] = [
+pub(crate) const COLUMNS: [&str; 30] = [
     "id",
     "account",
     "text",
@@ -31,6 +31,7 @@ pub(crate) const COLUMNS: [&str; 29] = [
     "doubt_until",
     "resolved_by_hand",
     "superseded_by",
+    "output",
     "path",
     "bytes",
     "sha256",
@@ -40,7 +41,7 @@ pub(crate) const COLUMNS: [&str; 29] = [
 ];
 
 /// What an entry fills them with.
-pub(crate) fn values(entry: &Entry) -> [Value; 29] {
+pub(crate) fn values(entry: &Entry) -> [Value; 30] {
     let look = entry.look_before.as_ref();
     let (reconciliation, doubt, until) = verdict(entry.reconciliation);
     [
@@ -70,6 +71,7 @@ pub(crate) fn values(entry: &Entry) -> [Value; 29] {
         until,
         i64::from(entry.resolved_by_hand).into(),
         entry.superseded_by.map(i64::from).into(),
+        entry.output.clone().into(),
         entry.path.clone().into(),
         entry.bytes.map(u64::cast_signed).into(),
         entry.sha256.clone().into(),
@@ -140,6 +142,7 @@ impl Raw {
             "detail": text("detail")?,
             "resolvedByHand": row.get::<_, bool>("resolved_by_hand")?,
             "supersededBy": row.get::<_, Option<i64>>("superseded_by")?,
+            "output": text("output")?,
             "path": text("path")?,
             "bytes": number("bytes")?,
             "sha256": text("sha256")?,
@@ -228,7 +231,7 @@ mod tests {
             texts in (".*", ".*", "[0-9a-f]{64}"),
             flags in any::<(u8, bool, bool)>(),
             times in any::<(u64, u64, u64)>(),
-            names in prop::collection::vec(option::of(".*"), 6),
+            names in prop::collection::vec(option::of(".*"), 7),
             ids in (option::of("QRY_[a-z0-9]{1,20}"), option::of("QRY_[a-z0-9]{1,20}")),
             state in prop::sample::select(State::ALL.to_vec()),
             refusal in option::of(prop::sample::select(Refusal::ALL.to_vec())),
@@ -257,6 +260,7 @@ mod tests {
                 "reconciliation": verdict,
                 "resolvedByHand": flags.2,
                 "supersededBy": superseded_by,
+                "output": names[6],
                 "path": names[4],
                 "bytes": numbers.1,
                 "sha256": names[5],
@@ -271,7 +275,10 @@ mod tests {
     fn kept(entry: &Entry) -> Entry {
         let connection = Connection::open_in_memory().unwrap();
         connection
-            .execute_batch(include_str!("../migrations/2.sql"))
+            .execute_batch(concat!(
+                include_str!("../migrations/2.sql"),
+                include_str!("../migrations/4.sql")
+            ))
             .unwrap();
         let insert = format!(
             "INSERT INTO job ({}, owner) VALUES ({}, 'o')",

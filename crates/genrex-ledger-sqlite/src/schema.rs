@@ -13,12 +13,14 @@ use crate::store::Store;
 use crate::triggers;
 
 /// The version that this crate reads and writes, kept as `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// What marks a file as a ledger: `GnrX`.
 const APPLICATION: i64 = 0x476E_7258;
 
 /// Since version 2. Version 3 has other triggers, and spells accounts otherwise.
 const TABLES: &str = include_str!("../migrations/2.sql");
+/// Since version 4.
+const OUTPUT: &str = include_str!("../migrations/4.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
 pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), RequestError> {
@@ -52,11 +54,11 @@ fn is_current(connection: &Connection) -> Result<bool, RequestError> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
     let is_first = version == 1 && application == 0 && has_table(connection, "job")?;
-    let is_second = version == 2 && application == APPLICATION;
+    let is_older = (2..VERSION).contains(&version) && application == APPLICATION;
     let is_new = version == 0 && application == 0 && !has_table(connection, "%")?;
     match version {
         VERSION if application == APPLICATION => Ok(true),
-        _ if is_first || is_second || is_new => Ok(false),
+        _ if is_first || is_older || is_new => Ok(false),
         _ if version > VERSION && [0, APPLICATION].contains(&application) => {
             let why = format!(
                 "is of version {version}, and this genrex knows versions up to {VERSION}: use the newer genrex \
@@ -92,6 +94,7 @@ fn make(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 fn make_tables(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(OUTPUT)?;
     let half = || RandomState::new().build_hasher().finish();
     let name = format!("{:016x}{:016x}", half(), half());
     transaction.execute("INSERT INTO ledger (id) VALUES (?1)", [name])?;
@@ -115,6 +118,9 @@ fn upgrade(
         distrust_intents(transaction)?;
         restore_credits(transaction, owners)?;
     } else {
+        transaction.execute_batch(OUTPUT)?;
+    }
+    if version == 2 {
         normalise_jobs(transaction)?;
         normalise_aliases(transaction)?;
         normalise_credits(transaction)?;

@@ -93,6 +93,8 @@ pub struct Entry {
     pub resolved_by_hand: bool,
     /// The job that was bought in its place, after it was found not to be charged, or settled by hand.
     pub superseded_by: Option<LocalId>,
+    /// Where its audio is to go, as whoever intended it said.
+    pub output: Option<String>,
     /// Where its audio is.
     pub path: Option<String>,
     /// How long that file is, in bytes.
@@ -130,6 +132,7 @@ impl Entry {
             reconciliation: None,
             resolved_by_hand: false,
             superseded_by: None,
+            output: intent.output.clone(),
             path: None,
             bytes: None,
             sha256: None,

@@ -26,6 +26,8 @@ pub struct Intent {
     pub run: Option<Run>,
     /// What else it must not be bought beside.
     pub once: Once,
+    /// Where its audio is to go, for whoever downloads it.
+    pub output: Option<String>,
 }
 
 /// A bound on what one run of a program may spend.
@@ -107,6 +109,7 @@ impl Intent {
             limits: Limits::default(),
             run: None,
             once: Once::No,
+            output: None,
         }
     }
 

@@ -21,6 +21,11 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 /// has not [released](Self::release) it; after that, whoever calls [`recover`](Self::recover) first finds it,
 /// and nobody else does. Until then it stays as it is. Whoever drops its ledger has ended.
 ///
+/// **Carried.** A job that the service has taken is waited for and downloaded by one process at a time: by whoever
+/// intended it while its process lives, and after that, or once that one has [released](Self::release) it, by
+/// whoever [claims](Self::claim) it first. A storage that one machine has to itself may let everyone, since doing it
+/// twice costs no credits.
+///
 /// **Dropped.** A future may be dropped at any time, and what it was to do is done or not. Of an
 /// [`intend`](Self::intend) whose future was dropped nobody knows the job, so the storage ends it as one that was not
 /// sent, or releases it, soon and by itself.
@@ -106,6 +111,17 @@ pub trait Ledger: Send + Sync {
     /// follow on the same ledger see it. What the job becomes is [`recover`](Self::recover)'s to say, and an
     /// outcome that comes after all may still be recorded.
     fn release(&self, id: LocalId, now: u64);
+
+    /// Makes a job that the service has taken this process's to wait for and to download; `false` while another
+    /// process does that, and for a job that is in flight. What may be recorded of the job does not change by it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Storage`](crate::ErrorKind).
+    async fn claim(&self, id: LocalId, now: u64) -> Result<bool, Error> {
+        let _ = (id, now);
+        Ok(true)
+    }
 
     /// A job by its name here.
     ///
@@ -270,6 +286,10 @@ macro_rules! forwarded {
 
             fn release(&self, id: LocalId, now: u64) {
                 (**self).release(id, now);
+            }
+
+            async fn claim(&self, id: LocalId, now: u64) -> Result<bool, Error> {
+                (**self).claim(id, now).await
             }
 
             async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {

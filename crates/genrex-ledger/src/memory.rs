@@ -32,6 +32,7 @@ struct State {
     name: Name,
     entries: BTreeMap<LocalId, Entry>,
     keys: HashMap<u128, LocalId>,
+    /// Whose each is, in flight and after.
     owners: HashMap<LocalId, Weak<()>>,
     history: HashMap<LocalId, Vec<Past>>,
     aliases: HashMap<Alias, Account>,
@@ -205,6 +206,21 @@ impl Ledger for MemoryLedger {
 
     fn release(&self, id: LocalId, _: u64) {
         self.state().owners.remove(&id);
+    }
+
+    async fn claim(&self, id: LocalId, _: u64) -> Result<bool, Error> {
+        let mut state = self.state();
+        let is_free = !state.known(id)?.state.is_in_flight();
+        let own = Arc::downgrade(&self.process);
+        let is_others = state
+            .owners
+            .get(&id)
+            .is_some_and(|owner| owner.strong_count() > 0 && !owner.ptr_eq(&own));
+        if !is_free || is_others {
+            return Ok(false);
+        }
+        state.owners.insert(id, own);
+        Ok(true)
     }
 
     async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {

@@ -2,11 +2,13 @@
 //! killed, stopped for longer than a lease, and lose their database in between.
 
 mod attack;
+mod bucket;
 mod cluster;
 mod encryption;
 mod pool;
 mod proxy;
 mod scenarios;
+mod shared;
 mod suite;
 pub(crate) mod worker;
 
@@ -43,6 +45,9 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     };
     let cluster = Cluster::start()?;
     println!("{}", cluster.version()?);
+    if flags.shared {
+        return shared::run(&cluster, &setting, flags.control);
+    }
     if !flags.control {
         encryption::check(&cluster)?;
         scenarios::run(&cluster)?;
@@ -54,7 +59,8 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
         setting.bug = Some(bug);
         report(&setting, &attack::run(&cluster, &setting)?)?;
     }
-    Ok(())
+    setting.bug = None;
+    shared::run(&cluster, &setting, flags.control)
 }
 
 fn report(setting: &Setting, findings: &Findings) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! `genrex batch`: a file of prompts, bought once each, however often it is run.
 
+mod drive;
 mod identity;
 mod kept;
 mod marker;
@@ -10,23 +11,23 @@ mod rows;
 mod runner;
 mod unclear;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::Balance;
-use genrex_async::core::{RowPlace, RowPolicy, cost_of, is_to_be_settled, recover_offline};
+use genrex_async::core::{RowPlace, RowPolicy, cost_of, is_to_be_settled};
 use genrex_cli::rows::Defaults;
-use tokio::task::JoinSet;
 
 use crate::args::{Batch, Global, OnAmbiguous};
-use crate::clock;
 use crate::command_error::CommandError;
+use crate::commands::batch::drive::{Order, drive};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
+pub(crate) use crate::commands::batch::marker::folder_of as begun_in;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
-use crate::commands::batch::runner::{Runner, StopReason};
+use crate::commands::batch::runner::Runner;
+use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger;
@@ -50,32 +51,29 @@ pub(crate) async fn run(
     if batch.dry_run {
         return plan::run(&batch, &source, &checked, global, output).await;
     }
-    let folder = folder(&batch.out_dir)?;
+    let out = OutDir::open(&batch.out_dir)?;
     let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
     let account = connection.client.account().await?;
-    let identified = identify(&source, &folder, &connection, account, batch.new).await?;
+    let identified = identify(&source, &out, &connection, account, batch.new).await?;
     if !batch.force {
         let policy = row_policy(&batch);
-        plan::refuse_taken(&source, &folder, &identified.kept, policy).await?;
+        plan::refuse_taken(&source, &out, &identified.kept, policy).await?;
     }
-    let kept = identified.mark(&folder)?;
+    let kept = identified.mark(&out).await?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }
     let mut interrupts = Interrupts::watch()?;
-    let runner = Runner::new(
-        &connection,
-        &batch,
-        folder,
-        kept,
-        (checked.rows, balance.clone()),
-        *output,
-    );
-    let runner = Arc::new(runner);
-    let all = drive(&runner, &source, &batch, &mut interrupts, output).await;
+    let mut policy = row_policy(&batch);
+    policy.newest_before = kept.newest_of_all().await?;
+    let size = (checked.rows, balance.clone());
+    let how = (&batch, policy);
+    let runner = Arc::new(Runner::new(&connection, how, out, kept, size, *output));
+    let order = Order::of(&connection, checked.rows);
+    let all = drive(&runner, &source, &batch, order, &mut interrupts).await;
     if all.is_ok() && runner.stopped().is_none() {
         unclear::settle(&runner, &source, batch.on_ambiguous, &mut interrupts).await?;
     }
@@ -105,16 +103,6 @@ fn row_policy(batch: &Batch) -> RowPolicy {
     policy.retry_failed = batch.retry_failed;
     policy.resubmit_uncharged = batch.on_ambiguous == OnAmbiguous::ResubmitIfUncharged;
     policy
-}
-
-fn folder(out_dir: &Path) -> Result<PathBuf, CommandError> {
-    std::fs::create_dir_all(out_dir).map_err(|error| {
-        let message = format!("{} cannot be made; nothing was sent", out_dir.display());
-        CommandError::usage(message).with_source(&error)
-    })?;
-    out_dir
-        .canonicalize()
-        .map_err(|error| CommandError::usage("the folder cannot be found").with_source(&error))
 }
 
 /// It is good to know, and not worth waiting for: the service may have asked for a pause.
@@ -154,77 +142,4 @@ async fn say_what_failed_ones_cost(
         "buying {count} failed or lost rows again, for {cost}"
     ));
     Ok(())
-}
-
-/// Starts rows, so many at a time, until there are no more or something says to stop.
-async fn drive(
-    runner: &Arc<Runner>,
-    source: &Source,
-    batch: &Batch,
-    interrupts: &mut Interrupts,
-    output: &Output,
-) -> Result<(), CommandError> {
-    let mut rows = source.rows()?;
-    let mut running = JoinSet::new();
-    let mut first_failure = None;
-    loop {
-        // What is paid for is still fetched when nothing more may be bought.
-        while running.len() < usize::from(batch.concurrency)
-            && runner.stopped() != Some(StopReason::Interrupted)
-        {
-            match rows.next() {
-                None => break,
-                Some(Ok(row)) => {
-                    let runner = Arc::clone(runner);
-                    running.spawn(async move { runner.work(row).await });
-                }
-                Some(Err(failure)) => {
-                    runner.stop(StopReason::Ledger(failure.message.clone()));
-                    keep_first(&mut first_failure, failure);
-                    break;
-                }
-            }
-        }
-        if running.is_empty() {
-            return first_failure.map_or(Ok(()), Err);
-        }
-        tokio::select! {
-            done = running.join_next() => {
-                let failure = match done {
-                    Some(Ok(Ok(()))) | None => continue,
-                    Some(Ok(Err(failure))) => failure,
-                    Some(Err(panicked)) => {
-                        CommandError::other("a row could not be worked on").with_source(&panicked)
-                    }
-                };
-                // What is in flight is brought to its end; nothing more is started.
-                runner.stop(StopReason::Ledger(failure.message.clone()));
-                keep_first(&mut first_failure, failure);
-            },
-            () = interrupts.next() => {
-                if runner.stopped() == Some(StopReason::Interrupted) {
-                    running.shutdown().await;
-                    // What was on its way is unclear from now on.
-                    let _ = recover_offline(&*runner.kept.ledger, clock::now()).await;
-                    return Ok(());
-                }
-                runner.stop(StopReason::Interrupted);
-                output.warning(
-                    "finishing what is in flight, and starting nothing more; run the same command to go on. \
-                     Ctrl-C again stops at once",
-                );
-            }
-        }
-    }
-}
-
-/// The first failure counts, but one that holds an id before all.
-fn keep_first(kept: &mut Option<CommandError>, failure: CommandError) {
-    let holds_id = |failure: &CommandError| failure.query_id.is_some();
-    if kept
-        .as_ref()
-        .is_none_or(|kept| holds_id(&failure) && !holds_id(kept))
-    {
-        *kept = Some(failure);
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use etcetera::BaseStrategy as _;
 use genrex_ledger_postgres::Address;
@@ -10,6 +11,10 @@ use sha2::{Digest as _, Sha256};
 use crate::command_error::{Code, CommandError};
 
 const VARIABLE: &str = "GENREX_LEDGER";
+const FLAG: &str = "--ledger";
+
+/// What a flag has said.
+static CHOSEN: OnceLock<String> = OnceLock::new();
 
 /// Where a ledger is.
 #[derive(Debug, Clone)]
@@ -21,8 +26,17 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// Uses another one than the environment names, from here on.
+    pub(crate) fn choose(name: String) {
+        // A command has one such flag.
+        let _ = CHOSEN.set(name);
+    }
+
     /// The one that is used.
     pub(crate) fn find() -> Result<Self, CommandError> {
+        if let Some(name) = CHOSEN.get() {
+            return Self::named(name, FLAG);
+        }
         let Some(named) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
             return Ok(Self::File(genrex_ledger_sqlite::default_path(
                 &data_folder()?,

@@ -1,3 +1,4 @@
+pub(crate) mod claim;
 pub(crate) mod cost;
 pub(crate) mod elsewhere;
 pub(crate) mod estimate;
@@ -16,10 +17,12 @@ pub enum RowStep {
         /// Its newest job, where it has one that leaves room for another.
         last: Option<LocalId>,
     },
-    /// It is bought: to be waited for, and downloaded.
+    /// It is bought: to be waited for, and downloaded, by whoever [claims](crate::claim) it.
     Fetch(Job),
     /// It is here.
     Here,
+    /// Another process is buying it: what comes of that is waited for.
+    Elsewhere(LocalId),
     /// It may have been charged, and nobody knows more: nothing is done until that is settled.
     Unclear(LocalId),
     /// It was charged and its id is lost, as a person says: it is left, unless what failed is bought again.
@@ -37,6 +40,17 @@ pub struct RowPolicy {
     /// Buy again, without a question, what a balance showed not to be charged. What a person says was not is bought
     /// again in any case.
     pub resubmit_uncharged: bool,
+    /// The newest job of before this run, where there is a bound: what failed later, another run that shares the batch
+    /// has bought again already.
+    pub newest_before: Option<LocalId>,
+}
+
+impl RowPolicy {
+    /// Whether what failed is bought again.
+    fn retries(self, failed: &Entry) -> bool {
+        let is_of_before = self.newest_before.is_none_or(|newest| failed.id <= newest);
+        self.retry_failed && is_of_before
+    }
 }
 
 impl RowStep {
@@ -52,17 +66,17 @@ impl RowStep {
         };
         match settled_by_hand(entry) {
             Some(Charged::No) => return again,
-            Some(Charged::Yes) if policy.retry_failed => return again,
+            Some(Charged::Yes) if policy.retries(entry) => return again,
             Some(Charged::Yes) => return Self::Settled(entry.id),
             None => {}
         }
         match entry.state {
-            // Nobody carries it on, or another process does: what that one leaves is found by recovering.
-            State::Intended | State::Sent => Self::Unclear(entry.id),
+            // What that one leaves is found by recovering.
+            State::Intended | State::Sent => Self::Elsewhere(entry.id),
             State::NotSent => again,
             State::Refused if entry.refusal.is_some_and(Refusal::is_for_now) => again,
             State::Refused => Self::Leave,
-            State::Failed if policy.retry_failed => again,
+            State::Failed if policy.retries(entry) => again,
             State::Failed => Self::Leave,
             State::Ambiguous if entry.is_not_charged() && policy.resubmit_uncharged => again,
             State::Ambiguous => Self::Unclear(entry.id),
@@ -144,6 +158,7 @@ mod tests {
         let only = |retry_failed, resubmit_uncharged| RowPolicy {
             retry_failed,
             resubmit_uncharged,
+            newest_before: None,
         };
         let buy = RowStep::Buy {
             last: Some(LocalId(1)),
@@ -190,15 +205,21 @@ mod tests {
         let bold = RowPolicy {
             retry_failed: true,
             resubmit_uncharged: true,
+            newest_before: Some(LocalId(1)),
+        };
+        let late = RowPolicy {
+            newest_before: Some(LocalId(0)),
+            ..bold
         };
         let buy = RowStep::Buy {
             last: Some(LocalId(1)),
         };
         let fetch = RowStep::Fetch(Job::resumed(id()).kept_as(LocalId(1)));
         let unclear = RowStep::Unclear(LocalId(1));
+        let elsewhere = RowStep::Elsewhere(LocalId(1));
         for (entry, policy, is_here, expected) in [
-            (entry(&[]), bold, false, &unclear),
-            (entry(&[Event::Sent]), bold, false, &unclear),
+            (entry(&[]), bold, false, &elsewhere),
+            (entry(&[Event::Sent]), bold, false, &elsewhere),
             (entry(&[Event::NotSent(String::new())]), plain, false, &buy),
             (refused(Refusal::RateLimited), plain, false, &buy),
             (refused(Refusal::Rejected), bold, false, &RowStep::Leave),
@@ -219,6 +240,7 @@ mod tests {
             (after(&[Event::Completed]), plain, false, &fetch),
             (after(&[Event::Failed]), plain, false, &RowStep::Leave),
             (after(&[Event::Failed]), bold, false, &buy),
+            (after(&[Event::Failed]), late, false, &RowStep::Leave),
             (after(&[here()]), plain, true, &RowStep::Here),
             (after(&[here()]), plain, false, &fetch),
         ] {

@@ -33,6 +33,8 @@ pub struct PurchaseOptions {
     pub once: Once,
     /// The run that it is of, and what that run may spend.
     pub run: Option<Run>,
+    /// Where its audio is to go, for whoever downloads it; the ledger keeps it.
+    pub output: Option<String>,
 }
 
 /// How a purchase is kept.
@@ -129,6 +131,7 @@ impl Purchase {
             intent.limits = balance_check.limits();
             intent.once = options.once.clone();
             intent.run.clone_from(&options.run);
+            intent.output.clone_from(&options.output);
         }
         intent
     }

@@ -98,6 +98,10 @@ impl Ledger for Unreadable {
         self.inner.release(id, now);
     }
 
+    async fn claim(&self, id: LocalId, now: u64) -> Result<bool, Error> {
+        self.inner.claim(id, now).await
+    }
+
     async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
         self.inner.entry(id).await
     }

@@ -471,6 +471,10 @@ impl Ledger for Troubled {
         }
     }
 
+    async fn claim(&self, id: LocalId, now: u64) -> Result<bool, Error> {
+        self.inner.claim(id, now).await
+    }
+
     async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
         self.inner.entry(id).await
     }

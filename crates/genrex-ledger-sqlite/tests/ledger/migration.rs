@@ -402,6 +402,7 @@ fn second(path: &Path) {
              UPDATE credits SET account = replace(account, 'third:8', 'third:08');
              UPDATE alias SET alias = replace(alias, 'third:8', 'third:08'),
                  account = replace(account, 'third:8', 'third:08');
+             ALTER TABLE job DROP COLUMN output;
              PRAGMA user_version = 2;",
         )
         .unwrap();
@@ -438,4 +439,26 @@ fn a_file_of_version_2_has_this_version_s_machine_and_accounts() {
     );
     let named = record(&ledger, LocalId(3), &said).unwrap();
     assert_eq!(named.state, State::Accepted);
+}
+
+/// Versions 3 and 4 differ in where a job's audio is to go.
+#[test]
+fn a_file_of_version_3_has_this_version_s_columns_and_its_jobs() {
+    let ((_one, old), (_two, new)) = (place(), place());
+    let ledger = SqliteLedger::open(&old).unwrap();
+    let id = wait(ledger.intend(&crate::support::intent("a"), NOW))
+        .unwrap()
+        .id;
+    drop(ledger);
+    by_hand(&old)
+        .execute_batch("ALTER TABLE job DROP COLUMN output; PRAGMA user_version = 3;")
+        .unwrap();
+    let ledger = SqliteLedger::open(&old).unwrap();
+    drop(SqliteLedger::open(&new).unwrap());
+    assert_eq!(schema(&old), schema(&new));
+    let kept: Vec<_> = all(&ledger)
+        .into_iter()
+        .map(|job| (job.id, job.output))
+        .collect();
+    assert_eq!(kept, [(id, None)]);
 }

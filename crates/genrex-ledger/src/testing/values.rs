@@ -85,6 +85,7 @@ async fn a_job_of<L: Ledger>(ledger: &L, key: u128, text: &str) -> Result<Kept, 
         name: name(),
     };
     intent.once = Once::Row { row, last: None };
+    intent.output = Some(text.to_owned());
     let id = done(RULE, "intend", ledger.intend(&intent, START).await)?.id;
     let whole = Event::Downloaded {
         path: text.to_owned(),
@@ -104,6 +105,7 @@ fn is_all(entry: &Entry, text: &str) -> bool {
     let look = entry.look_before.as_ref();
     entry.text == text
         && entry.detail.as_deref() == Some(text)
+        && entry.output.as_deref() == Some(text)
         && entry.path.as_deref() == Some(text)
         && look.and_then(|look| look.changed.as_deref()) == Some(text)
         && entry.account == Party::new(named(text)).account

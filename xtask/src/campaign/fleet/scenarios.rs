@@ -20,10 +20,11 @@ type Scenario = (&'static str, fn(&Cluster) -> anyhow::Result<()>);
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     make(cluster, DATABASE)?;
-    let scenarios: [Scenario; 6] = [
+    let scenarios: [Scenario; 7] = [
         ("another's job is not sent", anothers_job),
         ("a lease that ended is an end", ended_lease),
         ("a late outcome is taken", late_outcome),
+        ("what was bought is one process's to fetch", carried),
         ("the answer to a commit is lost", lost_answers),
         ("the database is away", away),
         ("whoever writes, the states hold", guarded),
@@ -112,6 +113,37 @@ fn late_outcome(cluster: &Cluster) -> anyhow::Result<()> {
     );
     let late = record(&owner, job.id, &accepted("QRY_3")?)?;
     ensure!(late.state == State::Accepted, "{late:?}");
+    Ok(())
+}
+
+/// Its buyer's, while that one is heard of or until it gives it up, and then whose who claims it first.
+fn carried(cluster: &Cluster) -> anyhow::Result<()> {
+    let (second, third) = (open(cluster)?, open(cluster)?);
+    // It says that it lives four times in a lease, and is not to do so meanwhile.
+    let seldom = Options::new().lease(Duration::from_secs(24 * 60 * 60));
+    let to = address(&cluster.url(STUDIO, DATABASE))?;
+    let owner = block_on(PostgresLedger::connect_with(&to, &seldom))?;
+    let job = block_on(owner.intend(&intent(11), 1))?.id;
+    let asked = || -> anyhow::Result<[bool; 3]> {
+        let asks = |ledger: &PostgresLedger| block_on(ledger.claim(job, 1));
+        Ok([asks(&second)?, asks(&owner)?, asks(&third)?])
+    };
+    ensure!(asked()? == [false; 3], "claimed in flight");
+    record(&owner, job, &Event::Sent)?;
+    record(&owner, job, &accepted("QRY_11")?)?;
+    ensure!(asked()? == [false, true, false], "not its buyer's alone");
+    let unheard = format!(
+        "UPDATE genrex.machine SET seen_at = '-infinity' \
+             WHERE epoch = (SELECT epoch FROM genrex.job WHERE id = {job})"
+    );
+    cluster.sql(DATABASE, &unheard)?;
+    ensure!(asked()? == [true, false, false], "not taken over once");
+    second.release(job, 1);
+    // What is asked next comes after it.
+    block_on(second.entry(job))?;
+    ensure!(block_on(third.claim(job, 1))?, "not given up");
+    drop(third);
+    ensure!(block_on(second.claim(job, 1))?, "its process has ended");
     Ok(())
 }
 

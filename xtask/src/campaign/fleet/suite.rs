@@ -95,9 +95,9 @@ pub(crate) fn make(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
 fn fill(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
     let to = address(&cluster.url(OWNER, database))?;
     let made = block_on(migrate(&to))?;
-    ensure!((made.from, made.to) == (0, 1), "{made:?}");
+    ensure!((made.from, made.to) == (0, 2), "{made:?}");
     let again = block_on(migrate(&to))?;
-    ensure!((again.from, again.to) == (1, 1), "{again:?}");
+    ensure!((again.from, again.to) == (2, 2), "{again:?}");
     cluster.sql(database, &rights()?)?;
     Ok(())
 }

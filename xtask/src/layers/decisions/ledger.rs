@@ -7,7 +7,8 @@ use crate::tokens::{self, Named};
 
 /// The methods that write, and with how many arguments: `Span::record` has two, `Client::reconcile` one,
 /// `Client::recover` none.
-const WRITES: [(&str, usize); 6] = [
+const WRITES: [(&str, usize); 7] = [
+    ("claim", 2),
     ("intend", 2),
     ("record", 3),
     ("observe", 4),

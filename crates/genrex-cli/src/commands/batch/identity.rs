@@ -9,6 +9,7 @@ use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
 use crate::commands::batch::rows::{Row, Source};
+use crate::commands::out_dir::OutDir;
 use crate::connect::{Connection, quoted, same_command};
 use crate::files;
 
@@ -21,9 +22,9 @@ pub(crate) struct Identified {
 
 impl Identified {
     /// Marks the folder; another process may have been faster, and has named the batch then.
-    pub(crate) fn mark(mut self, folder: &Path) -> Result<Kept, CommandError> {
+    pub(crate) async fn mark(mut self, out: &OutDir) -> Result<Kept, CommandError> {
         if let Some(marker) = self.marker {
-            self.kept.batch = marker.write(folder, self.found.as_ref())?.batch;
+            self.kept.batch = marker.write(out, self.found.as_ref()).await?.batch;
         }
         Ok(self.kept)
     }
@@ -32,12 +33,12 @@ impl Identified {
 /// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
 pub(crate) async fn identify(
     source: &Source,
-    folder: &Path,
+    out: &OutDir,
     connection: &Connection,
     account: Account,
     is_new: bool,
 ) -> Result<Identified, CommandError> {
-    let mut kept = Kept::of(&connection.client, account, new_batch(folder))?;
+    let mut kept = Kept::of(&connection.client, account, new_batch(out.path()))?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
     let Some(place) = &connection.ledger_place else {
         return Ok(Identified {
@@ -50,20 +51,29 @@ pub(crate) async fn identify(
         name: kept.ledger.name().await?,
         path: place.clone(),
     };
-    let found = Marker::read(folder)?;
+    let mut found = Marker::read(out).await?;
     match &found {
         Some(marker) => kept.batch.clone_from(&marker.batch),
         None => {
-            if let Some(batch) = batch_that_lies_in(folder, source, &kept).await? {
+            if let Some(batch) = batch_that_lies_in(out, source, &kept).await? {
                 kept.batch = batch;
             }
         }
     }
     if !is_new {
         if let Some(other) = found.as_ref().and_then(|marker| marker.ledger.as_ref()) {
-            refuse_other_ledger(other, &kept_in, folder)?;
+            refuse_other_ledger(other, &kept_in, out)?;
         }
-        refuse_bought_elsewhere(source, folder, &kept).await?;
+        if let Err(refusal) = refuse_bought_elsewhere(source, out, &kept).await {
+            // Another process of this very batch may have named it, and bought of it, meanwhile.
+            let named = Marker::read(out).await?.filter(|_| found.is_none());
+            let Some(marker) = named else {
+                return Err(refusal);
+            };
+            kept.batch.clone_from(&marker.batch);
+            found = Some(marker);
+            refuse_bought_elsewhere(source, out, &kept).await?;
+        }
     }
     let marker = Marker {
         batch: kept.batch.clone(),
@@ -77,7 +87,7 @@ pub(crate) async fn identify(
 }
 
 /// By another ledger nothing of the batch would be known, and everything bought again.
-fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<(), CommandError> {
+fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, out: &OutDir) -> Result<(), CommandError> {
     if kept.name == opened.name {
         return Ok(());
     }
@@ -86,7 +96,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
         let message = format!(
             "the ledger {place} is not the one that knows what was bought for {}: that one was moved, removed or \
              replaced; nothing was sent",
-            files::from_here(folder)
+            out.shown()
         );
         return Err(CommandError::usage(message).hint(
             "put it back, or name it by GENREX_LEDGER; --new buys everything in this folder again",
@@ -94,7 +104,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
     }
     let message = format!(
         "what was bought for {} is in another ledger: {place}; nothing was sent",
-        files::from_here(folder)
+        out.shown()
     );
     let again = same_command();
     Err(CommandError::usage(message).hint(format!(
@@ -106,7 +116,7 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, folder: &Path) -> Result<
 
 /// The batch whose jobs lie in a folder that has lost its marker.
 async fn batch_that_lies_in(
-    folder: &Path,
+    out: &OutDir,
     source: &Source,
     kept: &Kept,
 ) -> Result<Option<String>, CommandError> {
@@ -114,7 +124,7 @@ async fn batch_that_lies_in(
         let row = row?;
         let jobs = bought_elsewhere(kept.account.clone(), &row.name);
         let jobs = kept.ledger.entries(&jobs).await?;
-        let here = jobs.into_iter().find(|job| lies_in(folder, &row, job));
+        let here = jobs.into_iter().find(|job| lies_in(out, &row, job));
         if let Some(batch) = here.and_then(|job| job.batch) {
             return Ok(Some(batch));
         }
@@ -123,15 +133,15 @@ async fn batch_that_lies_in(
 }
 
 /// Whether a job's audio was put into this folder, or is to be.
-fn lies_in(folder: &Path, row: &Row, job: &Entry) -> bool {
+fn lies_in(out: &OutDir, row: &Row, job: &Entry) -> bool {
     let path = job.path.as_deref().map(Path::new);
     match (path, job.batch.as_deref().and_then(folder_of)) {
         (Some(path), _) => {
             let output = row.output(job.query_id.as_ref().map(QueryId::as_str));
-            let output = output.map(|output| folder.join(output));
-            path.parent() == Some(folder) || output.as_deref() == Some(path)
+            let output = output.map(|output| out.at(&output));
+            path.parent() == Some(out.path()) || output.as_deref() == Some(path)
         }
-        (None, Some(begun)) => begun == words(folder),
+        (None, Some(begun)) => begun == words(out.path()),
         (None, None) => false,
     }
 }
@@ -139,7 +149,7 @@ fn lies_in(folder: &Path, row: &Row, job: &Entry) -> bool {
 /// Rows that another batch has bought are not bought again unasked: the folder may be the wrong one.
 async fn refuse_bought_elsewhere(
     source: &Source,
-    folder: &Path,
+    out: &OutDir,
     kept: &Kept,
 ) -> Result<(), CommandError> {
     let mut elsewhere = None;
@@ -155,7 +165,7 @@ async fn refuse_bought_elsewhere(
             continue;
         };
         // Another process of this very batch may have begun it meanwhile.
-        if lies_in(folder, &row, &job) || kept.newest(&row).await?.is_some() {
+        if lies_in(out, &row, &job) || kept.newest(&row).await?.is_some() {
             continue;
         }
         count += 1;
@@ -180,7 +190,7 @@ async fn refuse_bought_elsewhere(
             |place| Escaped(&files::from_here(place)).to_string()
         )
     );
-    let go_on = match place.filter(|place| *place != words(folder)) {
+    let go_on = match place.filter(|place| *place != words(out.path())) {
         Some(place) => {
             let place = Escaped(&files::from_here(place)).to_string();
             format!("--out-dir {} goes on with it", quoted(&place))
@@ -189,7 +199,7 @@ async fn refuse_bought_elsewhere(
     };
     Err(CommandError::usage(message).hint(format!(
         "{go_on}; --new buys them again for {}",
-        files::from_here(folder)
+        out.shown()
     )))
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use genrex_async::Client;
-use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger};
+use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger, LocalId};
 
 use crate::command_error::CommandError;
 use crate::commands::batch::rows::Row;
@@ -31,6 +31,15 @@ impl Kept {
 
     pub(crate) fn row(&self, row: &Row) -> ledger::Row {
         ledger::Row::new(self.batch.clone(), row.name.clone())
+    }
+
+    /// The newest job of the account, in whatever batch.
+    pub(crate) async fn newest_of_all(&self) -> Result<Option<LocalId>, CommandError> {
+        let mut filter = Filter::of(self.account.clone());
+        filter.limit = Some(1);
+        let newest = self.ledger.entries(&filter).await?.into_iter().next();
+        // Numbers of jobs begin at one.
+        Ok(Some(newest.map_or(LocalId(0), |entry| entry.id)))
     }
 
     /// The newest job of a row, if it has one.

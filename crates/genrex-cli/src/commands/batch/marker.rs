@@ -3,11 +3,14 @@ use std::path::Path;
 
 use genrex_async::Existing;
 use genrex_file::PartFile;
+use object_store::Attributes;
 use serde::{Deserialize, Serialize};
 
 use crate::command_error::CommandError;
+use crate::commands::out_dir::OutDir;
 use crate::files;
 use crate::random_name::random_name;
+use crate::store::{Store, StoreError};
 
 /// The file in a batch's folder that says which batch it is: it goes with the folder when that is moved.
 const NAME: &str = ".genrex-batch";
@@ -33,8 +36,8 @@ pub(crate) struct KeptIn {
 
 impl Marker {
     /// The marker of a folder, if it has one.
-    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CommandError> {
-        let path = folder.join(NAME);
+    pub(crate) async fn read(out: &OutDir) -> Result<Option<Self>, CommandError> {
+        let path = out.at(Path::new(NAME));
         let unreadable = |cause: &(dyn std::error::Error + 'static)| {
             let message = format!(
                 "{} cannot be read; nothing was sent",
@@ -44,20 +47,31 @@ impl Marker {
                 .with_source(cause)
                 .hint("it says which batch the folder holds: restore it, or use another folder")
         };
-        match files::read(&path, LARGEST) {
-            Ok(json) => serde_json::from_slice(&json).map_err(|error| unreadable(&error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unreadable(&error)),
-        }
+        let json = match out.store() {
+            Some(store) => {
+                let read = store.read(&path, LARGEST).await;
+                read.map_err(StoreError::before_anything)?
+            }
+            None => match files::read(&path, LARGEST) {
+                Ok(json) => Some(json.to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(unreadable(&error)),
+            },
+        };
+        let read = json.map(|json| serde_json::from_slice(&json));
+        read.transpose().map_err(|error| unreadable(&error))
     }
 
     /// Puts it into a folder in place of the one that was found there; returns the one that is there then: another
     /// process may have been faster.
-    pub(crate) fn write(self, folder: &Path, found: Option<&Self>) -> Result<Self, CommandError> {
+    pub(crate) async fn write(
+        self,
+        out: &OutDir,
+        found: Option<&Self>,
+    ) -> Result<Self, CommandError> {
         if found == Some(&self) {
             return Ok(self);
         }
-        let path = folder.join(NAME);
         let json = serde_json::to_vec(&self).map_err(|error| {
             CommandError::other("the batch cannot be named").with_source(&error)
         })?;
@@ -65,26 +79,47 @@ impl Marker {
             Some(_) => Existing::Replace,
             None => Existing::Keep,
         };
-        let made = PartFile::create(&path, existing)
-            .and_then(|mut part| part.write(&json).and_then(|()| part.commit()));
-        match made {
-            Ok(()) => Ok(self),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there = Self::read(folder)?;
-                there.ok_or_else(|| {
-                    CommandError::usage("the batch's marker went away; run it again")
-                })
-            }
-            Err(error) => {
-                let message = format!(
-                    "{} cannot be written; nothing was sent",
-                    files::from_here(&path)
-                );
-                Err(CommandError::usage(message).with_source(&error).hint(
-                    "make room on its disk, give yourself the right to write to the folder, or choose another --out-dir",
-                ))
-            }
+        let is_first = match out.store() {
+            Some(store) => write_object(store, out, (json, existing)).await?,
+            None => write_file(&out.at(Path::new(NAME)), &json, existing)?,
+        };
+        if is_first {
+            return Ok(self);
         }
+        let there = Self::read(out).await?;
+        there.ok_or_else(|| CommandError::usage("the batch's marker went away; run it again"))
+    }
+}
+
+/// Whether it was not there before.
+fn write_file(path: &Path, json: &[u8], existing: Existing) -> Result<bool, CommandError> {
+    let made = PartFile::create(path, existing)
+        .and_then(|mut part| part.write(json).and_then(|()| part.commit()));
+    match made {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => {
+            let message = format!(
+                "{} cannot be written; nothing was sent",
+                files::from_here(path)
+            );
+            Err(CommandError::usage(message).with_source(&error).hint(
+                "make room on its disk, give yourself the right to write to the folder, or choose another --out-dir",
+            ))
+        }
+    }
+}
+
+async fn write_object(
+    store: &Store,
+    out: &OutDir,
+    (json, existing): (Vec<u8>, Existing),
+) -> Result<bool, CommandError> {
+    let how = (existing, Attributes::default());
+    match store.put(&out.at(Path::new(NAME)), json.into(), how).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_taken() => Ok(false),
+        Err(error) => Err(error.before_anything()),
     }
 }
 
@@ -111,6 +146,8 @@ pub(crate) fn words(folder: &Path) -> String {
 mod tests {
     use std::fs;
 
+    use genrex_async::core::block_on;
+
     use super::*;
 
     fn marker(batch: &str) -> Marker {
@@ -123,33 +160,41 @@ mod tests {
         }
     }
 
+    fn read(folder: &Path) -> Option<Marker> {
+        block_on(Marker::read(&OutDir::open(folder).unwrap())).unwrap()
+    }
+
+    fn write(marker: Marker, folder: &Path, found: Option<&Marker>) -> Marker {
+        block_on(marker.write(&OutDir::open(folder).unwrap(), found)).unwrap()
+    }
+
     #[test]
     fn a_folder_keeps_its_batch_when_it_is_moved() {
         let parent = tempfile::tempdir().unwrap();
         let (first, second) = (parent.path().join("a"), parent.path().join("b"));
         fs::create_dir(&first).unwrap();
-        assert_eq!(Marker::read(&first).unwrap(), None);
-        marker("1").write(&first, None).unwrap();
+        assert_eq!(read(&first), None);
+        write(marker("1"), &first, None);
         fs::rename(&first, &second).unwrap();
-        assert_eq!(Marker::read(&second).unwrap(), Some(marker("1")));
+        assert_eq!(read(&second), Some(marker("1")));
     }
 
     #[test]
     fn the_faster_of_two_processes_names_the_batch() {
         let folder = tempfile::tempdir().unwrap();
-        marker("1").write(folder.path(), None).unwrap();
-        let there = marker("2").write(folder.path(), None).unwrap();
+        write(marker("1"), folder.path(), None);
+        let there = write(marker("2"), folder.path(), None);
         assert_eq!(there, marker("1"));
         let found = Some(&there);
-        marker("2").write(folder.path(), found).unwrap();
-        assert_eq!(Marker::read(folder.path()).unwrap(), Some(marker("2")));
+        write(marker("2"), folder.path(), found);
+        assert_eq!(read(folder.path()), Some(marker("2")));
     }
 
     #[test]
     fn a_marker_of_the_old_form_says_no_ledger() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(NAME), r#"{"batch":"1"}"#).unwrap();
-        let found = Marker::read(folder.path()).unwrap().unwrap();
+        let found = read(folder.path()).unwrap();
         assert_eq!((found.batch.as_str(), found.ledger), ("1", None));
     }
 
@@ -157,7 +202,8 @@ mod tests {
     fn a_marker_that_cannot_be_read_is_no_new_batch() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(NAME), "{").unwrap();
-        Marker::read(folder.path()).unwrap_err();
+        let out = OutDir::open(folder.path()).unwrap();
+        block_on(Marker::read(&out)).unwrap_err();
     }
 
     #[test]

@@ -1,4 +1,3 @@
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use genrex_async::core::{Estimate, Fit, RowPolicy, RowStep, left_of};
@@ -13,8 +12,8 @@ use crate::command_error::{CommandError, in_a_line};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::rows::{Checked, Row, Source};
-use crate::commands::batch::runner::is_here;
 use crate::commands::batch::{call_options, row_policy};
+use crate::commands::out_dir::OutDir;
 use crate::connect::Connection;
 use crate::files;
 use crate::ledger;
@@ -62,15 +61,15 @@ pub(super) async fn run(
         checked.refuse_longer_than(balance.max_duration_seconds)?;
     }
     let account = whose(&connection, balance.as_ref()).await?;
-    let folder = whole(&batch.out_dir)?;
-    let identified = identify(source, &folder, &connection, account, batch.new).await?;
+    let out = OutDir::look(&batch.out_dir)?;
+    let identified = identify(source, &out, &connection, account, batch.new).await?;
     let (kept, policy) = (&identified.kept, row_policy(batch));
     if !batch.force {
-        refuse_taken(source, &folder, kept, policy).await?;
+        refuse_taken(source, &out, kept, policy).await?;
     }
     let mut rows = Vec::new();
     for row in source.rows()? {
-        rows.push(Planned::of(&row?, kept, policy).await?);
+        rows.push(Planned::of(&row?, kept, &out, policy).await?);
     }
     let known = kept.ledger.credits(&kept.account).await?;
     let to_buy = rows.iter().filter(|row| row.step == "buy");
@@ -99,22 +98,27 @@ pub(super) async fn run(
 /// Refuses a batch that would buy what cannot be stored: a file is there already under the name of a row's output.
 pub(super) async fn refuse_taken(
     source: &Source,
-    folder: &Path,
+    out: &OutDir,
     kept: &Kept,
     policy: RowPolicy,
 ) -> Result<(), CommandError> {
+    // An object store is asked of each row when its turn comes: asking it of all takes long.
+    if out.store().is_some() {
+        return Ok(());
+    }
     let mut first = None;
     let mut count = 0_u64;
     for row in source.rows()? {
         let row = row?;
-        let Some(path) = row.output(None).map(|output| folder.join(output)) else {
+        let Some(path) = row.output(None).map(|output| out.at(&output)) else {
             continue;
         };
         if path.symlink_metadata().is_err() {
             continue;
         }
         let newest = kept.newest(&row).await?;
-        let step = RowStep::of(newest.as_ref(), policy, is_here(newest.as_ref()));
+        let is_here = out.is_here(newest.as_ref()).await?;
+        let step = RowStep::of(newest.as_ref(), policy, is_here);
         if matches!(step, RowStep::Buy { .. }) {
             count += 1;
             first.get_or_insert((row.line, path));
@@ -169,22 +173,20 @@ async fn whose(
     Ok(learned.unwrap_or_else(|| connection.alias.clone().into()))
 }
 
-/// The folder's whole path, whether it is there or not.
-fn whole(out_dir: &Path) -> Result<PathBuf, CommandError> {
-    out_dir
-        .canonicalize()
-        .or_else(|_| std::path::absolute(out_dir))
-        .map_err(|error| CommandError::usage("the folder cannot be found").with_source(&error))
-}
-
 impl Planned {
-    async fn of(row: &Row, kept: &Kept, policy: RowPolicy) -> Result<Self, CommandError> {
+    async fn of(
+        row: &Row,
+        kept: &Kept,
+        out: &OutDir,
+        policy: RowPolicy,
+    ) -> Result<Self, CommandError> {
         let newest = kept.newest(row).await?;
         let newest = newest.as_ref();
-        let step = match RowStep::of(newest, policy, is_here(newest)) {
+        let step = match RowStep::of(newest, policy, out.is_here(newest).await?) {
             RowStep::Buy { .. } => "buy",
             RowStep::Fetch(_) => "fetch",
             RowStep::Here => "here",
+            RowStep::Elsewhere(_) => "elsewhere",
             RowStep::Unclear(_) => "unclear",
             RowStep::Settled(_) => "lost",
             RowStep::Leave => "leave",
@@ -207,6 +209,7 @@ impl Planned {
                 let path = self.path.as_deref().unwrap_or_default();
                 format!("here: {}", files::from_here(path))
             }
+            "elsewhere" => format!("job {job} is being bought by another genrex"),
             "unclear" => {
                 format!("job {job} may have been charged, and is left: genrex jobs reconcile {job}")
             }
@@ -251,7 +254,15 @@ impl Plan {
             };
             json!({"name": bound.name, "creditsLeft": bound.left, "fits": fits})
         });
-        let steps = ["buy", "fetch", "here", "unclear", "lost", "leave"];
+        let steps = [
+            "buy",
+            "fetch",
+            "here",
+            "elsewhere",
+            "unclear",
+            "lost",
+            "leave",
+        ];
         let counts = steps.map(|step| (step.to_owned(), self.count(step).into()));
         json!({
             "dryRun": true,
@@ -281,7 +292,7 @@ impl Plan {
             self.count("buy"),
             self.count("fetch"),
             self.count("here"),
-            self.count("unclear"),
+            self.count("unclear") + self.count("elsewhere"),
             self.count("lost") + self.count("leave"),
         )];
         lines.extend(durations.iter().map(|(seconds, (rows, price))| match price {

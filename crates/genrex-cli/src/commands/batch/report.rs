@@ -22,6 +22,10 @@ pub(crate) struct Report {
     ambiguous: Ambiguous,
     /// Never tried so far.
     not_started: u64,
+    /// Another process has it.
+    elsewhere: u64,
+    /// What this process has done of the whole.
+    own: Own,
     /// Those of the ambiguous that nobody has settled.
     #[serde(skip)]
     unsettled: u64,
@@ -31,6 +35,14 @@ pub(crate) struct Report {
     /// Whether there was audio that the disk did not take.
     #[serde(skip)]
     is_not_stored: bool,
+}
+
+/// It is no part of the sum: what one process bought another may have downloaded.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Own {
+    bought: u64,
+    downloaded: u64,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -45,10 +57,14 @@ impl Report {
     pub(crate) async fn of(source: &Source, runner: &Runner) -> Result<Self, CommandError> {
         let mut report = Self::default();
         for row in source.rows()? {
+            let row = row?;
             report.planned += 1;
-            let newest = runner.kept.newest(&row?).await?;
+            let newest = runner.kept.newest(&row).await?;
             let newest = newest.as_ref();
-            let place = RowPlace::of(newest);
+            let place = match RowPlace::of(newest) {
+                RowPlace::Open if runner.is_left_elsewhere(&row) => RowPlace::Elsewhere,
+                place => place,
+            };
             *report.count(place) += 1;
             if newest.is_some_and(is_to_be_settled) || place == RowPlace::Unclear {
                 report.unsettled += 1;
@@ -57,6 +73,8 @@ impl Report {
             }
         }
         report.is_not_stored = runner.is_not_stored();
+        let (bought, downloaded) = runner.part();
+        report.own = Own { bought, downloaded };
         Ok(report)
     }
 
@@ -71,6 +89,7 @@ impl Report {
             RowPlace::Charged => &mut self.ambiguous.charged,
             RowPlace::NotCharged => &mut self.ambiguous.not_charged,
             RowPlace::Unclear => &mut self.ambiguous.unclear,
+            RowPlace::Elsewhere => &mut self.elsewhere,
         }
     }
 
@@ -94,6 +113,8 @@ impl Report {
             not_sent,
             ambiguous,
             not_started,
+            elsewhere,
+            own,
             unsettled: _,
             first_unsettled: _,
             is_not_stored: _,
@@ -107,6 +128,17 @@ impl Report {
             "{planned} planned: {downloaded} downloaded, {open} paid for and still to fetch, {failed} failed, {refused} \
              refused, {not_sent} not sent, {not_started} not started"
         ));
+        if *elsewhere > 0 {
+            output.note(format_args!(
+                "{elsewhere} on another machine, or in another process"
+            ));
+        }
+        if own.bought != *planned || own.downloaded != *planned {
+            let Own { bought, downloaded } = own;
+            output.note(format_args!(
+                "of these, this process bought {bought} and downloaded {downloaded}"
+            ));
+        }
         if charged + not_charged + unclear > 0 {
             output.note(format_args!(
                 "ambiguous: {charged} charged, {not_charged} not charged, {unclear} unclear (genrex jobs recover)"
@@ -172,6 +204,10 @@ impl Report {
             return Ok(());
         }
         let message = format!("{} of {} are here", self.downloaded, self.planned);
+        if self.elsewhere > 0 {
+            let message = format!("{message}, and another genrex has {}", self.elsewhere);
+            return Err(CommandError::new(Code::Deadline, "elsewhere", message).hint(AGAIN));
+        }
         let hint = match self.ambiguous.charged {
             0 if self.is_not_stored => String::from(
                 "make room on the disk, or free the names that are taken, and run the same command again: what is paid for \
@@ -187,7 +223,7 @@ impl Report {
 
     /// Whether the same command would do more.
     const fn is_left(&self) -> bool {
-        self.open + self.refused + self.not_sent + self.not_started > 0
+        self.open + self.refused + self.not_sent + self.not_started + self.elsewhere > 0
     }
 
     fn ambiguous(&self, before: &str) -> CommandError {

@@ -1,9 +1,10 @@
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
-use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep};
+use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep, claim, give_up};
 use genrex_async::{
     Balance, Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track,
 };
@@ -11,15 +12,14 @@ use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
 use crate::args::{Batch, OnAmbiguous};
+use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
-use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::Row;
-use crate::commands::deliver::download_beside;
+use crate::commands::out_dir::OutDir;
 use crate::commands::price::when_price_is_known;
 use crate::connect::Connection;
-use crate::name;
 use crate::next_step::next_step;
 use crate::output::{BROKEN_PIPE, Output};
 use crate::progress::{BatchDisplay, RowDisplay};
@@ -49,9 +49,7 @@ pub(crate) struct Runner {
     pub(crate) buyer: Client,
     buying: Stop,
     pub(crate) kept: Kept,
-    pub(crate) folder: PathBuf,
-    /// The same as it was typed.
-    out_dir: PathBuf,
+    out: OutDir,
     pub(crate) output: Output,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
@@ -64,6 +62,24 @@ pub(crate) struct Runner {
     stop: Mutex<Option<StopReason>>,
     /// Whether there was audio that the disk did not take.
     is_not_stored: AtomicBool,
+    part: Part,
+    /// The lines of rows that another process still had when this one had nothing else left to do.
+    elsewhere: Mutex<HashSet<u64>>,
+}
+
+/// What this process has done of a batch that several may share.
+#[derive(Debug, Default)]
+struct Part {
+    bought: AtomicU64,
+    downloaded: AtomicU64,
+}
+
+/// How far a row came.
+pub(crate) enum Worked {
+    /// As far as it comes in this run.
+    Done,
+    /// Another process has it; its newest job, and when that last changed, in milliseconds since 1970.
+    Elsewhere(Row, Option<(LocalId, u64)>),
 }
 
 /// What came of trying to buy a row.
@@ -75,13 +91,15 @@ enum Bought {
     Unclear(String),
     /// It was not tried, since nothing more may be bought: the report counts it.
     NotStarted,
+    /// Another process was quicker.
+    Taken,
 }
 
 impl Runner {
     pub(crate) fn new(
         connection: &Connection,
-        batch: &Batch,
-        folder: PathBuf,
+        (batch, policy): (&Batch, RowPolicy),
+        out: OutDir,
         kept: Kept,
         (rows, balance): (u64, Balance),
         output: Output,
@@ -97,9 +115,8 @@ impl Runner {
             buyer,
             buying,
             kept,
-            folder,
-            out_dir: batch.out_dir.clone(),
-            policy: row_policy(batch),
+            out,
+            policy,
             stops_at_ambiguous: batch.on_ambiguous == OnAmbiguous::Stop,
             replaces: batch.force,
             run,
@@ -108,6 +125,8 @@ impl Runner {
             turn: tokio::sync::Mutex::new(()),
             stop: Mutex::new(None),
             is_not_stored: AtomicBool::new(false),
+            part: Part::default(),
+            elsewhere: Mutex::default(),
         }
     }
 
@@ -132,17 +151,14 @@ impl Runner {
         self.is_not_stored.load(Ordering::Relaxed)
     }
 
-    /// What follows for a row whose newest job is this one, by what the command line says.
+    /// What follows for a row whose newest job is this one, by what the command line says, and whether it is here or
+    /// not.
     pub(crate) fn step(&self, newest: Option<&Entry>) -> RowStep {
-        self.step_by(self.policy, newest)
-    }
-
-    fn step_by(&self, policy: RowPolicy, newest: Option<&Entry>) -> RowStep {
-        RowStep::of(newest, policy, is_here(newest))
+        RowStep::of(newest, self.policy, false)
     }
 
     /// One row, from wherever the ledger says that it stands.
-    pub(crate) async fn work(&self, row: Row) -> Result<(), CommandError> {
+    pub(crate) async fn work(&self, row: Row) -> Result<Worked, CommandError> {
         self.work_by(self.policy, row).await
     }
 
@@ -150,44 +166,92 @@ impl Runner {
     pub(crate) async fn work_uncharged(&self, row: Row) -> Result<(), CommandError> {
         let mut policy = self.policy;
         policy.resubmit_uncharged = true;
-        self.work_by(policy, row).await
+        self.work_by(policy, row).await.map(drop)
     }
 
-    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<(), CommandError> {
+    async fn work_by(&self, policy: RowPolicy, row: Row) -> Result<Worked, CommandError> {
         let newest = self.kept.newest(&row).await?;
-        let newest = moved::found_here(&self.kept, &self.folder, &row, newest).await?;
+        let (newest, is_here) = moved::found_here(&self.kept, &self.out, &row, newest).await?;
         let newest = newest.as_ref();
-        match self.step_by(policy, newest) {
+        match RowStep::of(newest, policy, is_here) {
+            RowStep::Elsewhere(_) => return Ok(elsewhere(row, newest)),
             RowStep::Fetch(job) => {
+                if !self.is_own(&job).await? {
+                    return Ok(elsewhere(row, newest));
+                }
                 let line = self.line_of(&row, "waiting for the service");
-                self.fetch(&row, line, &job, newest).await
+                self.fetch(&row, line, &job, newest).await?;
             }
             RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
-                self.say(&row, newest, None)
+                self.say(&row, newest, None)?;
             }
-            RowStep::Buy { .. } if self.is_output_taken(&row) => {
+            RowStep::Buy { .. } if self.is_output_taken(&row).await? => {
                 let why = "its output is there already; it was not sent";
-                self.say(&row, newest, Some(why))
+                self.say(&row, newest, Some(why))?;
             }
             RowStep::Buy { last } => {
                 let line = self.line_of(&row, "its turn to come");
                 match self.buy(&row, &line, last).await? {
-                    Bought::NotStarted => Ok(()),
-                    Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await,
+                    Bought::NotStarted => {}
+                    Bought::Nothing(why) => self.say_newest(&row, Some(&why)).await?,
                     Bought::Unclear(why) => {
                         let why = self.output.is_json().then_some(why);
-                        self.say_newest(&row, why.as_deref()).await
+                        self.say_newest(&row, why.as_deref()).await?;
                     }
-                    Bought::Job(job) => self.fetch(&row, line, &job, None).await,
+                    Bought::Job(job) => self.fetch(&row, line, &job, None).await?,
+                    Bought::Taken => {
+                        let newest = self.kept.newest(&row).await?;
+                        return Ok(elsewhere(row, newest.as_ref()));
+                    }
                 }
             }
         }
+        Ok(Worked::Done)
+    }
+
+    /// Whether a job that was bought before is this process's to fetch.
+    async fn is_own(&self, job: &Job) -> Result<bool, CommandError> {
+        match job.local_id() {
+            Some(id) => Ok(claim(&*self.kept.ledger, id, clock::now()).await?),
+            None => Ok(true),
+        }
+    }
+
+    /// A row that another process has, for all that is known when this one ends.
+    pub(crate) async fn leave_elsewhere(&self, row: &Row) -> Result<(), CommandError> {
+        let mut lines = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.insert(row.line);
+        drop(lines);
+        self.say_newest(row, Some("another genrex has it")).await
+    }
+
+    /// Whether another process still had a row when this one left it.
+    pub(crate) fn is_left_elsewhere(&self, row: &Row) -> bool {
+        let lines = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.contains(&row.line)
+    }
+
+    /// How many pieces this process has bought, and how many it has put in their place.
+    pub(crate) fn part(&self) -> (u64, u64) {
+        let Part { bought, downloaded } = &self.part;
+        (
+            bought.load(Ordering::Relaxed),
+            downloaded.load(Ordering::Relaxed),
+        )
     }
 
     /// What could not be stored is not bought.
-    fn is_output_taken(&self, row: &Row) -> bool {
-        let path = row.output(None).map(|output| self.folder.join(output));
-        !self.replaces && path.is_some_and(|path| path.symlink_metadata().is_ok())
+    async fn is_output_taken(&self, row: &Row) -> Result<bool, CommandError> {
+        match row.output(None).filter(|_| !self.replaces) {
+            Some(output) => self.out.is_taken(&self.out.at(&output)).await,
+            None => Ok(false),
+        }
     }
 
     /// Buys a row, in turn; the ledger refuses it if another has bought it since its newest job was `last`.
@@ -201,6 +265,11 @@ impl Runner {
         if self.stopped().is_some() {
             return Ok(Bought::NotStarted);
         }
+        // While others had their turn, another process may have had its own: it costs less to see that here.
+        let newest = self.kept.newest(row).await?.map(|entry| entry.id);
+        if newest != last {
+            return Ok(Bought::Taken);
+        }
         let request = GenerateRequest::new(row.text.clone(), row.duration);
         let line = Arc::clone(line);
         let buyer = self.buyer.on_progress(move |progress| line.show(progress));
@@ -208,7 +277,10 @@ impl Runner {
         let submission = buyer.purchase(&request, &options).await;
         match submission {
             Submission::Accepted(job) => match job.ledger_failure() {
-                None => Ok(Bought::Job(job)),
+                None => {
+                    self.part.bought.fetch_add(1, Ordering::Relaxed);
+                    Ok(Bought::Job(job))
+                }
                 Some(why) => Err(self.not_kept(&job, why)),
             },
             Submission::Ambiguous(error) => {
@@ -220,6 +292,14 @@ impl Runner {
                 self.refused(&error)?;
                 Ok(Bought::Unclear(why))
             }
+            Submission::NotSent(error) if error.kind() == ErrorKind::AlreadyBought => {
+                let newest = self.kept.newest(row).await?.map(|entry| entry.id);
+                // It may be this very job that stands in the way: then nobody has it.
+                match newest == last {
+                    true => Ok(Bought::Nothing(in_a_line(&error))),
+                    false => Ok(Bought::Taken),
+                }
+            }
             Submission::Refused(error) | Submission::NotSent(error) => self.refused(&error),
         }
     }
@@ -227,6 +307,8 @@ impl Runner {
     fn options(&self, row: &Row, last: Option<LocalId>) -> PurchaseOptions {
         let mut options = RowStep::options(self.kept.row(row), last);
         options.run.clone_from(&self.run);
+        let output = row.output(Some("\0"));
+        options.output = Some(self.out.planned(output.as_deref()));
         options
     }
 
@@ -256,9 +338,6 @@ impl Runner {
                 let failure = CommandError::new(Code::Other, "ledger", reason()).hint(way_out());
                 self.stop(StopReason::Ledger(failure.message.clone()));
                 return Err(failure);
-            }
-            ErrorKind::AlreadyBought => {
-                return Ok(Bought::Nothing(String::from("another genrex has it")));
             }
             _ => {}
         }
@@ -294,6 +373,12 @@ impl Runner {
             self.is_not_stored.store(true, Ordering::Relaxed);
         }
         let why = failure.as_ref().map(in_a_line);
+        match (&why, job.local_id()) {
+            // Another process may have more luck with it.
+            (Some(_), Some(id)) => give_up(&*self.kept.ledger, id, clock::now()),
+            (Some(_), None) => {}
+            (None, _) => drop(self.part.downloaded.fetch_add(1, Ordering::Relaxed)),
+        }
         if why.is_none() && newest.is_none() {
             self.display.made();
         }
@@ -307,28 +392,18 @@ impl Runner {
         track: &Track,
         newest: Option<&Entry>,
     ) -> Result<(), Error> {
-        let audio = track.audio();
         let output = row.output(Some(track.id().as_str()));
         let path = match &output {
-            Some(output) => self.folder.join(output),
-            None => name::target(Some(&self.folder), Some(row.text.as_str()), track.id(), 0),
+            Some(output) => self.out.at(output),
+            None => self.out.named_after(row.text.as_str(), track.id()),
         };
-        if let Some(parent) = path.parent() {
-            let made = std::fs::create_dir_all(parent);
-            made.map_err(|error| {
-                Error::new(ErrorKind::Storage, "the folder cannot be made").with_source(error)
-            })?;
-        }
         let replaces = self.replaces || (output.is_none() && was_put(&path, newest));
         let existing = match replaces {
             true => Existing::Replace,
             false => Existing::Keep,
         };
-        if replaces || !path.exists() {
-            return client.download_over(audio, &path, existing).await.map(drop);
-        }
-        // An earlier run may have put it there, and ended before it was kept.
-        if download_beside(client, audio, &path).await?.is_none() {
+        let done = self.out.download(client, track.audio(), (&path, existing));
+        if done.await?.is_none() {
             let message = format!(
                 "{} is there already, and is another file; --force replaces it",
                 path.display()
@@ -370,20 +445,11 @@ impl Runner {
         }
         let here = entry.filter(|entry| entry.state == State::Downloaded);
         let line = match (here.and_then(|entry| entry.path.clone()), why) {
-            (Some(path), None) => self.as_typed(&path),
+            (Some(path), None) => self.out.as_typed(&path),
             (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
             (None, None) => format!("line {}: {state}", row.line),
         };
         ignore_broken_pipe(self.output.line(&line))
-    }
-
-    /// A path as a person is shown it: below the folder that was typed.
-    fn as_typed(&self, path: &str) -> String {
-        let below = Path::new(path).strip_prefix(&self.folder);
-        below.map_or_else(
-            |_| path.to_owned(),
-            |below| self.out_dir.join(below).display().to_string(),
-        )
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
@@ -397,17 +463,15 @@ impl Drop for Runner {
     }
 }
 
+fn elsewhere(row: Row, newest: Option<&Entry>) -> Worked {
+    Worked::Elsewhere(row, newest.map(|entry| (entry.id, entry.updated_at)))
+}
+
 /// Whether the ledger says that a job's file was put under this name: then the name is the job's own, also where its
 /// folder was moved.
 fn was_put(path: &Path, newest: Option<&Entry>) -> bool {
     let put = newest.and_then(|entry| entry.path.as_deref());
     put.is_some_and(|put| Path::new(put).file_name() == path.file_name())
-}
-
-/// Whether the file of a downloaded job still stands where it was put.
-pub(crate) fn is_here(newest: Option<&Entry>) -> bool {
-    let path = newest.and_then(|entry| entry.path.as_deref());
-    path.is_some_and(|path| Path::new(path).exists())
 }
 
 /// What the row's file says beside what a batch knows.

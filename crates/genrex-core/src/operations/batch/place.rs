@@ -19,8 +19,10 @@ pub enum RowPlace {
     Charged,
     /// Ambiguous, and the balance or a person says that it was not charged.
     NotCharged,
-    /// It may have been charged, or another process is sending it.
+    /// It may have been charged.
     Unclear,
+    /// Another process is buying it.
+    Elsewhere,
 }
 
 impl RowPlace {
@@ -38,7 +40,8 @@ impl RowPlace {
             (State::NotSent, _) => Self::NotSent,
             (State::Ambiguous, Some(Reconciliation::Charged)) => Self::Charged,
             (State::Ambiguous, Some(Reconciliation::NotCharged)) => Self::NotCharged,
-            (State::Ambiguous | State::Intended | State::Sent, _) => Self::Unclear,
+            (State::Ambiguous, _) => Self::Unclear,
+            (State::Intended | State::Sent, _) => Self::Elsewhere,
         }
     }
 }

@@ -16,6 +16,16 @@ pub async fn recover_offline(ledger: &dyn Ledger, now: u64) -> Result<Vec<Entry>
     Ok(left_open(ledger.entries(&open_or_unclear()).await?))
 }
 
+/// Ends what no process carries on any more, and nothing else: it is listed by [`recover_offline`]. `now` is in
+/// milliseconds since 1970.
+///
+/// # Errors
+///
+/// What the ledger could not do.
+pub async fn end_orphans(ledger: &dyn Ledger, now: u64) -> Result<(), ledger::Error> {
+    ledger.recover(now).await.map(drop)
+}
+
 /// Finds that no look at the balance will tell whether an ambiguous job was charged, and keeps it: nobody looked before
 /// its submit, or other jobs were under way. `None` if a look may tell; then nothing is kept. The service is not
 /// asked. `now` is in milliseconds since 1970.

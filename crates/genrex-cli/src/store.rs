@@ -1,0 +1,223 @@
+//! Files in an object store: an object has its name whole or not at all, and none is replaced unless that is asked for.
+
+mod failure;
+#[cfg(feature = "s3")]
+mod s3;
+mod sink;
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use genrex_async::Existing;
+use object_store::path::Path as Key;
+use object_store::{
+    Attribute, AttributeValue, Attributes, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutOptions, PutPayload,
+};
+use sha2::{Digest as _, Sha256};
+
+pub(crate) use self::failure::StoreError;
+pub(crate) use self::sink::StoreSink;
+use crate::command_error::CommandError;
+
+/// What the address of an object begins with.
+pub(crate) const SCHEME: &str = "s3://";
+
+/// Where an object says what its SHA-256 is, in hexadecimal.
+const SHA256: &str = "sha256";
+
+/// A bucket, and the part of it that a batch has.
+#[derive(Clone)]
+pub(crate) struct Store {
+    objects: Arc<dyn ObjectStore>,
+    bucket: String,
+    prefix: String,
+}
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) bytes: u64,
+    /// As whoever put it there has said.
+    sha256: Option<String>,
+}
+
+impl Store {
+    /// The store at an address, `s3://BUCKET/PREFIX`; nobody is asked yet.
+    pub(crate) fn open(url: &str) -> Result<Self, CommandError> {
+        let (bucket, prefix) = address(url)?;
+        #[cfg(feature = "s3")]
+        return Ok(Self {
+            objects: Arc::new(s3::open(&bucket)?),
+            bucket,
+            prefix,
+        });
+        #[cfg(not(feature = "s3"))]
+        {
+            let _ = (bucket, prefix);
+            let message =
+                format!("{url}: this genrex was built without object stores; nothing was sent");
+            Err(CommandError::usage(message)
+                .hint("cargo install genrex-cli has them; or give --out-dir a folder"))
+        }
+    }
+
+    /// Its address, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        match self.prefix.as_str() {
+            "" => format!("{SCHEME}{}", self.bucket),
+            prefix => format!("{SCHEME}{}/{prefix}", self.bucket),
+        }
+    }
+
+    /// The address of what has this name in it.
+    pub(crate) fn at(&self, name: &Path) -> PathBuf {
+        let parts = name.components().filter_map(|part| match part {
+            Component::Normal(part) => Some(part.to_string_lossy()),
+            _ => None,
+        });
+        let name = parts.collect::<Vec<_>>().join("/");
+        PathBuf::from(format!("{}/{name}", self.url()))
+    }
+
+    /// Whether an address is in this store's bucket.
+    pub(crate) fn has(&self, address: &Path) -> bool {
+        self.key(address).is_ok()
+    }
+
+    fn key(&self, address: &Path) -> Result<Key, StoreError> {
+        let address = address.to_string_lossy();
+        let within = address
+            .strip_prefix(SCHEME)
+            .and_then(|rest| rest.strip_prefix(&self.bucket))
+            .and_then(|rest| rest.strip_prefix('/'));
+        let key = within.ok_or_else(|| StoreError::elsewhere(&address))?;
+        Key::parse(key).map_err(|error| StoreError::of(&address, error.into()))
+    }
+
+    /// What is known of the object at an address.
+    pub(crate) async fn find(&self, address: &Path) -> Result<Option<Found>, StoreError> {
+        let key = self.key(address)?;
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        match self.objects.get_opts(&key, options).await {
+            Ok(found) => {
+                let name = Attribute::Metadata(SHA256.into());
+                let sha256 = found.attributes.get(&name);
+                Ok(Some(Found {
+                    bytes: found.meta.size,
+                    sha256: sha256.map(|said| said.as_ref().to_owned()),
+                }))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(StoreError::of(&address.to_string_lossy(), error)),
+        }
+    }
+
+    /// Whether an object has so many bytes with this SHA-256, in hexadecimal. It is read if it does not say itself what
+    /// it is.
+    pub(crate) async fn holds(
+        &self,
+        address: &Path,
+        bytes: u64,
+        sha256: &str,
+    ) -> Result<bool, StoreError> {
+        match self.find(address).await? {
+            Some(found) if found.bytes == bytes => match found.sha256 {
+                Some(said) => Ok(said == sha256),
+                None => Ok(self.hash(address, bytes).await? == sha256),
+            },
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    /// The SHA-256 of so many bytes, read piece by piece.
+    async fn hash(&self, address: &Path, bytes: u64) -> Result<String, StoreError> {
+        const PIECE: u64 = 8 << 20;
+        let key = self.key(address)?;
+        let mut hash = Sha256::new();
+        let mut from = 0;
+        while from < bytes {
+            let to = bytes.min(from + PIECE);
+            let read = self.objects.get_range(&key, from..to).await;
+            hash.update(read.map_err(|error| StoreError::of(&address.to_string_lossy(), error))?);
+            from = to;
+        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    /// A small object, if it is there.
+    pub(crate) async fn read(
+        &self,
+        address: &Path,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let failed = |error| StoreError::of(&address.to_string_lossy(), error);
+        let found = match self.objects.get(&self.key(address)?).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if usize::try_from(found.meta.size).map_or(true, |size| size > most) {
+            return Err(StoreError::too_large(&address.to_string_lossy(), most));
+        }
+        Ok(Some(found.bytes().await.map_err(failed)?.to_vec()))
+    }
+
+    /// Puts a small object there.
+    pub(crate) async fn put(
+        &self,
+        address: &Path,
+        payload: PutPayload,
+        (existing, attributes): (Existing, Attributes),
+    ) -> Result<(), StoreError> {
+        let mode = match existing {
+            Existing::Keep => PutMode::Create,
+            Existing::Replace => PutMode::Overwrite,
+        };
+        let options = PutOptions {
+            mode,
+            attributes,
+            ..PutOptions::default()
+        };
+        let key = self.key(address)?;
+        let put = self.objects.put_opts(&key, payload, options).await;
+        put.map(drop)
+            .map_err(|error| StoreError::of(&address.to_string_lossy(), error))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.url()).finish()
+    }
+}
+
+/// What audio says of itself.
+fn attributes(sha256: &str) -> Attributes {
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, AttributeValue::from("audio/wav"));
+    let sha256 = AttributeValue::from(sha256.to_owned());
+    attributes.insert(Attribute::Metadata(SHA256.into()), sha256);
+    attributes
+}
+
+/// The bucket and the prefix of an address.
+fn address(url: &str) -> Result<(String, String), CommandError> {
+    let rest = url.strip_prefix(SCHEME).unwrap_or(url);
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_matches('/');
+    let is_bucket = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    let is_named = !bucket.is_empty() && bucket.chars().all(is_bucket);
+    if !is_named || Key::parse(prefix).is_err() {
+        let message = format!("{url} is no address of a part of a bucket; nothing was sent");
+        return Err(CommandError::usage(message).hint("write it as s3://BUCKET/PREFIX"));
+    }
+    Ok((bucket.to_owned(), prefix.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use std::fmt;
+use std::io;
+
+use crate::command_error::{Code, CommandError};
+
+/// Why an object store did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) struct StoreError {
+    address: String,
+    why: Why,
+    source: Option<object_store::Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// An object of that name is there already.
+    Taken,
+    /// The bucket is not there, or what was written a moment ago.
+    Missing,
+    /// It does not know who asks, or does not let it.
+    Refused,
+    /// The address is in another store.
+    Elsewhere,
+    /// It has more than so many bytes.
+    TooLarge(usize),
+    /// What is there is not what was put there.
+    Changed,
+    Other,
+}
+
+impl StoreError {
+    pub(super) fn of(address: &str, error: object_store::Error) -> Self {
+        use object_store::Error;
+        let why = match error {
+            Error::AlreadyExists { .. } | Error::Precondition { .. } => Why::Taken,
+            Error::NotFound { .. } => Why::Missing,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Why::Refused,
+            _ => Why::Other,
+        };
+        Self {
+            address: address.to_owned(),
+            why,
+            source: Some(error),
+        }
+    }
+
+    pub(super) fn elsewhere(address: &str) -> Self {
+        Self::because(address, Why::Elsewhere)
+    }
+
+    pub(super) fn too_large(address: &str, most: usize) -> Self {
+        Self::because(address, Why::TooLarge(most))
+    }
+
+    pub(super) fn changed(address: &str) -> Self {
+        Self::because(address, Why::Changed)
+    }
+
+    fn because(address: &str, why: Why) -> Self {
+        Self {
+            address: address.to_owned(),
+            why,
+            source: None,
+        }
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        self.why == Why::Taken
+    }
+
+    /// What a command that has bought nothing so far says.
+    pub(crate) fn before_anything(self) -> CommandError {
+        let message = format!("{self}; nothing was sent");
+        self.told(message)
+    }
+
+    fn told(self, message: String) -> CommandError {
+        let failure = match self.why {
+            Why::Refused => CommandError::new(Code::Credentials, "credentials", message),
+            Why::Missing | Why::TooLarge(_) | Why::Elsewhere => CommandError::usage(message),
+            Why::Taken | Why::Changed | Why::Other => {
+                CommandError::new(Code::Other, "storage", message)
+            }
+        };
+        let hint = self.remedy();
+        match &self.source {
+            Some(source) => failure.with_source(source),
+            None => failure,
+        }
+        .hint(hint)
+    }
+
+    fn remedy(&self) -> String {
+        String::from(match self.why {
+            Why::Taken => "--force replaces it; another --out-dir or another output keeps it",
+            Why::Missing => {
+                "make the bucket, or name another by --out-dir s3://BUCKET/PREFIX; AWS_REGION and AWS_ENDPOINT_URL say \
+                 where it is looked for"
+            }
+            Why::Refused => {
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have to be those of who may get, put and list objects \
+                 there: genrex help environment"
+            }
+            Why::Elsewhere | Why::TooLarge(_) => {
+                "name another prefix by --out-dir s3://BUCKET/PREFIX"
+            }
+            Why::Changed | Why::Other => {
+                "AWS_REGION and AWS_ENDPOINT_URL say where it is looked for; when it answers, run the same command again"
+            }
+        })
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = &self.address;
+        match self.why {
+            Why::Taken => write!(f, "{address} is there already, and is another object"),
+            Why::Missing => write!(f, "{address}: there is no such bucket or object"),
+            Why::Refused => write!(
+                f,
+                "{address}: the store does not let these credentials do that"
+            ),
+            Why::Elsewhere => write!(f, "{address} is in another store"),
+            Why::TooLarge(most) => write!(f, "{address} is larger than {most} bytes"),
+            Why::Changed => write!(f, "{address} is not as it was put there"),
+            Why::Other => write!(f, "{address}: the store cannot be asked"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        error.told(message)
+    }
+}
+
+impl From<StoreError> for io::Error {
+    fn from(error: StoreError) -> Self {
+        let kind = match error.why {
+            Why::Taken => io::ErrorKind::AlreadyExists,
+            Why::Missing => io::ErrorKind::NotFound,
+            Why::Refused => io::ErrorKind::PermissionDenied,
+            Why::Elsewhere | Why::TooLarge(_) | Why::Changed | Why::Other => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,185 @@
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_async::Existing;
+use genrex_async::core::Sink;
+use object_store::path::Path as Key;
+use object_store::{
+    CopyMode, CopyOptions, ObjectStore as _, ObjectStoreExt as _, PutMultipartOptions, PutPayload,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{Store, StoreError, attributes};
+use crate::random_name::random_name;
+
+/// In bytes. What is longer is sent in parts.
+const LARGE: u64 = 32 << 20;
+/// In bytes; each but the last, as stores want it.
+const PART: u64 = 8 << 20;
+
+/// A download into an object: the bytes go to a file without a name on this machine first, and to the store when all of
+/// them are here and were checked.
+pub(crate) struct StoreSink {
+    store: Store,
+    address: PathBuf,
+    existing: Existing,
+    large: u64,
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl StoreSink {
+    pub(crate) fn create(store: &Store, address: PathBuf, existing: Existing) -> io::Result<Self> {
+        Ok(Self {
+            store: store.clone(),
+            address,
+            existing,
+            large: LARGE,
+            file: tempfile::tempfile()?,
+            hash: Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    /// The same, in which what is longer than this is sent in parts.
+    #[cfg(test)]
+    pub(super) fn large_from(mut self, large: u64) -> Self {
+        self.large = large;
+        self
+    }
+
+    /// Puts it there, unless the very same is there already: an earlier run, or another process, was as far.
+    async fn store(&mut self) -> Result<(), StoreError> {
+        let sha256 = hex::encode(self.hash.clone().finalize());
+        if self.store.holds(&self.address, self.bytes, &sha256).await? {
+            return Ok(());
+        }
+        let put = match self.bytes > self.large {
+            true => self.put_in_parts(&sha256).await,
+            false => self.put_whole(&sha256).await,
+        };
+        let held = self.store.holds(&self.address, self.bytes, &sha256).await?;
+        match put {
+            Ok(()) if held => Ok(()),
+            Ok(()) => Err(StoreError::changed(&self.address.to_string_lossy())),
+            Err(error) if error.is_taken() && held => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put_whole(&mut self, sha256: &str) -> Result<(), StoreError> {
+        self.rewind()?;
+        let all = self.piece(self.bytes)?;
+        let how = (self.existing, attributes(sha256));
+        self.store.put(&self.address, all, how).await
+    }
+
+    /// No store lets parts be put together under a name on the condition that it is free; so they are under another,
+    /// and copied, which it does.
+    async fn put_in_parts(&mut self, sha256: &str) -> Result<(), StoreError> {
+        let target = self.store.key(&self.address)?;
+        if self.existing == Existing::Replace {
+            return self.send_parts(&target, sha256).await;
+        }
+        if self.store.find(&self.address).await?.is_some() {
+            return Err(self.failed(object_store::Error::AlreadyExists {
+                path: target.to_string(),
+                source: "it was there before".into(),
+            }));
+        }
+        let beside = Key::from(format!("{target}.{}.part", random_name()));
+        self.send_parts(&beside, sha256).await?;
+        let objects = &self.store.objects;
+        let options = CopyOptions::new().with_mode(CopyMode::Create);
+        let copied = objects.copy_opts(&beside, &target, options).await;
+        // One that stays is a stray part, and never a file under its own name.
+        let _ = objects.delete(&beside).await;
+        copied.map_err(|error| self.failed(error))
+    }
+
+    async fn send_parts(&mut self, key: &Key, sha256: &str) -> Result<(), StoreError> {
+        let options = PutMultipartOptions {
+            attributes: attributes(sha256),
+            ..PutMultipartOptions::default()
+        };
+        let begun = self.store.objects.put_multipart_opts(key, options).await;
+        let mut upload = begun.map_err(|error| self.failed(error))?;
+        self.rewind()?;
+        let mut left = self.bytes;
+        let sent = async {
+            while left > 0 {
+                let part = self.piece(left.min(PART))?;
+                left -= left.min(PART);
+                let sent = upload.put_part(part).await;
+                sent.map_err(|error| self.failed(error))?;
+            }
+            Ok(())
+        };
+        let sent = sent.await;
+        match sent {
+            Ok(()) => upload
+                .complete()
+                .await
+                .map(drop)
+                .map_err(|error| self.failed(error)),
+            Err(error) => {
+                // What was sent is charged for by the store until it is taken back.
+                let _ = upload.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn rewind(&mut self) -> Result<(), StoreError> {
+        self.file.rewind().map_err(|error| self.unread(error))
+    }
+
+    /// The next so many bytes of the file.
+    fn piece(&mut self, bytes: u64) -> Result<PutPayload, StoreError> {
+        let mut piece = Vec::new();
+        let read = (&self.file).take(bytes).read_to_end(&mut piece);
+        read.map_err(|error| self.unread(error))?;
+        Ok(PutPayload::from(piece))
+    }
+
+    fn unread(&self, error: io::Error) -> StoreError {
+        self.failed(object_store::Error::Generic {
+            store: "file",
+            source: Box::new(error),
+        })
+    }
+
+    fn failed(&self, error: object_store::Error) -> StoreError {
+        StoreError::of(&self.address.to_string_lossy(), error)
+    }
+}
+
+#[async_trait]
+impl Sink for StoreSink {
+    fn location(&self) -> Option<String> {
+        Some(self.address.to_string_lossy().into_owned())
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.file.write_all(&bytes)?;
+        self.hash.update(&bytes);
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.hash = Sha256::new();
+        self.bytes = 0;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> io::Result<()> {
+        self.store().await.map_err(io::Error::from)
+    }
+}
