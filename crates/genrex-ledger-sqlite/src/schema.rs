@@ -13,12 +13,14 @@ use crate::store::Store;
 use crate::triggers;
 
 /// The version that this crate reads and writes, kept as `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 /// What marks a file as a ledger: `GnrX`.
 const APPLICATION: i64 = 0x476E_7258;
 
 /// Since version 2. Version 3 has other triggers, and spells accounts otherwise.
 const TABLES: &str = include_str!("../migrations/2.sql");
+/// Since version 4.
+const HOLD: &str = include_str!("../migrations/4.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
 pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), RequestError> {
@@ -52,11 +54,11 @@ fn is_current(connection: &Connection) -> Result<bool, RequestError> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
     let is_first = version == 1 && application == 0 && has_table(connection, "job")?;
-    let is_second = version == 2 && application == APPLICATION;
+    let is_later = [2, 3].contains(&version) && application == APPLICATION;
     let is_new = version == 0 && application == 0 && !has_table(connection, "%")?;
     match version {
         VERSION if application == APPLICATION => Ok(true),
-        _ if is_first || is_second || is_new => Ok(false),
+        _ if is_first || is_later || is_new => Ok(false),
         _ if version > VERSION && [0, APPLICATION].contains(&application) => {
             let why = format!(
                 "is of version {version}, and this genrex knows versions up to {VERSION}: use the newer genrex \
@@ -87,6 +89,7 @@ fn has_table(connection: &Connection, like: &str) -> rusqlite::Result<bool> {
 
 fn make(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     make_tables(transaction)?;
+    transaction.execute_batch(HOLD)?;
     transaction.execute_batch(&triggers::sql())
 }
 
@@ -109,33 +112,38 @@ fn upgrade(
         return Err(StorageError::of_kind(ErrorKind::Busy, why).into());
     }
     drop_triggers(transaction)?;
-    if version == 1 {
-        from_first(transaction)?;
-        normalise_jobs(transaction)?;
-        distrust_intents(transaction)?;
-        restore_credits(transaction, owners)?;
-    } else {
-        normalise_jobs(transaction)?;
-        normalise_aliases(transaction)?;
-        normalise_credits(transaction)?;
+    match version {
+        1 => {
+            from_first(transaction)?;
+            normalise_jobs(transaction)?;
+            distrust_intents(transaction)?;
+            restore_credits(transaction, owners)?;
+        }
+        2 => {
+            normalise_jobs(transaction)?;
+            normalise_aliases(transaction)?;
+            normalise_credits(transaction)?;
+        }
+        _ => {}
     }
+    transaction.execute_batch(HOLD)?;
     transaction.execute_batch(&triggers::sql())?;
     Ok(())
 }
 
 /// They are made anew, from the state machine of this version.
-fn drop_triggers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(crate) fn drop_triggers(connection: &Connection) -> rusqlite::Result<()> {
     for name in texts(
-        transaction,
+        connection,
         "SELECT name FROM sqlite_schema WHERE type = 'trigger'",
     )? {
-        transaction.execute_batch(&format!("DROP TRIGGER {name}"))?;
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
     }
     Ok(())
 }
 
-fn texts(transaction: &Transaction<'_>, query: &str) -> rusqlite::Result<Vec<String>> {
-    let mut query = transaction.prepare(query)?;
+fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut query = connection.prepare(query)?;
     let rows = query.query_map([], |row| row.get(0))?;
     rows.collect()
 }

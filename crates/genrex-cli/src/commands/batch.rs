@@ -30,6 +30,7 @@ use crate::commands::batch::runner::{Runner, StopReason};
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger;
+use crate::metrics;
 use crate::output::Output;
 
 /// Checks every row, then buys, waits for and downloads each.
@@ -51,6 +52,7 @@ pub(crate) async fn run(
         return plan::run(&batch, &source, &checked, global, output).await;
     }
     let folder = folder(&batch.out_dir)?;
+    metrics::serve(batch.metrics.as_ref(), output).await?;
     let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;

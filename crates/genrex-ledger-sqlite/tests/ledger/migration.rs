@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use genrex_ledger::relocation::Portable as _;
 use genrex_ledger::{
     Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Ledger as _, Limits, LocalId, Look,
     Reconciliation, Refusal, Resolution, State,
@@ -402,6 +403,7 @@ fn second(path: &Path) {
              UPDATE credits SET account = replace(account, 'third:8', 'third:08');
              UPDATE alias SET alias = replace(alias, 'third:8', 'third:08'),
                  account = replace(account, 'third:8', 'third:08');
+             DROP TABLE hold;
              PRAGMA user_version = 2;",
         )
         .unwrap();
@@ -438,4 +440,27 @@ fn a_file_of_version_2_has_this_version_s_machine_and_accounts() {
     );
     let named = record(&ledger, LocalId(3), &said).unwrap();
     assert_eq!(named.state, State::Accepted);
+}
+
+/// Version 3 could not be held.
+#[test]
+fn a_file_of_version_3_keeps_what_it_has_and_can_be_held() {
+    let ((_one, old), (_two, new)) = (place(), place());
+    let ledger = SqliteLedger::open(&old).unwrap();
+    let id = wait(ledger.intend(&crate::support::intent("a"), NOW))
+        .unwrap()
+        .id;
+    record(&ledger, id, &Event::NotSent("no route".into())).unwrap();
+    let before = entry(&ledger, id);
+    drop(ledger);
+    by_hand(&old)
+        .execute_batch("DROP TABLE hold; PRAGMA user_version = 3;")
+        .unwrap();
+    let error = SqliteLedger::open_to_read(&old).unwrap_err();
+    assert!(error.to_string().contains("older version"), "{error}");
+    let ledger = SqliteLedger::open(&old).unwrap();
+    drop(SqliteLedger::open(&new).unwrap());
+    assert_eq!(schema(&old), schema(&new));
+    assert_eq!(entry(&ledger, id), before);
+    assert_eq!(wait(ledger.hold()).unwrap(), None);
 }

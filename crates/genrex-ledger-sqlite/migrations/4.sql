@@ -1,0 +1,8 @@
+-- Since version 4: why nothing may be bought with the ledger, if there is a reason. It has one row, or none.
+CREATE TABLE hold (
+    kind    TEXT    NOT NULL,                 -- moving, moved, arriving, restored
+    token   TEXT    NOT NULL,                 -- what ties both ends of one move together
+    detail  TEXT    NOT NULL,                 -- where to, where from, or what is missing
+    command TEXT    NOT NULL,                 -- what to type next
+    since   INTEGER NOT NULL
+) STRICT;
