@@ -110,8 +110,12 @@ xflags::xflags! {
             optional --rows rows: u64
             /// The planted bugs alone
             optional --control
-            /// The shared batch alone
-            optional --shared
+            /// One part alone: encryption, scenarios, suite, pool, moves, restored, partitions, attack or shared
+            optional --part part: String
+            /// How fast it is, beside bare statements, instead
+            optional --speed
+            /// How many jobs the database holds for that; 1000000 without it
+            optional --jobs jobs: u64
             /// Repeat what an earlier run printed
             optional --seed seed: u64
         }

@@ -1,3 +1,5 @@
+mod ledger;
+mod metrics;
 mod sandbox;
 mod values;
 mod work;
@@ -12,6 +14,8 @@ use genrex_cli::settings::Key;
 use genrex_cli::template::{Template, other_format};
 use genrex_ledger::{LocalId, State};
 
+pub(crate) use self::ledger::{CopyLedger, LedgerAction};
+pub(crate) use self::metrics::MetricsAddress;
 pub(crate) use self::sandbox::Sandbox;
 use self::values::{base_url, duration, instant, job_name, query_id, seconds, state, template};
 pub(crate) use self::work::Work;
@@ -189,6 +193,9 @@ pub(crate) struct Batch {
     /// Ask always so often [default: when it is likely to be ready, by how long others took]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,
+    /// Tell Prometheus what is done, at this address [default: this machine alone, port 9464]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = MetricsAddress::DEFAULT)]
+    pub(crate) metrics: Option<MetricsAddress>,
 }
 
 /// There is no plain resubmit: that would buy twice in silence.
@@ -247,16 +254,6 @@ pub(crate) struct Login {
     /// Keep them without asking the service whether they are right
     #[arg(long)]
     pub(crate) no_check: bool,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub(crate) enum LedgerAction {
-    /// Print which ledger is used
-    Path,
-    /// Make the tables of a ledger in PostgreSQL, or bring those of an older version to this one
-    Migrate,
-    /// Show who uses a ledger, and what is in flight
-    Status,
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ use crate::args::{Delivery, Global};
 use crate::command_error::CommandError;
 use crate::config::Config;
 use crate::ledger;
+use crate::metrics;
 use crate::stop::Stop;
 
 /// A client, and the sandbox in this process if it is to talk to one.
@@ -95,12 +96,13 @@ impl Connection {
         if options.keeps {
             // A sandbox in this process ends with it, and so does what was bought there.
             builder = match target.sandbox {
-                Some(_) => builder.ledger(MemoryLedger::new()),
+                Some(_) => builder.ledger(metrics::around(Arc::new(MemoryLedger::new()))),
                 None => {
                     let opened = ledger::open_within(options.timeout).await?;
                     ledger_place = Some(opened.place().to_string());
                     is_ledger_shared = opened.place().file().is_none();
-                    builder.ledger(opened.into_ledger())
+                    metrics::limits(&target.limits);
+                    builder.ledger(metrics::around(opened.into_ledger()))
                 }
             };
             builder = builder.limits(target.limits);

@@ -136,8 +136,15 @@ fn of_settings(path: &str) -> &'static [&'static str] {
             "printf '%s\\n' \"$GENREX_API_KEY\" \"$GENREX_API_SECRET\" | genrex login --profile work",
         ],
         "ledger" | "ledger path" => &["genrex ledger path"],
-        "ledger migrate" => &["genrex ledger migrate"],
+        "ledger migrate" => {
+            &["GENREX_LEDGER=postgres://postgres@db.example/genrex genrex ledger migrate"]
+        }
         "ledger status" => &["genrex ledger status"],
+        "ledger accept-restored" => &["genrex ledger accept-restored"],
+        "ledger copy" => &[
+            "genrex ledger copy ~/.local/share/genrex/ledger.db postgres://postgres@db.example/genrex",
+            "genrex ledger copy postgres://postgres@db.example/genrex ledger.db",
+        ],
         _ => &[],
     }
 }

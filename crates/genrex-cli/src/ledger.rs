@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genrex_async::Client;
+use genrex_ledger::relocation::Portable;
 use genrex_ledger::{Entry, ErrorKind, Filter, Ledger, LocalId};
 use genrex_ledger_postgres::{self as postgres, Address, PostgresLedger};
 use genrex_ledger_sqlite::{Options, SqliteLedger};
@@ -93,6 +94,26 @@ pub(crate) async fn open_to_read() -> Result<Opened, CommandError> {
     }
 }
 
+/// Opens a ledger at a place, to move what it holds.
+pub(crate) async fn open_portable(place: &Place) -> Result<Box<dyn Portable>, CommandError> {
+    Ok(match place {
+        Place::File(path) => {
+            let options = Options::new().on_wait(typed::say_ledger_is_held);
+            Box::new(SqliteLedger::open_with(path, &options)?)
+        }
+        Place::Database(address) => Box::new(connect(address, place).await?),
+    })
+}
+
+/// Connects to a database to write to it.
+pub(crate) async fn connect(
+    address: &Address,
+    place: &Place,
+) -> Result<PostgresLedger, CommandError> {
+    let options = postgres::Options::new().rescue(place.rescue()?);
+    Ok(PostgresLedger::connect_with(address, &options).await?)
+}
+
 /// Connects to a database to look into it.
 pub(crate) async fn connect_to_read(address: &Address) -> Result<PostgresLedger, CommandError> {
     let options = postgres::Options::new();
@@ -121,7 +142,12 @@ pub(crate) async fn recover(client: &Client, output: &Output) -> Result<(), Comm
 
 /// Says where outcomes are that the ledger could not take: one may be the only place of an id that was paid for.
 pub(crate) fn warn_of_set_aside(output: &Output) -> Result<(), CommandError> {
-    for file in genrex_ledger_sqlite::set_aside(&Place::find()?.rescued()?) {
+    warn_of_set_aside_at(&Place::find()?, output)
+}
+
+/// The same of a ledger at a place.
+pub(crate) fn warn_of_set_aside_at(place: &Place, output: &Output) -> Result<(), CommandError> {
+    for file in genrex_ledger_sqlite::set_aside(&place.rescued()?) {
         output.warning(format_args!(
             "{} holds outcomes of jobs that are not in this ledger: it is damaged, or of another ledger that was here. An id \
              in it may have been paid for: read it, settle its jobs by genrex jobs resolve, and move it away",
@@ -206,6 +232,14 @@ pub(crate) const fn remedy(kind: ErrorKind) -> &'static str {
         ErrorKind::NotOwned => {
             "nothing was sent; another process has the job, or this one stood still for too long: genrex jobs list shows \
              where it stands"
+        }
+        ErrorKind::InFlight => "wait until it has ended, and run the same command again",
+        ErrorKind::Moved => {
+            "what is said above is to be typed; what it holds can be read here as before: genrex jobs list"
+        }
+        ErrorKind::Restored => {
+            "hold what the service says was charged against genrex jobs list: docs/fleet.md says how. What was bought can \
+             be waited for meanwhile: genrex wait --open"
         }
         ErrorKind::Newer => {
             "use the genrex that wrote it, or a newer one; nothing in it was changed"

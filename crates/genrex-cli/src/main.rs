@@ -19,12 +19,15 @@ mod files;
 mod help;
 mod interrupt;
 mod ledger;
+mod metrics;
 mod name;
 mod next_step;
 mod output;
 mod player;
 mod progress;
 mod random_name;
+#[cfg(feature = "otel")]
+mod spans;
 mod stop;
 mod store;
 mod typed;
@@ -45,7 +48,10 @@ fn main() -> ExitCode {
         Err(error) => return output::usage(error),
     };
     let output = Output::new(&args.global);
-    match run(args, &output) {
+    let done = run(args, &output);
+    #[cfg(feature = "otel")]
+    spans::end();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Who has read enough need not be told; but an id that could not be given out must be.
         Err(failure) if failure.code == Code::PipeClosed && failure.query_id.is_none() => {
@@ -93,7 +99,7 @@ fn run(args: Args, output: &Output) -> Result<(), CommandError> {
         }
         Command::Config { action } => commands::config::run(action.as_ref(), output),
         Command::Login(login) => on_runtime(commands::login::run(login, global, output)),
-        Command::Ledger { action } => on_runtime(commands::ledger::run(action, output)),
+        Command::Ledger { action } => on_runtime(commands::ledger::run(action, global, output)),
         Command::Sandbox(sandbox) => on_runtime(commands::sandbox::run(*sandbox, output)),
     }
 }

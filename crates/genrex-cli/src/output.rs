@@ -17,6 +17,9 @@ use genrex_async::core::proto::Escaped;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::ser::{Formatter, Serializer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::args::{Color, Global};
 use crate::command_error::{Code, CommandError, deeper};
@@ -242,16 +245,26 @@ fn escape_context(error: &mut clap::Error) {
 /// Shows each request with `-vv`; more with `RUST_LOG`.
 pub(crate) fn trace(global: &Global) {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => filter,
-        _ if global.verbose > 1 => String::from("genrex=info"),
-        _ => return,
+        Ok(filter) if !filter.is_empty() => Some(filter),
+        _ if global.verbose > 1 => Some(String::from("genrex=info")),
+        _ => None,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_writer(|| Log)
-        .with_ansi(false)
+    let shown = filter.map(|filter| {
+        tracing_subscriber::fmt::layer()
+            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
+            .with_writer(|| Log)
+            .with_ansi(false)
+            .with_filter(EnvFilter::new(filter))
+    });
+    #[cfg(feature = "otel")]
+    tracing_subscriber::registry()
+        .with(shown)
+        .with(crate::spans::layer())
         .init();
+    #[cfg(not(feature = "otel"))]
+    if shown.is_some() {
+        tracing_subscriber::registry().with(shown).init();
+    }
 }
 
 /// Where traces go: they are written a line at a time.

@@ -13,6 +13,29 @@ CREATE TABLE genrex.ledger (
     id text NOT NULL                          -- this ledger's own name: what is rescued elsewhere says whose it is
 );
 
+-- Why nothing may be bought with the ledger, if there is a reason. Whoever writes holds a lock for its transaction that
+-- whoever changes this row excludes.
+CREATE TABLE genrex.hold (
+    is_one  boolean     NOT NULL DEFAULT true PRIMARY KEY CHECK (is_one), -- one row, or none
+    kind    text        NOT NULL,             -- moving, moved, arriving, restored
+    token   text        NOT NULL,             -- what ties both ends of one move together
+    detail  text        NOT NULL,             -- where to, where from, or what is missing
+    command text        NOT NULL,             -- what to type next
+    machine text        NOT NULL,             -- who said so
+    since   timestamptz NOT NULL DEFAULT now()
+);
+
+-- When somebody took the ledger as it was, after it was restored from an earlier state. A machine tells by their number
+-- whether what it saw before still has to be there.
+CREATE TABLE genrex.restored (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    detail      text        NOT NULL,         -- what was missing
+    held_at     timestamptz NOT NULL,         -- when that was noticed,
+    held_by     text        NOT NULL,         -- and by whom
+    accepted_at timestamptz NOT NULL DEFAULT now(),
+    accepted_by text        NOT NULL
+);
+
 -- Who has the ledger open to write, as far as is known; for people, and for the numbers of epochs.
 CREATE TABLE genrex.machine (
     epoch    bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

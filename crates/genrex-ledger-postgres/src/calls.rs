@@ -3,24 +3,30 @@
 
 use async_trait::async_trait;
 use genrex_ledger::{
-    Account, Alias, Credits, Entry, ErrorKind, Event, Filter, Intent, LocalId, Look, Past,
+    Account, Alias, Change, Credits, Entry, ErrorKind, Event, Filter, Intent, LocalId, Look, Past,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::failure::Failure;
 use crate::lease::Held;
+use crate::request::Request;
+use crate::session::Kind;
 use crate::status::Status;
 use crate::store::Store;
-use crate::worker::Request;
 
 /// One thing to be read or kept.
 #[async_trait]
 pub(crate) trait Call: Send + 'static {
     type Answer: Send;
 
-    /// Whether it has to be one transaction.
-    fn is_writing(&self) -> bool {
-        true
+    /// What it needs of the database.
+    fn kind(&self) -> Kind {
+        Kind::Write
+    }
+
+    /// What the ledger's hold has to allow; `None` for what changes nothing that a hold keeps as it is.
+    fn change(&self) -> Option<Change> {
+        Some(Change::Other)
     }
 
     /// Does it. After an error what it wrote is taken back.
@@ -62,8 +68,8 @@ macro_rules! reads {
         impl Call for $call {
             type Answer = $answer;
 
-            fn is_writing(&self) -> bool {
-                false
+            fn kind(&self) -> Kind {
+                Kind::Read
             }
 
             async fn run(&mut self, $store: Store<'_>) -> Result<$answer, Failure> {
@@ -111,6 +117,10 @@ pub(crate) struct Intend {
 #[async_trait]
 impl Call for Intend {
     type Answer = Unclaimed;
+
+    fn change(&self) -> Option<Change> {
+        Some(Change::Purchase)
+    }
 
     async fn run(&mut self, store: Store<'_>) -> Result<Unclaimed, Failure> {
         let begun = store.intend(&self.intent).await?;
@@ -172,6 +182,10 @@ pub(crate) struct Record {
 impl Call for Record {
     type Answer = Entry;
 
+    fn change(&self) -> Option<Change> {
+        Some(Change::of(&self.event))
+    }
+
     async fn run(&mut self, store: Store<'_>) -> Result<Entry, Failure> {
         store.record(self.id, &self.event).await
     }
@@ -228,8 +242,8 @@ pub(crate) struct IsAnyLeft;
 impl Call for IsAnyLeft {
     type Answer = bool;
 
-    fn is_writing(&self) -> bool {
-        false
+    fn kind(&self) -> Kind {
+        Kind::Read
     }
 
     async fn run(&mut self, store: Store<'_>) -> Result<bool, Failure> {
@@ -245,6 +259,10 @@ pub(crate) struct Release {
 #[async_trait]
 impl Call for Release {
     type Answer = ();
+
+    fn change(&self) -> Option<Change> {
+        None
+    }
 
     async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
         store.release(self.id).await
@@ -274,6 +292,10 @@ pub(crate) struct Abandon {
 #[async_trait]
 impl Call for Abandon {
     type Answer = ();
+
+    fn change(&self) -> Option<Change> {
+        None
+    }
 
     async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
         match store.record(self.id, &self.event).await {

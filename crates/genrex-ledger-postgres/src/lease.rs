@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::clock;
 use crate::failure::{Failure, Then};
 use crate::query::IN_FLIGHT;
-use crate::session::Session;
+use crate::session::{Kind, Session};
 use crate::store::Owner;
 
 /// The jobs that callers of this process carry on.
@@ -66,7 +66,7 @@ async fn renew_once(
     };
     let ids: Vec<i64> = held.ids().iter().map(|id| id.0).collect();
     session
-        .transaction(async |session| {
+        .transaction(Kind::Lease, async |session| {
             let seen = "UPDATE genrex.machine SET seen_at = now() WHERE epoch = $1";
             session.query(seen, &[(&owner.epoch, Type::INT8)]).await?;
             if ids.is_empty() {

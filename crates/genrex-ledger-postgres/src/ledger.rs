@@ -19,8 +19,10 @@ use crate::calls::{
 use crate::clock;
 use crate::lease::Held;
 use crate::options::Options;
+use crate::request::Request;
+use crate::restored::AcceptRestored;
 use crate::status::Status;
-use crate::worker::{Request, Worker};
+use crate::worker::Worker;
 
 /// The ledger in PostgreSQL, shared by all machines that are given its address.
 ///
@@ -95,6 +97,16 @@ impl PostgresLedger {
         self.ask(StatusOf).await
     }
 
+    /// Takes a ledger that was restored from an earlier state as it is: it may be bought with again. Who says so, and
+    /// when, is kept in it. Returns what was missing, in words.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if it is not held as a restored one, and [`ErrorKind::Storage`].
+    pub async fn accept_restored(&self, by: &str) -> Result<String, Error> {
+        self.write(AcceptRestored(by.to_owned())).await
+    }
+
     async fn start(address: &Address, options: &Options, is_writer: bool) -> Result<Self, Error> {
         let (queue, mut requests) = mpsc::unbounded_channel();
         let (reply, opened) = oneshot::channel();
@@ -144,14 +156,14 @@ impl PostgresLedger {
         }
     }
 
-    async fn write<C: Call>(&self, call: C) -> Result<C::Answer, Error> {
+    pub(crate) async fn write<C: Call>(&self, call: C) -> Result<C::Answer, Error> {
         if !self.shared.is_writer {
             return Err(self.trouble("was connected to only to be read"));
         }
         self.ask(call).await
     }
 
-    async fn ask<C: Call>(&self, call: C) -> Result<C::Answer, Error> {
+    pub(crate) async fn ask<C: Call>(&self, call: C) -> Result<C::Answer, Error> {
         let (reply, answer) = oneshot::channel();
         let queued = self.shared.queue.send(Request::new(call, Some(reply)));
         queued.map_err(|_| self.trouble("cannot be asked: its thread ended"))?;

@@ -22,6 +22,14 @@ impl Value {
         Self::Text(Some(text::kept(text)))
     }
 
+    pub(crate) fn into_json(self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Number(number) => number.into(),
+            Self::Flag(flag) => flag.into(),
+        }
+    }
+
     pub(crate) fn as_parameter(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
             Self::Text(text) => (text, Type::TEXT),

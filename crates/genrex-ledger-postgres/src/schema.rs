@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::address::Address;
 use crate::failure::{Failure, StorageError, Then};
-use crate::session::Session;
+use crate::session::{Kind, Session};
 use crate::triggers;
 
 /// The version that this crate reads and writes.
@@ -69,7 +69,7 @@ async fn migrated(address: &Address) -> Result<Migration, Failure> {
         return Ok(Migration { from, to });
     }
     session
-        .transaction(async |session| {
+        .transaction(Kind::Lease, async |session| {
             // It ends with the transaction.
             session
                 .batch("SELECT pg_advisory_xact_lock(hashtextextended('genrex.schema_version', 0))")

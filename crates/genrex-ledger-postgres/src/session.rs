@@ -28,6 +28,53 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// All that a ledger holds takes longer, and is to be of one moment.
+const BEGIN_ALL: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// Who writes does so beside others, and with nobody who changes what holds the ledger. It ends with the transaction.
+const BESIDE: &str = "; SELECT pg_advisory_xact_lock_shared(hashtextextended('genrex.hold', 0))";
+
+/// Who changes what holds the ledger is alone. What it writes with that may take long.
+const ALONE: &str = "; SELECT pg_advisory_xact_lock(hashtextextended('genrex.hold', 0));
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = '1h'";
+
+/// What a call needs of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Single statements that change nothing.
+    Read,
+    /// All that the ledger holds, of one moment.
+    ReadAll,
+    /// One transaction, beside others'.
+    Write,
+    /// One transaction, while nobody else writes.
+    Hold,
+    /// One transaction that no hold concerns: leases, and who has the ledger open.
+    Lease,
+}
+
+impl Kind {
+    fn begin(self) -> String {
+        match self {
+            Self::Read | Self::Lease => String::from(BEGIN),
+            Self::ReadAll => String::from(BEGIN_ALL),
+            Self::Write => [BEGIN, BESIDE].concat(),
+            Self::Hold => [BEGIN, ALONE].concat(),
+        }
+    }
+
+    /// How long it may take. What takes longer is ended by a connection that is gone, which is noticed.
+    const fn longest(self) -> Duration {
+        match self {
+            Self::Read | Self::Write | Self::Lease => LONGEST,
+            Self::ReadAll | Self::Hold => Duration::from_secs(60 * 60),
+        }
+    }
+}
+
 /// An open connection.
 pub(crate) struct Session {
     client: Client,
@@ -85,17 +132,18 @@ impl Session {
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        in_time(work).await
+        in_time(LONGEST, work).await
     }
 
     /// Does what `work` does in one transaction, and returns when it lasts. After an error nothing of it does, or
     /// it is not known: the answer to the end of the transaction was lost.
     pub(crate) async fn transaction<T>(
         &self,
+        kind: Kind,
         work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        in_time(async {
-            self.batch(BEGIN).await?;
+        in_time(kind.longest(), async {
+            self.batch(&kind.begin()).await?;
             match work(self).await {
                 Ok(done) => {
                     self.batch("COMMIT").await?;
@@ -117,8 +165,11 @@ impl Drop for Session {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    match tokio::time::timeout(LONGEST, work).await {
+async fn in_time<T>(
+    longest: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(longest, work).await {
         Ok(done) => done,
         Err(_) => Err(StorageError::away("gave no answer").into()),
     }

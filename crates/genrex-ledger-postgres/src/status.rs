@@ -1,8 +1,12 @@
 //! Who uses a ledger, and what is in flight.
 
+use genrex_ledger::{Account, Hold};
+
 use crate::failure::Failure;
 use crate::query::IN_FLIGHT;
-use crate::store::Store;
+use crate::relocation::held;
+use crate::store::{Store, nothing};
+use crate::text;
 
 /// What is known of a ledger as a whole, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,15 @@ pub struct Status {
     pub jobs: Vec<(String, u64)>,
     /// How many jobs in flight nobody carries on: `genrex jobs recover` ends them.
     pub orphans: u64,
+    /// The accounts whose credits it knows.
+    pub accounts: Vec<Account>,
+    /// Why nothing may be bought with it, if there is a reason.
+    pub hold: Option<Hold>,
+    /// How often somebody has taken it as it was, after it was restored from an earlier state.
+    pub generation: u64,
+    /// How many transactions have begun since the oldest snapshot that anybody still reads; what was changed since it
+    /// is not cleared away. Of other roles' sessions only who may read `pg_stat_activity` sees it.
+    pub oldest_snapshot: Option<u64>,
     /// For how long the oldest transaction of the database has been open, in milliseconds. One that stays open keeps
     /// what was changed since from being cleared away.
     pub oldest_transaction: Option<u64>,
@@ -56,8 +69,33 @@ pub(crate) async fn read(store: Store<'_>) -> Result<Status, Failure> {
         Some(row) => row.try_get(0)?,
         None => None,
     };
+    let snapshot = "SELECT max(age(xmin))::bigint FROM ( \
+             SELECT backend_xmin AS xmin FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+             UNION ALL SELECT xmin FROM pg_replication_slots UNION ALL SELECT transaction FROM pg_prepared_xacts \
+         ) AS held";
+    let snapshot = session.read(snapshot, &[]).await?;
+    let snapshot: Option<i64> = match snapshot.first() {
+        Some(row) => row.try_get(0)?,
+        None => None,
+    };
+    let accounts = "SELECT account FROM genrex.credits ORDER BY account COLLATE \"C\"";
+    let accounts = session.read(accounts, &[]).await?;
+    let accounts = accounts.iter().map(|row| {
+        let kept: String = row.try_get(0)?;
+        Ok(Account::from(text::read(&kept)))
+    });
+    let restored = session
+        .read("SELECT count(*) FROM genrex.restored", &[])
+        .await?;
+    let restored: i64 = restored.first().ok_or_else(nothing)?.try_get(0)?;
+    let held = held(session).await?;
     Ok(Status {
-        name: store.name().await?,
+        name: held.name,
+        hold: held.hold,
+        generation: count(restored),
+        accounts: accounts.collect::<Result<_, Failure>>()?,
+        oldest_snapshot: snapshot.map(count),
         version: crate::schema::VERSION,
         now: store.now().await?,
         holders: holders(store).await?,

@@ -12,6 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::failure::{Failure, StorageError, Then};
 use crate::query::{self, IN_FLIGHT};
+use crate::restored::{Noted, Notes};
 use crate::row::{self, COLUMNS, Value};
 use crate::session::Session;
 use crate::text;
@@ -40,6 +41,8 @@ pub(crate) struct Begun {
 pub(crate) struct Store<'s> {
     pub(crate) session: &'s Session,
     pub(crate) owner: &'s Owner,
+    /// The steps that are written.
+    pub(crate) notes: &'s Notes,
 }
 
 impl Store<'_> {
@@ -293,7 +296,7 @@ impl Store<'_> {
     }
 
     /// Locks a job's account, and then the job.
-    async fn lock_job(self, id: LocalId) -> Result<(Entry, Credits), Failure> {
+    pub(crate) async fn lock_job(self, id: LocalId) -> Result<(Entry, Credits), Failure> {
         let missing = || Error::new(ErrorKind::NotFound, format!("there is no job {id}")).about(id);
         let seen = self.entry(id).await?.ok_or_else(missing)?;
         let credits = self.lock(seen.account.as_str()).await?;
@@ -384,7 +387,7 @@ impl Store<'_> {
     }
 
     /// Writes what came of a job and of its account.
-    async fn keep(
+    pub(crate) async fn keep(
         self,
         before: &Entry,
         after: &Entry,
@@ -420,7 +423,7 @@ impl Store<'_> {
     }
 
     async fn note(self, entry: &Entry, now: u64) -> Result<(), Failure> {
-        let sql = "INSERT INTO genrex.history (job, at, state, detail) VALUES ($1, $2, $3, $4)";
+        let sql = "INSERT INTO genrex.history (job, at, state, detail) VALUES ($1, $2, $3, $4) RETURNING id";
         let detail = entry.detail.as_deref().map(text::kept);
         let values = [
             entry.id.0.into(),
@@ -428,10 +431,16 @@ impl Store<'_> {
             Value::text(entry.state.as_str()),
             Value::Text(detail),
         ];
-        self.write(sql, &values).await.map(drop)
+        let event = one(&self.write(sql, &values).await?)?;
+        self.notes.add(Noted {
+            event,
+            entry: entry.clone(),
+            at: now,
+        });
+        Ok(())
     }
 
-    async fn keep_credits(
+    pub(crate) async fn keep_credits(
         self,
         account: &Account,
         credits: &Credits,
@@ -489,7 +498,7 @@ fn credits_of(rows: &[Row]) -> Result<Option<Credits>, Failure> {
     Ok(json.map(|json| Credits::from_json(&json)).transpose()?)
 }
 
-fn nothing() -> Failure {
+pub(crate) fn nothing() -> Failure {
     StorageError::new(
         ErrorKind::Damaged,
         Then::GiveUp,

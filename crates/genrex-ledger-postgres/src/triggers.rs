@@ -18,7 +18,8 @@ fn of_states() -> String {
     let taken = quoted(&State::Accepted.reached());
     let here = quoted(&State::Downloaded.reached());
     let all = [
-        refuse(
+        refuse_by(
+            "begin_job",
             "job_begins",
             "INSERT ON genrex.job",
             &format!("NEW.state <> '{begins}'"),
@@ -85,16 +86,28 @@ fn of_what_stays() -> String {
     all.concat()
 }
 
-const REFUSE: &str = "CREATE FUNCTION genrex.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+/// A ledger that takes over what another holds takes jobs as they stand.
+const REFUSE: &str = "CREATE FUNCTION genrex.begin_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM genrex.hold WHERE kind = 'arriving') THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION '%', TG_ARGV[0];
+END $$;
+CREATE FUNCTION genrex.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0];
 END $$;
 ";
 
 fn refuse(name: &str, what: &str, when: &str, why: &str) -> String {
+    refuse_by("refuse", name, what, when, why)
+}
+
+fn refuse_by(function: &str, name: &str, what: &str, when: &str, why: &str) -> String {
     format!(
         "CREATE TRIGGER {name} BEFORE {what} FOR EACH ROW WHEN ({when})\n    \
-         EXECUTE FUNCTION genrex.refuse('{why}');\n"
+         EXECUTE FUNCTION genrex.{function}('{why}');\n"
     )
 }
 

@@ -4,10 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use genrex_ledger::{Error, ErrorKind, Event, LocalId};
+use genrex_ledger::{Change, Error, ErrorKind, Event};
 use genrex_ledger_rescue::{Line, Rescue};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::address::Address;
@@ -17,100 +16,22 @@ use crate::failure::{Failure, StorageError, Then};
 use crate::lease::{self, Held};
 use crate::options::Options;
 use crate::query::IN_FLIGHT;
+use crate::relocation;
+use crate::request::{Ask, Request};
+use crate::restored::{HoldRestored, Memory, Notes};
 use crate::row::Value;
 use crate::schema;
-use crate::session::Session;
+use crate::session::{Kind, Session};
 use crate::store::{Owner, Store};
 
 /// How long is waited between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long an outcome is known to this process alone, at most.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// How long a database that is away is waited for when a ledger is opened, or let go of.
 const SOON: Duration = Duration::from_secs(5);
-
-/// One request.
-pub(crate) enum Request {
-    Ask(Box<dyn Ask>),
-    /// The last handle is gone: what is queued is kept, and nothing more is awaited.
-    Close,
-}
-
-/// The other end of a request's answer.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
-
-impl Request {
-    pub(crate) fn new<C: Call>(call: C, reply: Option<Reply<C::Answer>>) -> Self {
-        Self::Ask(Box::new(Asked {
-            call,
-            done: None,
-            reply,
-            queued: clock::elapsed(),
-            note: None,
-        }))
-    }
-}
-
-/// A [`Call`] of whatever kind, and who awaits it.
-#[async_trait]
-pub(crate) trait Ask: Send {
-    async fn run(&mut self, store: Store<'_>) -> Result<(), Failure>;
-    fn is_writing(&self) -> bool;
-    fn outcome(&self) -> Option<(LocalId, &Event, u64)>;
-    /// When it was asked, as [`clock::elapsed`] has it.
-    fn queued(&self) -> Duration;
-    /// Where its outcome was put aside.
-    fn note(&mut self) -> &mut Option<String>;
-    /// Tells the caller.
-    fn answer(self: Box<Self>, ended: Result<(), Failure>, address: &str);
-}
-
-struct Asked<C: Call> {
-    call: C,
-    done: Option<C::Answer>,
-    reply: Option<Reply<C::Answer>>,
-    queued: Duration,
-    note: Option<String>,
-}
-
-#[async_trait]
-impl<C: Call> Ask for Asked<C> {
-    async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
-        self.done = Some(self.call.run(store).await?);
-        Ok(())
-    }
-
-    fn is_writing(&self) -> bool {
-        self.call.is_writing()
-    }
-
-    fn outcome(&self) -> Option<(LocalId, &Event, u64)> {
-        self.call.outcome()
-    }
-
-    fn queued(&self) -> Duration {
-        self.queued
-    }
-
-    fn note(&mut self) -> &mut Option<String> {
-        &mut self.note
-    }
-
-    fn answer(self: Box<Self>, ended: Result<(), Failure>, address: &str) {
-        let note = self.note.unwrap_or_default();
-        let answer = match (ended, self.done) {
-            (Ok(()), Some(mut done)) => {
-                self.call.is_kept(&mut done);
-                Ok(done)
-            }
-            (Ok(()), None) => Err(StorageError::away("gave no answer").to_error(address, &note)),
-            (Err(failure), _) => Err(failure.into_error(address, &note)),
-        };
-        if let Some(reply) = self.reply {
-            // Whoever asked may have gone.
-            let _ = reply.send(answer);
-        }
-    }
-}
 
 /// What the thread owns.
 pub(crate) struct Worker {
@@ -125,6 +46,7 @@ pub(crate) struct Worker {
     is_writer: bool,
     renewal: Option<JoinHandle<()>>,
     pending: VecDeque<Box<dyn Ask>>,
+    memory: Memory,
 }
 
 impl Worker {
@@ -152,6 +74,7 @@ impl Worker {
             is_writer,
             renewal: None,
             pending: VecDeque::new(),
+            memory: Memory::beside(rescue),
         };
         let limit = SOON.min(options.timeout);
         let began = clock::elapsed();
@@ -201,17 +124,12 @@ impl Worker {
     async fn begin(&mut self) -> Result<(), Failure> {
         let session = Session::open(&self.address).await?;
         schema::check(&session).await?;
-        let owner = self.owner.clone();
-        let store = Store {
-            session: &session,
-            owner: &owner,
-        };
-        self.name = store.name().await?;
+        self.name = relocation::held(&session).await?.name;
         if self.is_writer && self.owner.epoch == 0 {
             let sql = "INSERT INTO genrex.machine (name) VALUES ($1) RETURNING epoch";
             let values = [Value::text(&self.owner.name)];
             let rows = session
-                .transaction(async |session| {
+                .transaction(Kind::Lease, async |session| {
                     // Those that ended without a word; a number is never given again.
                     let old = "DELETE FROM genrex.machine WHERE seen_at < now() - interval '1 day'";
                     session.read(old, &[]).await?;
@@ -223,8 +141,33 @@ impl Worker {
             })?;
             self.owner.epoch = row.try_get(0)?;
         }
+        let missing = match self.is_writer {
+            true => self.memory.compare(&session).await?,
+            false => None,
+        };
         self.session = Some(session);
-        Ok(())
+        match missing {
+            Some(missing) => self.hold_restored(missing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Holds a ledger that has forgotten what this machine saw; what is free goes on.
+    async fn hold_restored(&self, missing: String) -> Result<(), Failure> {
+        let Some(session) = &self.session else {
+            return Err(StorageError::away("cannot be reached").into());
+        };
+        let (owner, notes) = (&self.owner, &Notes::default());
+        session
+            .transaction(Kind::Hold, async |session| {
+                let store = Store {
+                    session,
+                    owner,
+                    notes,
+                };
+                HoldRestored(missing).run(store).await
+            })
+            .await
     }
 
     /// Does what is asked, as often as it takes; says whether there is more to wait for.
@@ -235,7 +178,7 @@ impl Worker {
     ) -> bool {
         let mut is_open = true;
         loop {
-            let failure = match self.attempt(&mut *asked).await {
+            let failure = match self.attempt_or_put_aside(&mut *asked).await {
                 Ok(()) => {
                     asked.answer(Ok(()), &self.shown);
                     return is_open;
@@ -246,8 +189,7 @@ impl Worker {
             if then == Then::Reconnect {
                 self.session = None;
             }
-            let is_refused =
-                matches!(&failure, Failure::Rule(error) if error.kind() != ErrorKind::Unreadable);
+            let is_refused = is_refused(&failure);
             if then != Then::Again && !is_refused {
                 // In memory alone, the end of this process would lose them.
                 while let Ok(request) = queue.try_recv() {
@@ -277,26 +219,78 @@ impl Worker {
         }
     }
 
+    /// Does it once. An outcome of which the database says nothing for a moment is put aside meanwhile: it may be cut
+    /// off without a word, and in memory alone the end of this process would lose it.
+    async fn attempt_or_put_aside(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
+        let line = self.line(asked);
+        let Some((rescue, line)) = self.rescue.clone().zip(line) else {
+            return self.attempt(asked).await;
+        };
+        let mut note = None;
+        let ended = {
+            let mut attempt = std::pin::pin!(self.attempt(asked));
+            tokio::select! {
+                ended = &mut attempt => ended,
+                () = clock::pause(MOMENT) => {
+                    note = Some(kept(&rescue, &line));
+                    attempt.await
+                }
+            }
+        };
+        if note.is_some() {
+            *asked.note() = note;
+        }
+        ended
+    }
+
     /// Does it once. What is known to be kept is; after any error it may be, and is looked up when it is done again.
     async fn attempt(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
         if self.session.is_none() {
             self.begin().await?;
         }
+        let kind = asked.kind();
         let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
-        if is_rescued && asked.is_writing() {
+        if is_rescued && kind == Kind::Write {
             self.apply_rescued().await?;
         }
         let Some(session) = &self.session else {
             return Err(StorageError::away("cannot be reached").into());
         };
-        let owner = &self.owner;
-        if asked.is_writing() {
-            session
-                .transaction(async |session| asked.run(Store { session, owner }).await)
-                .await
-        } else {
-            session.alone(asked.run(Store { session, owner })).await
+        let (owner, notes) = (&self.owner, &Notes::default());
+        if kind == Kind::Read {
+            let store = Store {
+                session,
+                owner,
+                notes,
+            };
+            return session.alone(asked.run(store)).await;
         }
+        let change = asked.change().filter(|_| kind == Kind::Write);
+        let memory = &self.memory;
+        let mut forgotten = None;
+        let done = session
+            .transaction(kind, async |session| {
+                let store = Store {
+                    session,
+                    owner,
+                    notes,
+                };
+                // Both are sent at once. If both fail, what was asked says why: the transaction has ended for the other.
+                let held = allowed(session, change, memory, &mut forgotten);
+                Ok(tokio::try_join!(biased; asked.run(store), held)?.1)
+            })
+            .await;
+        if let Some(missing) = forgotten {
+            self.hold_restored(missing).await?;
+        }
+        if let Some(allowed) = done? {
+            self.name = allowed.name;
+            self.memory.generation = allowed.generation.unwrap_or(self.memory.generation);
+        }
+        if let Some(noted) = notes.take() {
+            self.memory.keep(&self.name, &noted);
+        }
+        Ok(())
     }
 
     /// Applies what this machine could not tell the database when it happened.
@@ -310,15 +304,22 @@ impl Worker {
         };
         let (mut is_any_refused, mut is_any_left) = (pending.is_any_unreadable, false);
         for line in &pending.lines {
-            let owner = &self.owner;
+            let (owner, notes) = (&self.owner, &Notes::default());
+            let change = Some(Change::of(&line.event));
             let applied = session
-                .transaction(async |session| {
-                    apply(Store { session, owner }, line, &self.name).await
+                .transaction(Kind::Write, async |session| {
+                    allowed(session, change, &self.memory, &mut None).await?;
+                    let store = Store {
+                        session,
+                        owner,
+                        notes,
+                    };
+                    apply(store, line, &self.name).await
                 })
                 .await;
             match applied {
                 Ok(()) => {}
-                Err(Failure::Rule(_)) => is_any_refused = true,
+                Err(failure) if is_refused(&failure) => is_any_refused = true,
                 Err(failure) if failure.then() == Then::GiveUp => is_any_left = true,
                 Err(failure) => return Err(failure),
             }
@@ -334,33 +335,26 @@ impl Worker {
 
     /// Keeps an outcome on this machine, once.
     fn put_aside(&self, asked: &mut dyn Ask) {
-        let Some((id, event, at)) = asked.outcome() else {
-            return;
-        };
-        let (event, note) = (event.clone(), asked.note());
-        if note.is_some() {
-            return;
+        let line = self.line(asked);
+        if let Some((rescue, line)) = self.rescue.as_ref().zip(line) {
+            *asked.note() = Some(kept(rescue, &line));
         }
-        let Some(rescue) = &self.rescue else {
-            return;
-        };
-        let line = Line {
+    }
+
+    /// What is to be kept on this machine of a call, if that has not been done.
+    fn line(&self, asked: &mut dyn Ask) -> Option<Line> {
+        if asked.note().is_some() {
+            return None;
+        }
+        let (id, event, at) = asked.outcome()?;
+        Some(Line {
             ledger: self.name.clone(),
             key: None,
             owner: self.owner.name.clone(),
             local_id: id,
-            event,
+            event: event.clone(),
             at,
-        };
-        let path = rescue.path().display();
-        *note = Some(match rescue.keep(&line) {
-            Ok(()) => format!(
-                "; what happened is kept in {path}, and given to the database by the next command that buys"
-            ),
-            Err(error) => {
-                format!("; and what happened could not be kept in {path} either: {error}")
-            }
-        });
+        })
     }
 
     /// Lets go of what is in flight, if the database can be asked. If not, the leases end by themselves.
@@ -372,7 +366,7 @@ impl Worker {
             return;
         };
         let epoch = [Value::from(self.owner.epoch)];
-        let released = session.transaction(async |session| {
+        let released = session.transaction(Kind::Lease, async |session| {
             let sql = format!(
                 "UPDATE genrex.job SET lease_until = '-infinity' WHERE epoch = $1 AND {IN_FLIGHT}"
             );
@@ -382,6 +376,65 @@ impl Worker {
         });
         // It is over, whatever comes of it.
         let _ = tokio::time::timeout(SOON, released).await;
+    }
+}
+
+/// What was found out before a change was written.
+struct Allowed {
+    /// The ledger's own name.
+    name: String,
+    /// How often somebody has taken it as it was, if that was asked.
+    generation: Option<i64>,
+}
+
+/// Whether the ledger's hold lets a change be written, and the ledger has not forgotten what this machine saw.
+async fn allowed(
+    session: &Session,
+    change: Option<Change>,
+    memory: &Memory,
+    forgotten: &mut Option<String>,
+) -> Result<Option<Allowed>, Failure> {
+    let Some(change) = change else {
+        return Ok(None);
+    };
+    let held = relocation::held(session).await?;
+    if let Some(hold) = held.hold {
+        hold.allow(change)?;
+    }
+    let mut generation = None;
+    if change == Change::Purchase {
+        let (found, missing) = memory.missing(session).await?;
+        generation = found;
+        if let Some(missing) = missing {
+            let message = format!("the ledger has forgotten purchases: {missing}");
+            *forgotten = Some(missing);
+            return Err(Error::new(ErrorKind::Restored, message).into());
+        }
+    }
+    Ok(Some(Allowed {
+        name: held.name,
+        generation,
+    }))
+}
+
+/// Whether a rule says that it cannot be. What is told to a ledger that has moved is for its new place.
+fn is_refused(failure: &Failure) -> bool {
+    match failure {
+        Failure::Rule(error) => !matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Moved),
+        Failure::Storage(_) => false,
+    }
+}
+
+/// Keeps a line, and says where it is.
+fn kept(rescue: &Rescue, line: &Line) -> String {
+    let path = rescue.path().display();
+    match rescue.keep(line) {
+        Ok(()) => format!(
+            "; what happened is kept in {path}, and given to the database by the next command that buys"
+        ),
+        Err(error) => {
+            format!("; and what happened could not be kept in {path} either: {error}")
+        }
     }
 }
 

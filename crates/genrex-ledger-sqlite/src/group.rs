@@ -15,6 +15,7 @@ use crate::options::{OnWait, Options};
 use crate::owner::{Owner, Owners};
 use crate::place::Opened;
 use crate::request::{Request, Write};
+use crate::schema;
 use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
 
@@ -203,7 +204,7 @@ impl Writer {
             pending,
         };
         for line in &rescued.pending.lines {
-            match self.in_savepoint(|| self.store().apply(line, &self.name))? {
+            match self.in_savepoint(|| self.store().apply(line, &self.name()))? {
                 Ok(()) => {}
                 Err(failure) if is_refusal(&failure) => rescued.is_any_refused = true,
                 Err(_) => rescued.is_any_left = true,
@@ -215,7 +216,7 @@ impl Writer {
     /// Keeps an outcome beside the database. Both results say so to whoever reads the error.
     fn put_to_rescue(&self, (id, event, at): (LocalId, &Event, u64)) -> Result<String, String> {
         let line = Line {
-            ledger: self.name.clone(),
+            ledger: self.name(),
             key: self.store().key(id).unwrap_or_default(),
             owner: String::from(self.owner.name()),
             local_id: id,
@@ -231,6 +232,11 @@ impl Writer {
                 "; and what happened could not be kept in {path} either: {error}"
             )),
         }
+    }
+
+    /// The ledger's own name: it may have taken the contents and the name of another since it was opened.
+    fn name(&self) -> String {
+        schema::name(&self.connection).unwrap_or_else(|_| self.name.clone())
     }
 
     fn store(&self) -> Store<'_> {
@@ -274,5 +280,5 @@ pub(crate) fn is_refusal(failure: &RequestError) -> bool {
 }
 
 fn is_refused(error: &Error) -> bool {
-    error.kind() != ErrorKind::Unreadable
+    !matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Moved)
 }

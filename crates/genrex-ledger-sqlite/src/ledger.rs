@@ -129,14 +129,14 @@ impl SqliteLedger {
         })
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store<'_>) -> Result<T, RequestError> + Send + 'static,
     ) -> Result<T, Error> {
         self.ask(|reply| Request::read(read, reply)).await
     }
 
-    async fn write<K: Keep>(&self, task: K) -> Result<K::Answer, Error> {
+    pub(crate) async fn write<K: Keep>(&self, task: K) -> Result<K::Answer, Error> {
         if !self.shared.is_writer {
             return Err(self.trouble("was opened to be read only"));
         }

@@ -24,6 +24,7 @@ mod owner;
 mod place;
 mod query;
 mod reader;
+mod relocation;
 mod request;
 mod row;
 mod schema;

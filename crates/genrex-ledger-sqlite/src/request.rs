@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 
 use futures_channel::oneshot;
-use genrex_ledger::{Account, Alias, Entry, Error, ErrorKind, Event, Intent, LocalId, Look};
+use genrex_ledger::{
+    Account, Alias, Change, Entry, Error, ErrorKind, Event, Intent, LocalId, Look,
+};
 use genrex_ledger_rescue::is_to_be_rescued;
 
 use crate::storage_error::{RequestError, StorageError};
@@ -54,6 +56,11 @@ pub(crate) trait Keep: Send + 'static {
     type Kept: Send;
     type Answer: Send;
 
+    /// What the ledger's hold has to allow first; `None` for what changes nothing that a hold keeps as it is.
+    fn change(&self) -> Option<Change> {
+        Some(Change::Other)
+    }
+
     /// Keeps it. After an error what it wrote is taken back.
     fn keep(&self, store: &Store<'_>) -> Result<Self::Kept, RequestError>;
 
@@ -89,7 +96,12 @@ struct Asked<K: Keep> {
 
 impl<K: Keep> Write for Asked<K> {
     fn keep(&mut self, store: &Store<'_>) -> Result<(), ()> {
-        let kept = self.kept.insert(self.task.keep(store));
+        let allowed = self
+            .task
+            .change()
+            .map_or(Ok(()), |change| store.allow(change));
+        let kept = allowed.and_then(|()| self.task.keep(store));
+        let kept = self.kept.insert(kept);
         kept.as_ref().map(drop).map_err(drop)
     }
 
@@ -99,8 +111,10 @@ impl<K: Keep> Write for Asked<K> {
 
     fn unkept(&self, ended: Result<(), &StorageError>) -> Option<(LocalId, &Event, u64)> {
         let is_lost = match &self.kept {
-            // A rule refused it: it did not happen to this job.
-            Some(Err(RequestError::Rule(error))) => error.kind() == ErrorKind::Unreadable,
+            // A rule refused it: it did not happen to this job. One that moved is told at its new place.
+            Some(Err(RequestError::Rule(error))) => {
+                matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Moved)
+            }
             Some(Err(RequestError::Storage(_))) | None => true,
             Some(Ok(_)) => ended.is_err(),
         };
@@ -152,6 +166,10 @@ impl Keep for Intend {
     type Kept = Begun;
     type Answer = Unclaimed;
 
+    fn change(&self) -> Option<Change> {
+        Some(Change::Purchase)
+    }
+
     fn keep(&self, store: &Store<'_>) -> Result<Begun, RequestError> {
         store.intend(&self.intent, self.now)
     }
@@ -201,6 +219,10 @@ pub(crate) struct Record {
 impl Keep for Record {
     type Kept = Entry;
     type Answer = Entry;
+
+    fn change(&self) -> Option<Change> {
+        Some(Change::of(&self.event))
+    }
 
     fn keep(&self, store: &Store<'_>) -> Result<Entry, RequestError> {
         store.record(self.id, &self.event, self.now)
@@ -262,6 +284,10 @@ impl Keep for Abandon {
     type Kept = Entry;
     type Answer = ();
 
+    fn change(&self) -> Option<Change> {
+        None
+    }
+
     fn keep(&self, store: &Store<'_>) -> Result<Entry, RequestError> {
         store.record(self.id, &Event::Crashed, self.now)
     }
@@ -282,6 +308,10 @@ pub(crate) struct Release {
 impl Keep for Release {
     type Kept = ();
     type Answer = ();
+
+    fn change(&self) -> Option<Change> {
+        None
+    }
 
     fn keep(&self, store: &Store<'_>) -> Result<(), RequestError> {
         store.release(self.id, store.owner)

@@ -20,7 +20,7 @@ const APPLICATION: i64 = 0x476E_7258;
 /// Since version 2. Version 3 has other triggers, and spells accounts otherwise.
 const TABLES: &str = include_str!("../migrations/2.sql");
 /// Since version 4.
-const OUTPUT: &str = include_str!("../migrations/4.sql");
+const FOURTH: &str = include_str!("../migrations/4.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
 pub(crate) fn migrate(connection: &mut Connection, owners: &Owners) -> Result<(), RequestError> {
@@ -94,7 +94,7 @@ fn make(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 fn make_tables(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(OUTPUT)?;
+    transaction.execute_batch(FOURTH)?;
     let half = || RandomState::new().build_hasher().finish();
     let name = format!("{:016x}{:016x}", half(), half());
     transaction.execute("INSERT INTO ledger (id) VALUES (?1)", [name])?;
@@ -112,36 +112,38 @@ fn upgrade(
         return Err(StorageError::of_kind(ErrorKind::Busy, why).into());
     }
     drop_triggers(transaction)?;
-    if version == 1 {
-        from_first(transaction)?;
-        normalise_jobs(transaction)?;
-        distrust_intents(transaction)?;
-        restore_credits(transaction, owners)?;
-    } else {
-        transaction.execute_batch(OUTPUT)?;
-    }
-    if version == 2 {
-        normalise_jobs(transaction)?;
-        normalise_aliases(transaction)?;
-        normalise_credits(transaction)?;
+    match version {
+        1 => {
+            from_first(transaction)?;
+            normalise_jobs(transaction)?;
+            distrust_intents(transaction)?;
+            restore_credits(transaction, owners)?;
+        }
+        2 => {
+            transaction.execute_batch(FOURTH)?;
+            normalise_jobs(transaction)?;
+            normalise_aliases(transaction)?;
+            normalise_credits(transaction)?;
+        }
+        _ => transaction.execute_batch(FOURTH)?,
     }
     transaction.execute_batch(&triggers::sql())?;
     Ok(())
 }
 
 /// They are made anew, from the state machine of this version.
-fn drop_triggers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(crate) fn drop_triggers(connection: &Connection) -> rusqlite::Result<()> {
     for name in texts(
-        transaction,
+        connection,
         "SELECT name FROM sqlite_schema WHERE type = 'trigger'",
     )? {
-        transaction.execute_batch(&format!("DROP TRIGGER {name}"))?;
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
     }
     Ok(())
 }
 
-fn texts(transaction: &Transaction<'_>, query: &str) -> rusqlite::Result<Vec<String>> {
-    let mut query = transaction.prepare(query)?;
+fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut query = connection.prepare(query)?;
     let rows = query.query_map([], |row| row.get(0))?;
     rows.collect()
 }

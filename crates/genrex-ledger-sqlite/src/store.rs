@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use genrex_ledger::{
-    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, LocalId, Look, Past,
-    rules,
+    Account, Alias, Change, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, LocalId, Look,
+    Past, rules,
 };
 use genrex_ledger_rescue::Line;
 use rusqlite::types::Value;
@@ -37,7 +37,7 @@ pub(crate) mod sql {
         "SELECT at, state, detail FROM history WHERE job = ?1 ORDER BY rowid";
 }
 
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO job ({}, key, owner) VALUES ({})",
         COLUMNS.join(", "),
@@ -185,6 +185,7 @@ impl Store<'_> {
             let message = format!("job {} is of another ledger", line.local_id);
             return Err(Error::new(ErrorKind::NotFound, message).into());
         }
+        self.allow(Change::of(&line.event))?;
         match &line.event {
             Event::Crashed => self.release(line.local_id, &line.owner),
             event => self.record(line.local_id, event, line.at).map(drop),
@@ -306,7 +307,11 @@ impl Store<'_> {
         owner != self.owner && self.owners.is_gone(owner)
     }
 
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), RequestError> {
+    pub(crate) fn execute(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<(), RequestError> {
         self.connection.prepare_cached(sql)?.execute(params)?;
         Ok(())
     }

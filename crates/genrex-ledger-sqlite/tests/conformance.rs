@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use genrex_ledger::testing::{block_on, conformance};
+use genrex_ledger::testing::{block_on, conformance, relocation};
 use genrex_ledger_sqlite::SqliteLedger;
 
 #[test]
@@ -15,4 +15,12 @@ fn a_file_keeps_what_a_ledger_promises() {
     };
     let open = async |name: &str| SqliteLedger::open(path(name)).unwrap();
     block_on(conformance(open)).unwrap();
+}
+
+#[test]
+fn a_file_can_be_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(format!("{name}.db"));
+    let open = async |name: &str| SqliteLedger::open(path(name)).unwrap();
+    block_on(relocation(open)).unwrap();
 }

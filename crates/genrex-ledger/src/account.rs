@@ -52,6 +52,13 @@ impl From<String> for Account {
     }
 }
 
+impl From<String> for Alias {
+    /// A name that a storage kept.
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
 impl AsRef<str> for Account {
     fn as_ref(&self) -> &str {
         &self.0

@@ -47,6 +47,13 @@ pub enum ErrorKind {
     /// The job is not this process's to send: another intended it, or this one was silent for so long that it was
     /// given up. Nothing may leave.
     NotOwned,
+    /// A job is in flight, so that the ledger cannot be moved now. The same call may succeed later.
+    InFlight,
+    /// The ledger is being moved to another place, or was: see [`Hold`](crate::Hold). Nothing is written to it.
+    Moved,
+    /// The ledger was restored from an earlier state, and has forgotten purchases: nothing is bought until somebody has
+    /// looked.
+    Restored,
     /// It would spend more than is allowed.
     OverLimit,
     /// The very same has been bought, or is being bought, already.
@@ -156,6 +163,9 @@ impl fmt::Display for ErrorKind {
             Self::NotFound => "no such job",
             Self::Transition => "no such transition",
             Self::NotOwned => "the job is not this process's",
+            Self::InFlight => "a job is in flight",
+            Self::Moved => "the ledger is at another place, or on its way there",
+            Self::Restored => "the ledger was restored, and has forgotten purchases",
             Self::OverLimit => "over the limit",
             Self::Taken => "bought already",
             Self::PriceUnknown => "the price is not known yet",
@@ -185,6 +195,9 @@ mod tests {
             ErrorKind::NotFound,
             ErrorKind::Transition,
             ErrorKind::NotOwned,
+            ErrorKind::InFlight,
+            ErrorKind::Moved,
+            ErrorKind::Restored,
             ErrorKind::OverLimit,
             ErrorKind::Taken,
             ErrorKind::PriceUnknown,

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 
 use crate::error::ErrorKind;
 use crate::ledger::{Filter, Ledger, Past};
-use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look, rules};
+use crate::relocation::{Contents, KeptJob, Portable};
+use crate::{
+    Account, Alias, Change, Credits, Entry, Error, Event, Hold, Intent, LocalId, Look, rules,
+};
 
 /// A ledger in memory: for tests, and for a program whose jobs end with it.
 ///
@@ -35,8 +38,9 @@ struct State {
     /// Whose each is, in flight and after.
     owners: HashMap<LocalId, Weak<()>>,
     history: HashMap<LocalId, Vec<Past>>,
-    aliases: HashMap<Alias, Account>,
+    aliases: HashMap<Alias, (Account, u64)>,
     credits: HashMap<Account, Credits>,
+    hold: Option<Hold>,
 }
 
 /// A random name.
@@ -73,6 +77,10 @@ impl MemoryLedger {
 }
 
 impl State {
+    fn allow(&self, change: Change) -> Result<(), Error> {
+        self.hold.as_ref().map_or(Ok(()), |hold| hold.allow(change))
+    }
+
     fn write(&mut self, entry: Entry, now: u64) -> Entry {
         self.history.entry(entry.id).or_default().push(Past {
             at: now,
@@ -134,7 +142,8 @@ impl Ledger for MemoryLedger {
     }
 
     async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
-        Ok(self.state().aliases.get(alias).cloned())
+        let state = self.state();
+        Ok(state.aliases.get(alias).map(|(account, _)| account.clone()))
     }
 
     async fn observe(
@@ -145,8 +154,12 @@ impl Ledger for MemoryLedger {
         now: u64,
     ) -> Result<(), Error> {
         let mut state = self.state();
+        state.allow(Change::Other)?;
         state.move_jobs(alias, account);
-        state.aliases.insert(alias.clone(), account.clone());
+        let known = state.aliases.get(alias);
+        if known.is_none_or(|(known, _)| known != account) {
+            state.aliases.insert(alias.clone(), (account.clone(), now));
+        }
         let credits = state.credits.entry(account.clone()).or_default();
         credits.observe(look, now);
         Ok(())
@@ -154,6 +167,7 @@ impl Ledger for MemoryLedger {
 
     async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
         let mut state = self.state();
+        state.allow(Change::Purchase)?;
         if let Some(id) = state.keys.get(&intent.key) {
             return state.known(*id).cloned();
         }
@@ -173,11 +187,14 @@ impl Ledger for MemoryLedger {
     }
 
     async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {
-        self.state().record(id, event, now)
+        let mut state = self.state();
+        state.allow(Change::of(event))?;
+        state.record(id, event, now)
     }
 
     async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error> {
         let mut state = self.state();
+        state.allow(Change::Other)?;
         let entry = state.known(id)?.clone();
         let found = {
             let credits = state.credits.entry(entry.account.clone()).or_default();
@@ -199,6 +216,9 @@ impl Ledger for MemoryLedger {
             })
             .map(|entry| entry.id)
             .collect();
+        if !gone.is_empty() {
+            state.allow(Change::Other)?;
+        }
         gone.into_iter()
             .map(|id| state.record(id, &Event::Crashed, now))
             .collect()
@@ -242,5 +262,77 @@ impl Ledger for MemoryLedger {
             .get(account)
             .cloned()
             .unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Portable for MemoryLedger {
+    async fn hold(&self) -> Result<Option<Hold>, Error> {
+        Ok(self.state().hold.clone())
+    }
+
+    async fn change_hold(
+        &self,
+        expected: Option<&Hold>,
+        next: Option<&Hold>,
+        _: u64,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        let in_flight = state.entries.values().find(|job| job.state.is_in_flight());
+        rules::change_hold(state.hold.as_ref(), expected, next, in_flight)?;
+        state.hold = next.cloned();
+        Ok(())
+    }
+
+    async fn contents(&self) -> Result<Contents, Error> {
+        let state = self.state();
+        let keys: HashMap<LocalId, u128> = state.keys.iter().map(|(key, id)| (*id, *key)).collect();
+        let jobs = state.entries.values().map(|entry| KeptJob {
+            key: keys.get(&entry.id).copied(),
+            entry: entry.clone(),
+        });
+        let history = state.entries.keys().flat_map(|id| {
+            let past = state.history.get(id).into_iter().flatten();
+            past.map(|past| (*id, past.clone()))
+        });
+        let mut aliases: Vec<_> = state.aliases.iter().collect();
+        aliases.sort_by_key(|(alias, _)| *alias);
+        let aliases = aliases
+            .into_iter()
+            .map(|(alias, (account, since))| (alias.clone(), account.clone(), *since));
+        let mut credits: Vec<(Account, Credits)> = state.credits.clone().into_iter().collect();
+        credits.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Contents {
+            name: state.name.0.clone(),
+            jobs: jobs.collect(),
+            history: history.collect(),
+            aliases: aliases.collect(),
+            credits,
+        })
+    }
+
+    async fn fill(&self, contents: &Contents, hold: &Hold, _: u64) -> Result<(), Error> {
+        let mut state = self.state();
+        let is_empty = state.entries.is_empty() && state.credits.is_empty();
+        rules::fill(is_empty, state.hold.as_ref())?;
+        let mut filled = State {
+            name: Name(contents.name.clone()),
+            hold: Some(hold.clone()),
+            ..State::default()
+        };
+        for KeptJob { key, entry } in &contents.jobs {
+            filled.keys.extend(key.map(|key| (key, entry.id)));
+            filled.entries.insert(entry.id, entry.clone());
+        }
+        for (id, past) in &contents.history {
+            filled.history.entry(*id).or_default().push(past.clone());
+        }
+        let aliases = contents.aliases.iter().cloned();
+        filled.aliases = aliases
+            .map(|(alias, account, since)| (alias, (account, since)))
+            .collect();
+        filled.credits = contents.credits.iter().cloned().collect();
+        *state = filled;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::error::ErrorKind;
 use crate::intent::Once;
 use crate::ledger::Filter;
-use crate::{Credits, Doubt, Error, Event, Intent, LocalId, Reconciliation, State};
+use crate::{Credits, Doubt, Error, Event, Hold, HoldKind, Intent, LocalId, Reconciliation, State};
 
 /// A job that may begin, and what it is bought in place of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,6 +121,52 @@ pub fn reconcile(credits: &Credits, entry: &Entry) -> Result<Reconciliation, Err
 #[must_use]
 pub fn foresee(credits: &Credits, entry: &Entry) -> Option<Doubt> {
     credits.foresee(entry)
+}
+
+/// Whether the hold of a ledger may be changed: it is the expected one, and nothing is in flight in a ledger that is to
+/// be moved.
+///
+/// # Errors
+///
+/// [`ErrorKind::Moved`], [`ErrorKind::InFlight`].
+pub fn change_hold(
+    found: Option<&Hold>,
+    expected: Option<&Hold>,
+    next: Option<&Hold>,
+    in_flight: Option<&Entry>,
+) -> Result<(), Error> {
+    if found != expected {
+        let message = match found {
+            Some(found) => found.to_string(),
+            None => String::from("the ledger was let go of by another meanwhile"),
+        };
+        return Err(Error::new(ErrorKind::Moved, message));
+    }
+    let is_to_move = next.is_some_and(|hold| hold.kind == HoldKind::Moving);
+    match in_flight {
+        Some(job) if is_to_move => {
+            let message = format!(
+                "job {} is {}: a process may be buying it; wait until it ends, and copy then",
+                job.id, job.state
+            );
+            Err(Error::new(ErrorKind::InFlight, message).about(job.id))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a ledger may be filled with what another holds: it knows of no job and no account, and is not held.
+///
+/// # Errors
+///
+/// [`ErrorKind::Taken`].
+pub fn fill(is_empty: bool, found: Option<&Hold>) -> Result<(), Error> {
+    if is_empty && found.is_none() {
+        return Ok(());
+    }
+    let message = "a ledger is copied into an empty one only, and this one holds jobs, accounts or a copy already; \
+                   nothing was changed";
+    Err(Error::new(ErrorKind::Taken, message))
 }
 
 /// What an account's credits are by its jobs alone, for a storage of an older version that kept no credits. Each job

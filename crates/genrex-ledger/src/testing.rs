@@ -29,12 +29,14 @@ mod names;
 mod once;
 mod owners;
 mod race;
+mod relocation;
 mod twin;
 mod values;
 
 use std::fmt;
 
 pub use self::race::block_on;
+pub use self::relocation::relocation;
 use crate::Ledger;
 
 /// Holds a storage to what [`Ledger`] promises; the first promise that it breaks is what is found.
@@ -126,6 +128,8 @@ pub enum Rule {
     Accounts,
     /// Texts and numbers are kept as they are.
     Values,
+    /// All that a storage holds can be moved to another, and one of both can be bought with.
+    Relocated,
     /// [`rules`](crate::rules) decides everything else.
     Decisions,
 }
@@ -152,6 +156,7 @@ impl Rule {
             Self::Credits => "what is known of the credits is kept",
             Self::Accounts => "an alias belongs to its account",
             Self::Values => "texts and numbers are kept as they are",
+            Self::Relocated => "what is moved is whole, and bought with at one place",
             Self::Decisions => "the rules decide",
         }
     }

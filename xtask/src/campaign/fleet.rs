@@ -5,10 +5,16 @@ mod attack;
 mod bucket;
 mod cluster;
 mod encryption;
+mod moves;
+mod partitions;
 mod pool;
 mod proxy;
+mod psql;
+mod quiet;
+mod restored;
 mod scenarios;
 mod shared;
+mod speed;
 mod suite;
 pub(crate) mod worker;
 
@@ -32,7 +38,28 @@ pub(crate) struct Setting {
 }
 
 /// What the checks must catch.
-const CONTROLS: [&str; 3] = ["orphans-run-again", "no-fence", "limit-before-intent"];
+const CONTROLS: [&str; 4] = [
+    "orphans-run-again",
+    "no-fence",
+    "session-locks",
+    "limit-before-intent",
+];
+
+/// A part's name, and what it does.
+type Part = (&'static str, fn(&Cluster) -> anyhow::Result<()>);
+
+/// What is shown beside the attack, in this order.
+const PARTS: [Part; 7] = [
+    ("encryption", encryption::check),
+    ("scenarios", scenarios::run),
+    ("suite", suite::run),
+    ("pool", pool::run),
+    ("moves", moves::run),
+    ("restored", restored::run),
+    ("partitions", partitions::run),
+];
+const ATTACK: &str = "attack";
+const SHARED: &str = "shared";
 
 pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     const SHORT: u64 = 200;
@@ -45,22 +72,33 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     };
     let cluster = Cluster::start()?;
     println!("{}", cluster.version()?);
-    if flags.shared {
-        return shared::run(&cluster, &setting, flags.control);
+    if flags.speed {
+        return speed::run(&cluster, flags.jobs.unwrap_or(speed::JOBS));
     }
+    let is_asked = |part: &str| flags.part.as_ref().is_none_or(|asked| asked == part);
     if !flags.control {
-        encryption::check(&cluster)?;
-        scenarios::run(&cluster)?;
-        suite::run(&cluster)?;
-        pool::run(&cluster)?;
-        report(&setting, &attack::run(&cluster, &setting)?)?;
+        let is_known =
+            PARTS.iter().any(|(name, _)| is_asked(name)) || is_asked(ATTACK) || is_asked(SHARED);
+        ensure!(is_known, "there is no part of that name");
+        for (name, part) in PARTS {
+            if is_asked(name) {
+                part(&cluster)?;
+            }
+        }
+        if is_asked(ATTACK) {
+            report(&setting, &attack::run(&cluster, &setting)?)?;
+        }
     }
-    for bug in CONTROLS {
+    let controls = CONTROLS.iter().filter(|_| flags.part.is_none());
+    for bug in controls {
         setting.bug = Some(bug);
         report(&setting, &attack::run(&cluster, &setting)?)?;
     }
     setting.bug = None;
-    shared::run(&cluster, &setting, flags.control)
+    if is_asked(SHARED) {
+        shared::run(&cluster, &setting, flags.control)?;
+    }
+    Ok(())
 }
 
 fn report(setting: &Setting, findings: &Findings) -> anyhow::Result<()> {

@@ -31,6 +31,7 @@ use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger;
+use crate::metrics;
 use crate::output::Output;
 
 /// Checks every row, then buys, waits for and downloads each.
@@ -52,6 +53,7 @@ pub(crate) async fn run(
         return plan::run(&batch, &source, &checked, global, output).await;
     }
     let out = OutDir::open(&batch.out_dir)?;
+    metrics::serve(batch.metrics.as_ref(), output).await?;
     let connection = Connection::open(global, call_options(&batch)).await?;
     ledger::recover(&connection.client, output).await?;
     let balance = connection.client.balance().await?;

@@ -49,7 +49,7 @@ impl Place {
     }
 
     /// The one of this name; `by` says what gives it.
-    fn named(name: &str, by: &str) -> Result<Self, CommandError> {
+    pub(crate) fn named(name: &str, by: &str) -> Result<Self, CommandError> {
         match name.split_once("://").map(|(scheme, _)| scheme) {
             None => Ok(Self::File(PathBuf::from(name))),
             Some("postgres" | "postgresql") => {

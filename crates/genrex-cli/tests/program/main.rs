@@ -30,6 +30,7 @@ mod jobs;
 mod jobs_limits;
 #[cfg(unix)]
 mod ledgers;
+mod metrics;
 mod offline;
 #[cfg(unix)]
 mod paths;
@@ -49,6 +50,8 @@ mod service;
 #[cfg(unix)]
 mod settings;
 #[cfg(unix)]
+#[cfg(feature = "otel")]
+mod spans;
 mod streams;
 mod support;
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use genrex_ledger::relocation::Portable as _;
 use genrex_ledger::{
     Account, Alias, Doubt, Entry, ErrorKind, Event, Filter, Ledger as _, Limits, LocalId, Look,
     Reconciliation, Refusal, Resolution, State,
@@ -403,6 +404,7 @@ fn second(path: &Path) {
              UPDATE alias SET alias = replace(alias, 'third:8', 'third:08'),
                  account = replace(account, 'third:8', 'third:08');
              ALTER TABLE job DROP COLUMN output;
+             DROP TABLE hold;
              PRAGMA user_version = 2;",
         )
         .unwrap();
@@ -441,24 +443,27 @@ fn a_file_of_version_2_has_this_version_s_machine_and_accounts() {
     assert_eq!(named.state, State::Accepted);
 }
 
-/// Versions 3 and 4 differ in where a job's audio is to go.
+/// Version 3 could not be held, and did not know where a job's audio is to go.
 #[test]
-fn a_file_of_version_3_has_this_version_s_columns_and_its_jobs() {
+fn a_file_of_version_3_keeps_what_it_has_and_can_be_held() {
     let ((_one, old), (_two, new)) = (place(), place());
     let ledger = SqliteLedger::open(&old).unwrap();
     let id = wait(ledger.intend(&crate::support::intent("a"), NOW))
         .unwrap()
         .id;
+    record(&ledger, id, &Event::NotSent("no route".into())).unwrap();
+    let before = entry(&ledger, id);
     drop(ledger);
     by_hand(&old)
-        .execute_batch("ALTER TABLE job DROP COLUMN output; PRAGMA user_version = 3;")
+        .execute_batch(
+            "DROP TABLE hold; ALTER TABLE job DROP COLUMN output; PRAGMA user_version = 3;",
+        )
         .unwrap();
+    let error = SqliteLedger::open_to_read(&old).unwrap_err();
+    assert!(error.to_string().contains("older version"), "{error}");
     let ledger = SqliteLedger::open(&old).unwrap();
     drop(SqliteLedger::open(&new).unwrap());
     assert_eq!(schema(&old), schema(&new));
-    let kept: Vec<_> = all(&ledger)
-        .into_iter()
-        .map(|job| (job.id, job.output))
-        .collect();
-    assert_eq!(kept, [(id, None)]);
+    assert_eq!(entry(&ledger, id), before);
+    assert_eq!(wait(ledger.hold()).unwrap(), None);
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod careless;
 mod flaw;
 mod flawed;
 mod own_clock;
@@ -9,8 +10,9 @@ mod own_clock;
 use std::collections::HashMap;
 
 use genrex_ledger::MemoryLedger;
-use genrex_ledger::testing::{Finding, Rule, block_on, conformance};
+use genrex_ledger::testing::{Finding, Rule, block_on, conformance, relocation};
 
+use self::careless::{Careless, Moved};
 use self::flaw::Flaw;
 use self::flawed::Flawed;
 use self::own_clock::OwnClock;
@@ -20,6 +22,28 @@ fn memory_passes() {
     let mut storages: HashMap<String, MemoryLedger> = HashMap::new();
     let open = async |name: &str| storages.entry(name.to_owned()).or_default().reopened();
     block_on(conformance(open)).unwrap();
+}
+
+#[test]
+fn memory_can_be_moved() {
+    let mut storages: HashMap<String, MemoryLedger> = HashMap::new();
+    let open = async |name: &str| storages.entry(name.to_owned()).or_default().reopened();
+    block_on(relocation(open)).unwrap();
+}
+
+#[test]
+fn each_careless_move_is_caught() {
+    for flaw in Careless::ALL {
+        let mut storages: HashMap<String, Moved> = HashMap::new();
+        let found = block_on(relocation(async |name: &str| {
+            storages
+                .entry(name.to_owned())
+                .or_insert_with(|| Moved::new(flaw))
+                .reopened()
+        }));
+        let rule = found.as_ref().map_err(|finding| finding.rule);
+        assert_eq!(rule, Err(Rule::Relocated), "{flaw:?}: {found:?}");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Setting;
 use super::cluster::{Cluster, PASSWORD, STUDIO};
+use super::proxy::Proxy;
+use super::quiet::Quiet;
 use super::suite;
 use crate::campaign::Findings;
 use crate::campaign::plan;
@@ -29,6 +31,13 @@ pub(crate) const PRICE: u64 = 5;
 /// How long a job stays a worker's that stands still.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
+/// So many machines, each with its own way to the database.
+const MACHINES: usize = 3;
+/// How far off the clock of one of them is.
+const WRONG_CLOCK: &str = "-10m";
+/// What makes a program see another time.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
 /// One run: its workers, and what they buy from.
 struct Fleet<'a> {
     cluster: &'a Cluster,
@@ -39,9 +48,15 @@ struct Fleet<'a> {
     name: String,
     folder: tempfile::TempDir,
     workers: Vec<Option<Child>>,
+    /// The ways of three machines to the database; a worker is on one of them.
+    machines: Vec<Proxy>,
     limit: u64,
     random: fastrand::Rng,
     done: Done,
+}
+
+fn has_faketime() -> bool {
+    Path::new(FAKETIME).exists()
 }
 
 /// What was done to it.
@@ -52,6 +67,8 @@ struct Done {
     restarts: u64,
     crashes: u64,
     absences: u64,
+    partitions: u64,
+    cuts: u64,
 }
 
 pub(crate) fn run(cluster: &Cluster, setting: &Setting) -> anyhow::Result<Findings> {
@@ -76,15 +93,21 @@ fn attack(cluster: &Cluster, setting: &Setting, run: u64) -> anyhow::Result<Find
     let name = setting.bug.unwrap_or("fleet").replace('-', "_");
     let name = format!("{name}_{run}");
     suite::make(cluster, &name)?;
-    if setting.bug == Some("no-fence") {
+    if matches!(setting.bug, Some("no-fence" | "session-locks")) {
         cluster.sql(&name, "DROP TRIGGER job_keeps_its_epoch ON genrex.job")?;
     }
     let mut options = plan::options();
     options.price = Price::PerSecond(1);
     let service = Counting::start(options)?;
     service.begin_run();
+    // Two that both think that a job is theirs send it while the other's request is held.
+    let held = if setting.bug == Some("session-locks") {
+        1_000
+    } else {
+        150
+    };
     service.behave(Manners {
-        holds_submits: Duration::from_millis(150),
+        holds_submits: Duration::from_millis(held),
         ..Manners::default()
     });
     let mut fleet = Fleet {
@@ -94,6 +117,9 @@ fn attack(cluster: &Cluster, setting: &Setting, run: u64) -> anyhow::Result<Find
         database: cluster.url(STUDIO, &name),
         folder: tempfile::tempdir()?,
         workers: Vec::new(),
+        machines: (0..MACHINES)
+            .map(|_| Proxy::start(cluster.port))
+            .collect::<anyhow::Result<_>>()?,
         // Some rows are left over, and it ends in the middle of a price.
         limit: setting.rows * PRICE * 8 / 10 + PRICE / 2,
         random: fastrand::Rng::with_seed(setting.seed.wrapping_add(run)),
@@ -123,8 +149,22 @@ impl Fleet<'_> {
             .open(self.folder.path().join(format!("log-{number}")))?;
         let rows = self.setting.rows.to_string();
         let bug = self.setting.bug.unwrap_or("none");
-        Ok(Command::new(&self.setting.xtask)
-            .args(["fleet-worker", &self.database, &url])
+        let machine = usize::try_from(number)? % MACHINES;
+        let proxy = self.machines.get(machine).context("no machine")?;
+        let database = self.database.replace(
+            &format!(":{}/", self.cluster.port),
+            &format!(":{}/", proxy.port()),
+        );
+        let mut command = Command::new(&self.setting.xtask);
+        // The last machine's clock is wrong, and its processes think nothing of it.
+        if machine + 1 == MACHINES && has_faketime() {
+            command
+                .env("LD_PRELOAD", FAKETIME)
+                .env("FAKETIME", WRONG_CLOCK)
+                .env("DONT_FAKE_MONOTONIC", "1");
+        }
+        Ok(command
+            .args(["fleet-worker", &database, &url])
             .args([&number.to_string(), &rows, bug])
             .env(super::worker::FOLDER, self.folder.path())
             .env("PGPASSWORD", PASSWORD)
@@ -144,6 +184,7 @@ impl Fleet<'_> {
             self.setting.rows / 2
         };
         let mut stopped: Vec<(Duration, usize)> = Vec::new();
+        let mut parted: Vec<(Duration, usize)> = Vec::new();
         let mut passed = Duration::ZERO;
         for _ in 0..disturbances {
             let pause = Duration::from_millis(self.random.u64(20..200));
@@ -154,39 +195,75 @@ impl Fleet<'_> {
             for (_, worker) in stopped.extract_if(.., |one| is_over(one)) {
                 self.signal(worker, Signal::CONT);
             }
+            for (_, machine) in parted.extract_if(.., |one| is_over(one)) {
+                self.machines[machine].heal();
+            }
             if self.is_over()? {
                 break;
             }
-            let worker = self.random.usize(..self.workers.len());
-            let is_still = stopped.iter().any(|(_, one)| *one == worker);
-            match self.random.u8(0..40) {
-                0 => {
-                    self.cluster.restart()?;
-                    self.done.restarts += 1;
-                }
-                1 => {
-                    self.cluster.crash()?;
-                    self.done.crashes += 1;
-                }
-                2 => {
-                    self.cluster.away(|| wait(Duration::from_millis(1500)))?;
-                    self.done.absences += 1;
-                }
-                3..20 if !is_still && stopped.len() < 3 => {
-                    self.signal(worker, Signal::STOP);
-                    stopped.push((passed, worker));
-                    self.done.stops += 1;
-                }
-                _ if !is_still => self.kill(worker)?,
-                _ => {}
-            }
+            self.strike(passed, &mut stopped, &mut parted)?;
         }
         // The last to stand still does so for longer than a lease as well.
         wait(LEASE + LEASE / 2);
         for (_, worker) in stopped {
             self.signal(worker, Signal::CONT);
         }
+        for machine in &self.machines {
+            machine.heal();
+        }
         Ok(())
+    }
+
+    /// One disturbance; what is to end later is put on its list, with the time that has passed.
+    fn strike(
+        &mut self,
+        passed: Duration,
+        stopped: &mut Vec<(Duration, usize)>,
+        parted: &mut Vec<(Duration, usize)>,
+    ) -> anyhow::Result<()> {
+        let worker = self.random.usize(..self.workers.len());
+        let is_still = stopped.iter().any(|(_, one)| *one == worker);
+        match self.random.u8(0..40) {
+            0 => {
+                self.cluster.restart()?;
+                self.done.restarts += 1;
+            }
+            1 => {
+                self.cluster.crash()?;
+                self.done.crashes += 1;
+            }
+            2 => {
+                self.cluster.away(|| wait(Duration::from_millis(1500)))?;
+                self.done.absences += 1;
+            }
+            3..7 if parted.is_empty() => parted.push((passed, self.part())),
+            7..9 => {
+                self.machines[worker % MACHINES].cut();
+                self.done.cuts += 1;
+            }
+            9..20 if !is_still && stopped.len() < 3 => {
+                self.signal(worker, Signal::STOP);
+                stopped.push((passed, worker));
+                self.done.stops += 1;
+            }
+            _ if !is_still => self.kill(worker)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Cuts a machine off without a word, or makes it slow before that; says which.
+    fn part(&mut self) -> usize {
+        let machine = self.random.usize(..MACHINES);
+        let proxy = &self.machines[machine];
+        proxy.delay(Duration::from_millis(self.random.u64(0..20)));
+        if self.random.bool() {
+            proxy.part();
+        } else {
+            proxy.part_at_commit();
+        }
+        self.done.partitions += 1;
+        machine
     }
 
     fn is_over(&mut self) -> anyhow::Result<bool> {
@@ -221,7 +298,8 @@ impl Fleet<'_> {
         }
     }
 
-    /// Waits until all have bought what they can.
+    /// Waits until all have bought what they can. Those that wait on for what may yet be released, which takes as long
+    /// as a late charge, are ended when nothing has happened for long.
     fn wait(&mut self) -> anyhow::Result<Findings> {
         // With a bug the ledger sees more spent than it knows of, and holds all back for long.
         let longest = if self.setting.bug.is_some() {
@@ -230,8 +308,9 @@ impl Fleet<'_> {
             6000
         };
         let mut findings = Findings::default();
+        let mut quiet = Quiet::default();
         for _ in 0..longest {
-            if self.is_over()? {
+            if self.is_over()? || quiet.is_reached(self.cluster, &self.name)? {
                 break;
             }
             wait(Duration::from_millis(100));
@@ -243,7 +322,8 @@ impl Fleet<'_> {
                 worker.kill()?;
                 worker.wait()?;
             }
-            if !status.is_some_and(|status| status.success()) {
+            let is_waiting = status.is_none() && quiet.is_so();
+            if !is_waiting && !status.is_some_and(|status| status.success()) {
                 let log = std::fs::read_to_string(self.folder.path().join(format!("log-{number}")));
                 let log = log.unwrap_or_default();
                 let end: String = log.lines().rev().take(3).collect::<Vec<_>>().join(" / ");
@@ -317,6 +397,8 @@ impl Fleet<'_> {
             restarts,
             crashes,
             absences,
+            partitions,
+            cuts,
         } = self.done;
         let mut late = 0;
         let mut orphans = 0;
@@ -331,9 +413,14 @@ impl Fleet<'_> {
             late += u64::from(after.is_some_and(|after| after.contains(&State::Accepted)));
         }
         let buyers: BTreeSet<i64> = self.epochs()?;
+        let clock = if has_faketime() {
+            ", one with a clock ten minutes slow"
+        } else {
+            ""
+        };
         println!(
             "  {} jobs of {} owners; {kills} kills, {stops} stops beyond the lease, {restarts} restarts, {crashes} crashes \
-             and {absences} absences of the database; {orphans} unclear jobs, of which {late} were told late, {} tries to \
+             and {absences} absences of the database; {partitions} partitions and {cuts} cuts of a machine{clock}; {orphans} unclear jobs, of which {late} were told late, {} tries to \
              send another's job refused",
             entries.len(),
             buyers.len(),

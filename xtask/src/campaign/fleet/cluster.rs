@@ -51,10 +51,7 @@ impl Cluster {
 
     /// Where a database is, for a role, without the password.
     pub(crate) fn url(&self, role: &str, database: &str) -> String {
-        format!(
-            "postgres://{role}@localhost:{}/{database}?sslmode=disable",
-            self.port
-        )
+        url(role, database, self.port)
     }
 
     /// Runs a statement as the owner of all, and returns what it says.
@@ -71,6 +68,23 @@ impl Cluster {
             String::from_utf8_lossy(&ended.stderr)
         );
         Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
+    }
+
+    /// Asks until the answer is this.
+    #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+    pub(crate) fn until(&self, sql: &str, answer: &str) -> anyhow::Result<()> {
+        for _ in 0..600 {
+            if self.sql("postgres", sql)? == answer {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("{sql} does not come to {answer}")
+    }
+
+    /// One of PostgreSQL's programs.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        Command::new(self.bin.join(name))
     }
 
     /// The program that asks it.
@@ -113,7 +127,7 @@ impl Cluster {
         bail!("PostgreSQL does not start: {}", self.log())
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("data/log")).unwrap_or_default()
     }
 
@@ -141,18 +155,23 @@ impl Cluster {
     }
 
     fn control(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.control_at(&self.folder().join("data"), self.port, arguments)
+    }
+
+    /// The server of a data folder.
+    fn control_at(&self, data: &Path, port: u16, arguments: &[&str]) -> anyhow::Result<()> {
         let folder = self.folder();
         let options = format!(
             "-p {} -c listen_addresses=localhost -c unix_socket_directories={} -c max_connections=200 -c fsync=on \
              -c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
-            self.port,
+            port,
             folder.display(),
             folder.join("server.crt").display(),
             folder.join("server.key").display(),
         );
         let mut command = self.as_owner("pg_ctl");
-        command.args(arguments).arg("-D").arg(folder.join("data"));
-        command.arg("-l").arg(folder.join("data/log"));
+        command.args(arguments).arg("-D").arg(data);
+        command.arg("-l").arg(data.join("log"));
         if arguments.first() == Some(&"start") {
             command.arg("-o").arg(options);
         }
@@ -168,6 +187,62 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // Its folder goes next; a server that is gone already is no trouble.
+        let _ = self.control(&["stop", "-w", "-m", "immediate"]);
+    }
+}
+
+fn url(role: &str, database: &str, port: u16) -> String {
+    format!("postgres://{role}@localhost:{port}/{database}?sslmode=disable")
+}
+
+/// A server that follows another, until it takes over.
+pub(crate) struct Standby<'a> {
+    cluster: &'a Cluster,
+    data: PathBuf,
+    port: u16,
+}
+
+impl<'a> Standby<'a> {
+    pub(crate) fn start(cluster: &'a Cluster) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let standby = Self {
+            cluster,
+            data: cluster.folder().join(format!("standby-{port}")),
+            port,
+        };
+        let mut copy = cluster.as_owner("pg_basebackup");
+        copy.args(["-h", "localhost", "-p", &cluster.port.to_string()]);
+        copy.args(["-U", OWNER, "-R", "-X", "stream", "-c", "fast", "-D"]);
+        copy.arg(&standby.data).env("PGPASSWORD", PASSWORD);
+        run(&mut copy)?;
+        standby.control(&["start", "-w"])?;
+        cluster.until(
+            "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'",
+            "t",
+        )?;
+        Ok(standby)
+    }
+
+    pub(crate) fn url(&self, role: &str, database: &str) -> String {
+        url(role, database, self.port)
+    }
+
+    /// When it has all that the other has: the other is left for good by those who are told this address.
+    pub(crate) fn take_over(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        let is_even =
+            "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication";
+        cluster.until(is_even, "t")?;
+        self.control(&["promote", "-w"])
+    }
+
+    fn control(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.cluster.control_at(&self.data, self.port, arguments)
+    }
+}
+
+impl Drop for Standby<'_> {
+    fn drop(&mut self) {
+        // Its folder goes with the other's.
         let _ = self.control(&["stop", "-w", "-m", "immediate"]);
     }
 }

@@ -1,10 +1,12 @@
-//! A proxy before the database that loses the answer to a `COMMIT`, when it is told to.
+//! A proxy before the database, as a machine's way to it: it loses the answer to a `COMMIT`, carries nothing for a while
+//! without a word, is slow, or ends all connections, when it is told to.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 pub(crate) struct Proxy {
     port: u16,
@@ -15,6 +17,13 @@ pub(crate) struct Proxy {
 struct Shared {
     loses_next: AtomicBool,
     lost: AtomicU64,
+    /// Whether the next `COMMIT` is the last that is carried before a partition.
+    parts_at_commit: AtomicBool,
+    is_parted: Mutex<bool>,
+    healed: Condvar,
+    /// In milliseconds, each way.
+    delay: AtomicU64,
+    open: Mutex<Vec<TcpStream>>,
 }
 
 impl Proxy {
@@ -49,10 +58,60 @@ impl Proxy {
     pub(crate) fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::SeqCst)
     }
+
+    /// Carries nothing from now on, and says so to nobody.
+    pub(crate) fn part(&self) {
+        *locked(&self.shared.is_parted) = true;
+    }
+
+    /// The same from the next `COMMIT` on, which is carried.
+    pub(crate) fn part_at_commit(&self) {
+        self.shared.parts_at_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// Carries again, first what was held back.
+    pub(crate) fn heal(&self) {
+        *locked(&self.shared.is_parted) = false;
+        self.shared.healed.notify_all();
+    }
+
+    /// From now on all takes so much longer, each way.
+    pub(crate) fn delay(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(0);
+        self.shared.delay.store(millis, Ordering::SeqCst);
+    }
+
+    /// Ends all connections.
+    pub(crate) fn cut(&self) {
+        for stream in locked(&self.shared.open).drain(..) {
+            // One that has ended is at its end.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Shared {
+    /// Waits for whatever holds bytes back.
+    #[expect(clippy::disallowed_methods, reason = "a slow network is slow")]
+    fn pass(&self) {
+        let delay = self.delay.load(Ordering::SeqCst);
+        if delay > 0 {
+            thread::sleep(Duration::from_millis(delay));
+        }
+        let parted = locked(&self.is_parted);
+        let healed = self.healed.wait_while(parted, |is_parted| *is_parted);
+        drop(healed);
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn carry(mut client: TcpStream, port: u16, shared: &Arc<Shared>) -> std::io::Result<()> {
+    shared.pass();
     let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    locked(&shared.open).extend([client.try_clone()?, server.try_clone()?]);
     let is_losing = Arc::new(AtomicBool::new(false));
     let back = {
         let (mut from, mut to) = (server.try_clone()?, client.try_clone()?);
@@ -65,6 +124,7 @@ fn carry(mut client: TcpStream, port: u16, shared: &Arc<Shared>) -> std::io::Res
                     shared.lost.fetch_add(1, Ordering::SeqCst);
                     break;
                 }
+                shared.pass();
                 if to.write_all(&buffer[..length]).is_err() {
                     break;
                 }
@@ -79,6 +139,10 @@ fn carry(mut client: TcpStream, port: u16, shared: &Arc<Shared>) -> std::io::Res
         let is_commit = sent.windows(7).any(|seven| seven == b"COMMIT\0");
         if is_commit && shared.loses_next.swap(false, Ordering::SeqCst) {
             is_losing.store(true, Ordering::SeqCst);
+        }
+        shared.pass();
+        if is_commit && shared.parts_at_commit.swap(false, Ordering::SeqCst) {
+            *locked(&shared.is_parted) = true;
         }
         if server.write_all(sent).is_err() {
             break;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context as _, ensure};
-use genrex_ledger::testing::{block_on, conformance};
+use genrex_ledger::testing::{block_on, conformance, relocation};
 use genrex_ledger_postgres::{Address, Options, PostgresLedger, migrate};
 
 use super::cluster::{Cluster, OWNER, PASSWORD, STUDIO};
@@ -17,12 +17,7 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
 
 /// Runs the suite over connections to a port; says how many ledgers it was given.
 pub(crate) fn conform(cluster: &Cluster, prefix: &str, port: u16) -> anyhow::Result<usize> {
-    let mut ledgers = Ledgers {
-        cluster,
-        prefix,
-        databases: VecDeque::new(),
-        made: 0,
-    };
+    let mut ledgers = Ledgers::new(cluster, prefix);
     let found = block_on(conformance(async |name: &str| {
         let database = ledgers.of(name).expect("a database");
         let url = cluster.url(STUDIO, &database);
@@ -31,6 +26,20 @@ pub(crate) fn conform(cluster: &Cluster, prefix: &str, port: u16) -> anyhow::Res
     }));
     found?;
     ensure!(ledgers.made > 40, "the suite is not credible");
+    Ok(ledgers.made)
+}
+
+/// The same of ledgers that are moved; who moves one owns it. Says how many ledgers it was given.
+pub(crate) fn relocate(cluster: &Cluster) -> anyhow::Result<usize> {
+    let mut ledgers = Ledgers::new(cluster, "relocated");
+    let found = block_on(relocation(async |name: &str| {
+        let database = ledgers.of(name).expect("a database");
+        connect(&cluster.url(OWNER, &database))
+            .await
+            .expect("a connection")
+    }));
+    found?;
+    ensure!(ledgers.made > 8, "the suite is not credible");
     Ok(ledgers.made)
 }
 
@@ -44,7 +53,16 @@ struct Ledgers<'a> {
     made: usize,
 }
 
-impl Ledgers<'_> {
+impl<'a> Ledgers<'a> {
+    const fn new(cluster: &'a Cluster, prefix: &'a str) -> Self {
+        Self {
+            cluster,
+            prefix,
+            databases: VecDeque::new(),
+            made: 0,
+        }
+    }
+
     fn of(&mut self, name: &str) -> anyhow::Result<String> {
         const MOST: usize = 8;
         if let Some(at) = self.databases.iter().position(|(of, _)| of == name) {
@@ -92,7 +110,7 @@ pub(crate) fn make(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
     fill(cluster, database)
 }
 
-fn fill(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
+pub(crate) fn fill(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
     let to = address(&cluster.url(OWNER, database))?;
     let made = block_on(migrate(&to))?;
     ensure!((made.from, made.to) == (0, 2), "{made:?}");

@@ -15,6 +15,7 @@ use genrex_ledger::{Entry, Event, Filter, Intent, Ledger as _, LocalId, Look, On
 use genrex_ledger_postgres::{Options, PostgresLedger};
 
 use super::attack::{LEASE, LIMIT, PRICE, PSQL};
+use super::psql::Session;
 use super::suite::address;
 use crate::flags::FleetWorker;
 
@@ -66,6 +67,8 @@ struct Worker {
     database: String,
     limit: u64,
     random: fastrand::Rng,
+    /// The session whose locks say which jobs are this worker's, where that bug is planted.
+    session: Option<Session>,
     /// How often the ledger did not let it send a job that another intended.
     refused: u64,
 }
@@ -104,6 +107,7 @@ impl Worker {
             database: flags.database.clone(),
             limit,
             random: fastrand::Rng::with_seed(flags.number),
+            session: None,
             refused: 0,
         })
     }
@@ -159,7 +163,7 @@ impl Worker {
             last,
         };
         match self.bug.as_str() {
-            "no-fence" => self.buy_by_hand(name, once),
+            "no-fence" | "session-locks" => self.buy_by_hand(name, once),
             "limit-before-intent" => self.look_then_buy(name, once),
             _ => {
                 let mut options = PurchaseOptions::default();
@@ -176,7 +180,10 @@ impl Worker {
 
     /// Sends what another has intended, if the ledger lets it: a queue would think that the other is gone.
     fn take_over(&mut self, entry: &Entry) -> anyhow::Result<Stands> {
-        if self.bug == "no-fence" {
+        if self.bug == "session-locks" && !self.locks(entry.id)? {
+            return Ok(Stands::Open);
+        }
+        if matches!(self.bug.as_str(), "no-fence" | "session-locks") {
             self.seize(entry.id)?;
         }
         match self.record(entry.id, &Event::Sent) {
@@ -193,6 +200,9 @@ impl Worker {
     /// The steps of a purchase, with a pause in which others may look.
     fn buy_by_hand(&mut self, name: &str, once: Once) -> anyhow::Result<Stands> {
         let entry = block_on(self.ledger.intend(&self.intent(name, once)?, now()))?;
+        if self.bug == "session-locks" && !self.locks(entry.id)? {
+            return Ok(Stands::Open);
+        }
         pause(Duration::from_millis(self.random.u64(0..200)));
         self.seize(entry.id)?;
         self.record(entry.id, &Event::Sent)?;
@@ -255,6 +265,22 @@ impl Worker {
             String::from_utf8_lossy(&ended.stderr)
         );
         Ok(())
+    }
+
+    /// Whether this worker's session has the lock of a job. It knows nothing of a session that has ended since.
+    fn locks(&mut self, id: LocalId) -> anyhow::Result<bool> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(Session::start(
+                std::env::var(PSQL)?.as_ref(),
+                &self.database,
+            )?),
+        };
+        let locked = session.ask(&format!("SELECT pg_try_advisory_lock({id})"));
+        if locked.is_err() {
+            self.session = None;
+        }
+        locked.map(|said| said == "t")
     }
 
     fn record(&self, id: LocalId, event: &Event) -> Result<Entry, genrex_ledger::Error> {

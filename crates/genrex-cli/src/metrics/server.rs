@@ -1,0 +1,104 @@
+//! The server of the page: `GET /metrics`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::{HeaderMap, Method, Request, Response};
+use tokio::net::TcpListener;
+
+use crate::command_error::CommandError;
+use crate::metrics::METRICS;
+
+const FORM: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Listens, and answers until the program ends.
+pub(super) async fn start(address: SocketAddr) -> Result<SocketAddr, CommandError> {
+    let refused = |error: std::io::Error| {
+        CommandError::usage(format!("--metrics: {address} cannot be listened on"))
+            .with_source(&error)
+            .hint("give another port, or stop the program that has this one; nothing was sent")
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listens = listener.local_addr().map_err(refused)?;
+    let is_local = listens.ip().is_loopback();
+    let answers = move |request: Request<Body>| answer(request, is_local);
+    let router = Router::new().fallback(answers);
+    tokio::spawn(async move {
+        // It ends with the program.
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok(listens)
+}
+
+async fn answer(request: Request<Body>, is_local: bool) -> Response<Body> {
+    if is_local && !is_of_this_machine(request.headers()) {
+        return said(403, "the Host is not this machine's, or a web page asks");
+    }
+    if request.uri().path() != "/metrics" {
+        return said(404, "the metrics are at /metrics");
+    }
+    if request.method() != Method::GET {
+        return said(405, "the metrics can be read only");
+    }
+    let Some(metrics) = METRICS.get() else {
+        return said(404, "there are no metrics");
+    };
+    let mut page = said(200, &metrics.page().await);
+    if let Ok(form) = FORM.parse() {
+        page.headers_mut().insert(CONTENT_TYPE, form);
+    }
+    page
+}
+
+fn said(status: u16, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    if let Ok(status) = status.try_into() {
+        *response.status_mut() = status;
+    }
+    response
+}
+
+/// A page in a browser must not read them, neither by a name that leads here nor by a script.
+fn is_of_this_machine(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    host.to_str().is_ok_and(is_loopback) && headers.get(ORIGIN).is_none()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    let address = bare.parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for host in ["localhost", "LOCALHOST:9464", "127.0.0.1:1", "[::1]:9464"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "10.0.0.1:9464",
+            "",
+            "a:b",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What `--metrics` tells, and what it never does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Stdio};
+
+use tempfile::tempdir;
+
+use crate::support::{Sandbox, code, run, stderr};
+
+const PROMPT: &str = "a-prompt-that-nobody-else-writes";
+
+/// A batch that is on its way, and where it tells its numbers.
+struct Running {
+    process: Child,
+    address: String,
+    _words: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start(sandbox: &Sandbox, folder: &Path) -> Self {
+        let rows = format!("text,duration\n{PROMPT},5\n{PROMPT}-2,5\n");
+        fs::write(folder.join("rows.csv"), rows).unwrap();
+        let args = ["batch", "rows.csv", "--out-dir", "out", "--metrics", "0"];
+        let mut process = sandbox
+            .genrex(folder, &[&args[..], &["--poll-interval", "10ms"]].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut words = BufReader::new(process.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(words.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some((_, rest)) = line.split_once("metrics: http://") {
+                break rest.trim().trim_end_matches("/metrics").to_owned();
+            }
+        };
+        Self {
+            process,
+            address,
+            _words: words,
+        }
+    }
+
+    fn ask(&self, head: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request = format!("{head}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn page(&self) -> String {
+        let answer = self.ask("GET /metrics HTTP/1.1\r\nHost: localhost");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The jobs are made for as long as the test looks.
+#[test]
+fn a_batch_tells_its_numbers_and_nothing_that_is_somebody_s() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let running = Running::start(&sandbox, folder.path());
+    let page = loop {
+        let page = running.page();
+        if page.contains("genrex_submits_total{outcome=\"accepted\"} 2") {
+            break page;
+        }
+    };
+    for line in [
+        "genrex_intents_total{result=\"begun\"} 2",
+        "genrex_open_jobs{state=\"accepted\"} 2",
+        "genrex_queue_wait_seconds_count 2",
+        "genrex_submit_seconds_count 2",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
+    let exported = run(folder.path(), &["jobs", "export"]);
+    assert_eq!(code(&exported), 0, "{}", stderr(&exported));
+    let jobs = String::from_utf8(exported.stdout).unwrap();
+    let mut secrets: Vec<String> = sandbox
+        .environment
+        .iter()
+        .map(|(_, value)| value.clone())
+        .collect();
+    secrets.push(PROMPT.to_owned());
+    for job in jobs.lines() {
+        let job: serde_json::Value = serde_json::from_str(job).unwrap();
+        secrets.push(job["queryId"].as_str().unwrap().to_owned());
+        secrets.push(job["account"].as_str().unwrap().to_owned());
+    }
+    assert!(secrets.len() >= 8, "{secrets:?}");
+    for secret in secrets {
+        assert!(!page.contains(&secret), "{secret}: {page}");
+    }
+    assert_names(&page);
+}
+
+/// Each number that an alert or the dashboard asks for is told.
+fn assert_names(page: &str) {
+    let told: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['{', ' ']).next())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
+    for file in ["alerts.yml", "dashboard.json"] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        let asked: BTreeSet<&str> = text
+            .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .filter(|word| word.starts_with("genrex_"))
+            .collect();
+        assert!(asked.len() > 5, "{file}: {asked:?}");
+        for name in asked {
+            assert!(
+                told.contains(name) || name == "genrex_limit_credits",
+                "{file}: {name} is not among {told:?}"
+            );
+        }
+    }
+    serde_json::from_str::<serde_json::Value>(
+        &fs::read_to_string(folder.join("dashboard.json")).unwrap(),
+    )
+    .unwrap();
+}
+
+#[test]
+fn the_numbers_are_this_machine_s_alone() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let running = Running::start(&sandbox, folder.path());
+    assert!(
+        running.address.starts_with("127.0.0.1:"),
+        "{}",
+        running.address
+    );
+    for (head, status) in [
+        ("GET /metrics HTTP/1.1\r\nHost: evil.example", "403"),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost",
+            "403",
+        ),
+        ("GET / HTTP/1.1\r\nHost: localhost", "404"),
+        ("POST /metrics HTTP/1.1\r\nHost: localhost", "405"),
+    ] {
+        let answer = running.ask(head);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}: {answer}"
+        );
+        assert!(!answer.contains("genrex_"), "{answer}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_said_before_anything_is_bought() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    fs::write(folder.path().join("rows.csv"), "text,duration\na,5\n").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = sandbox.batch(folder.path(), "rows.csv", &["--metrics", &port]);
+    assert_eq!(code(&refused), 2, "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("--metrics"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(sandbox.used(folder.path()), 0);
+}

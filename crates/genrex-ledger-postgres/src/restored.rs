@@ -1,0 +1,290 @@
+//! Whether a database still has what this machine saw it keep. One that was restored from an earlier state, or whose
+//! standby took over before it had everything, has forgotten purchases: it is held until somebody has looked.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use genrex_ledger::{
+    Change, Entry, Error, ErrorKind, Event, Hold, HoldKind, LocalId, State, rules,
+};
+use genrex_ledger_rescue::{Seen, Witness};
+
+use crate::calls::Call;
+use crate::failure::Failure;
+use crate::relocation::held;
+use crate::row::Value;
+use crate::session::{Kind, Session};
+use crate::store::{Store, nothing};
+use crate::text;
+
+/// What a person types who has looked.
+const COMMAND: &str = "genrex ledger accept-restored";
+
+/// Which server it is, as far as that can be known, and whether another keeps what it does before that is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) name: Option<String>,
+    pub(crate) is_synchronous: bool,
+}
+
+/// A step of a job, as it was written by a transaction that has not ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Noted {
+    pub(crate) event: i64,
+    pub(crate) entry: Entry,
+    pub(crate) at: u64,
+}
+
+/// The steps that a transaction wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(Mutex<Vec<Noted>>);
+
+impl Notes {
+    pub(crate) fn add(&self, noted: Noted) {
+        self.list().push(noted);
+    }
+
+    /// The last one; the list is empty after it.
+    pub(crate) fn take(&self) -> Option<Noted> {
+        std::mem::take(&mut *self.list())
+            .into_iter()
+            .max_by_key(|noted| noted.event)
+    }
+
+    fn list(&self) -> std::sync::MutexGuard<'_, Vec<Noted>> {
+        // Each call leaves it whole, so a panic elsewhere has not harmed it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What this machine saw the ledger keep.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    witness: Option<Witness>,
+    seen: Option<Seen>,
+    server: Server,
+    /// How often somebody has taken the ledger as it was.
+    pub(crate) generation: i64,
+}
+
+impl Memory {
+    /// In a file beside the one for outcomes, if there is one.
+    pub(crate) fn beside(rescue: Option<&Path>) -> Self {
+        Self {
+            witness: rescue.map(Witness::beside),
+            ..Self::default()
+        }
+    }
+
+    /// Holds a server that was just connected to against all that this machine saw; says what is missing.
+    pub(crate) async fn compare(&mut self, session: &Session) -> Result<Option<String>, Failure> {
+        self.server = server(session).await?;
+        if let Some(witness) = &self.witness {
+            // Other processes of this machine write to it too. One that cannot be read says nothing.
+            let last = witness.last().ok().flatten();
+            self.seen = last.or_else(|| self.seen.take());
+        }
+        let (generation, missing) = missing(session, self.seen.as_ref(), &self.server).await?;
+        self.generation = generation;
+        Ok(missing)
+    }
+
+    /// The same before each purchase: tables can be put back while a connection lasts.
+    pub(crate) async fn missing(
+        &self,
+        session: &Session,
+    ) -> Result<(Option<i64>, Option<String>), Failure> {
+        if self.seen.is_none() {
+            return Ok((None, None));
+        }
+        let (generation, missing) = missing(session, self.seen.as_ref(), &self.server).await?;
+        Ok((Some(generation), missing))
+    }
+
+    /// Keeps the last step of a transaction that lasts. What the disk does not take is known to this process alone.
+    pub(crate) fn keep(&mut self, ledger: &str, noted: &Noted) {
+        let seen = Seen {
+            ledger: ledger.to_owned(),
+            generation: self.generation,
+            event: noted.event,
+            job: noted.entry.id,
+            state: noted.entry.state,
+            at: noted.at,
+            server: self.server.name.clone(),
+            is_synchronous: self.server.is_synchronous,
+        };
+        // What is intended is not worth a sync: nothing has left.
+        if let Some(witness) = self
+            .witness
+            .as_ref()
+            .filter(|_| seen.state != State::Intended)
+        {
+            let _ = witness.keep(&seen);
+        }
+        self.seen = Some(seen);
+    }
+}
+
+/// Which server this is.
+async fn server(session: &Session) -> Result<Server, Failure> {
+    let may = "SELECT has_function_privilege('pg_control_system()', 'execute'), \
+         current_setting('synchronous_standby_names') <> '', pg_is_in_recovery()";
+    let rows = session.read(may, &[]).await?;
+    let row = rows.first().ok_or_else(nothing)?;
+    let (may, is_synchronous, is_standby): (bool, bool, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let name = if may && !is_standby {
+        // The timeline is another one after each recovery to a point in time, and after each fail-over.
+        let named = "SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) \
+             FROM pg_control_system()";
+        let rows = session.read(named, &[]).await?;
+        rows.first().map(|row| row.try_get(0)).transpose()?
+    } else {
+        None
+    };
+    Ok(Server {
+        name,
+        is_synchronous,
+    })
+}
+
+/// How often somebody has taken this ledger as it was, and what is missing of what this machine saw, in words.
+async fn missing(
+    session: &Session,
+    seen: Option<&Seen>,
+    server: &Server,
+) -> Result<(i64, Option<String>), Failure> {
+    let sql = "SELECT ledger.id, (SELECT count(*) FROM genrex.restored), \
+             EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4) \
+         FROM genrex.ledger";
+    let values = [
+        Value::from(seen.map_or(0, |seen| seen.event)),
+        seen.map_or(0, |seen| seen.job.0).into(),
+        seen.map_or(0, |seen| seen.at.cast_signed()).into(),
+        Value::text(seen.map_or("", |seen| seen.state.as_str())),
+    ];
+    let rows = session.read(sql, &values).await?;
+    let row = rows.first().ok_or_else(nothing)?;
+    let (name, generation, is_there): (String, i64, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let Some(seen) = seen else {
+        return Ok((generation, None));
+    };
+    let is_other_server = match (&seen.server, &server.name) {
+        (Some(before), Some(now)) => before != now,
+        _ => false,
+    };
+    let words = if generation > seen.generation {
+        // Somebody has looked since.
+        None
+    } else if name != seen.ledger {
+        Some(String::from(
+            "it is another ledger than the one that this machine knew at this address",
+        ))
+    } else if !is_there || generation < seen.generation {
+        Some(lost(session, seen).await?)
+    } else if is_other_server && !seen.is_synchronous {
+        Some(format!(
+            "another server answers ({} after {}), and no standby had to keep what was bought: what other machines saw \
+             may be missing",
+            server.name.as_deref().unwrap_or_default(),
+            seen.server.as_deref().unwrap_or_default()
+        ))
+    } else {
+        None
+    };
+    Ok((generation, words))
+}
+
+async fn lost(session: &Session, seen: &Seen) -> Result<String, Failure> {
+    let newest = "SELECT coalesce(max(id), 0) FROM genrex.history";
+    let rows = session.read(newest, &[]).await?;
+    let newest: i64 = rows.first().ok_or_else(nothing)?.try_get(0)?;
+    let missing = (seen.event - newest).max(1);
+    Ok(format!(
+        "{missing} events that this machine saw are missing, at least; the last was number {}, of job {}, \
+         which was {} then",
+        seen.event, seen.job, seen.state
+    ))
+}
+
+/// That a ledger is held because it was restored. What it calls intended may have been sent since.
+pub(crate) struct HoldRestored(pub(crate) String);
+
+#[async_trait]
+impl Call for HoldRestored {
+    type Answer = ();
+
+    fn kind(&self) -> Kind {
+        Kind::Hold
+    }
+
+    fn change(&self) -> Option<Change> {
+        None
+    }
+
+    async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
+        if held(store.session).await?.hold.is_some() {
+            return Ok(());
+        }
+        let hold = Hold {
+            kind: HoldKind::Restored,
+            token: String::new(),
+            detail: self.0.clone(),
+            command: String::from(COMMAND),
+        };
+        store.keep_hold(Some(&hold)).await?;
+        store.distrust().await
+    }
+}
+
+/// That somebody has looked, and takes the ledger as it is; returns what was missing.
+pub(crate) struct AcceptRestored(pub(crate) String);
+
+#[async_trait]
+impl Call for AcceptRestored {
+    type Answer = String;
+
+    fn kind(&self) -> Kind {
+        Kind::Hold
+    }
+
+    fn change(&self) -> Option<Change> {
+        None
+    }
+
+    async fn run(&mut self, store: Store<'_>) -> Result<String, Failure> {
+        let hold = held(store.session).await?.hold;
+        let Some(hold) = hold.filter(|hold| hold.kind == HoldKind::Restored) else {
+            let message = "the ledger is not held as a restored one: there is nothing to accept";
+            return Err(Error::new(ErrorKind::NotFound, message).into());
+        };
+        let sql = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by) \
+             SELECT detail, since, machine, $1 FROM genrex.hold";
+        store.session.read(sql, &[Value::text(&self.0)]).await?;
+        // Between the hold and now, an older genrex may have intended another.
+        store.distrust().await?;
+        store.keep_hold(None).await?;
+        Ok(text::read(&hold.detail))
+    }
+}
+
+impl Store<'_> {
+    /// What is intended here may have been sent after the moment that the ledger was restored to.
+    async fn distrust(self) -> Result<(), Failure> {
+        let sql = "SELECT id FROM genrex.job WHERE state = 'intended' ORDER BY id";
+        let why = "the ledger was restored: it may have been sent since";
+        for row in self.session.read(sql, &[]).await? {
+            let id = LocalId(row.try_get(0)?);
+            for event in [Event::Sent, Event::Ambiguous(String::from(why))] {
+                let (entry, mut credits) = self.lock_job(id).await?;
+                let now = self.now().await?;
+                if let Some(after) = rules::record(&mut credits, &entry, &event, now)? {
+                    self.keep(&entry, &after, &credits, now).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! A database that is put back to an earlier state, by a dump and by a standby that takes over: who saw more than it has
+//! buys nothing until somebody has looked, and one that lost nothing goes on.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use genrex_ledger::testing::block_on;
+use genrex_ledger::{
+    Account, Entry, ErrorKind, Event, Filter, Intent, Ledger as _, LocalId, State,
+};
+use genrex_ledger_postgres::{Options, PostgresLedger};
+
+use super::cluster::{Cluster, OWNER, PASSWORD, STUDIO, Standby, run as run_command};
+use super::suite::{address, make};
+
+pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
+    dump(cluster).context("a dump that is put back")?;
+    fork(cluster).context("a dump that is put back and bought with")?;
+    fail_over(cluster, false).context("a standby that need not keep anything")?;
+    fail_over(cluster, true).context("a standby that keeps all")?;
+    println!(
+        "restored: a dump that is put back, one that is bought with before it is noticed, and an asynchronous standby \
+         hold purchases until somebody has looked; a synchronous standby goes on"
+    );
+    Ok(())
+}
+
+/// A machine: what it saw is in a folder of its own.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    fn connect(&self, url: &str) -> anyhow::Result<PostgresLedger> {
+        let options = Options::new().rescue(self.folder.path().join("fleet.rescue"));
+        Ok(block_on(PostgresLedger::connect_with(
+            &address(url)?,
+            &options,
+        ))?)
+    }
+}
+
+fn intent(key: u128) -> Intent {
+    let account = Account::new("https://api.genrex.com", "restored");
+    Intent::new(key, account, format!("prompt {key}"), 10, b"{}")
+}
+
+/// A purchase up to its id.
+fn buy(ledger: &PostgresLedger, key: u128) -> anyhow::Result<LocalId> {
+    let id = block_on(ledger.intend(&intent(key), 1))?.id;
+    for event in [Event::Sent, Event::Accepted(format!("QRY_{key}").parse()?)] {
+        block_on(ledger.record(id, &event, 1))?;
+    }
+    Ok(id)
+}
+
+fn refused(ledger: &PostgresLedger, key: u128) -> anyhow::Result<String> {
+    let came = block_on(ledger.intend(&intent(key), 1));
+    let error = came.err().context("it was bought")?;
+    ensure!(error.kind() == ErrorKind::Restored, "{error}");
+    let words = error.to_string();
+    ensure!(words.contains("accept-restored"), "{words}");
+    Ok(words)
+}
+
+fn dump_to(cluster: &Cluster, database: &str, file: &Path) -> anyhow::Result<()> {
+    let port = cluster.port.to_string();
+    let mut command = cluster.program("pg_dump");
+    command.args([
+        "-Fc",
+        "-h",
+        "localhost",
+        "-p",
+        &port,
+        "-U",
+        OWNER,
+        "-d",
+        database,
+    ]);
+    run_command(command.env("PGPASSWORD", PASSWORD).arg("-f").arg(file))
+}
+
+fn put_back(cluster: &Cluster, database: &str, file: &Path) -> anyhow::Result<()> {
+    cluster.sql(
+        "postgres",
+        &format!("DROP DATABASE {database} WITH (FORCE)"),
+    )?;
+    cluster.sql("postgres", &format!("CREATE DATABASE {database}"))?;
+    let port = cluster.port.to_string();
+    let mut command = cluster.program("pg_restore");
+    command.args(["-h", "localhost", "-p", &port, "-U", OWNER, "-d", database]);
+    run_command(command.env("PGPASSWORD", PASSWORD).arg(file))
+}
+
+fn state(ledger: &PostgresLedger, id: LocalId) -> anyhow::Result<State> {
+    let entry: Option<Entry> = block_on(ledger.entry(id))?;
+    Ok(entry.context("it is gone")?.state)
+}
+
+fn dump(cluster: &Cluster) -> anyhow::Result<()> {
+    let database = "restored";
+    make(cluster, database)?;
+    let url = cluster.url(STUDIO, database);
+    let machine = Machine::new()?;
+    let file = machine.folder.path().join("dump");
+    let ledger = machine.connect(&url)?;
+    let first = buy(&ledger, 1)?;
+    let on_its_way = block_on(ledger.intend(&intent(2), 1))?.id;
+    dump_to(cluster, database, &file)?;
+    block_on(ledger.record(on_its_way, &Event::Sent, 1))?;
+    block_on(ledger.record(on_its_way, &Event::Accepted("QRY_2".parse()?), 1))?;
+    buy(&ledger, 3)?;
+    put_back(cluster, database, &file)?;
+    // The same process goes on, by another connection.
+    let words = refused(&ledger, 4)?;
+    ensure!(
+        words.contains("5 events that this machine saw are missing"),
+        "{words}"
+    );
+    drop(ledger);
+    let ledger = machine.connect(&url)?;
+    refused(&ledger, 4)?;
+    // What was intended then may have been sent since: nobody may take it for not sent.
+    block_on(ledger.recover(1))?;
+    let stands = state(&ledger, on_its_way)?;
+    ensure!(stands == State::Ambiguous, "{stands}");
+    // What is free goes on, on every machine; and no machine buys.
+    block_on(ledger.record(first, &Event::Completed, 1))?;
+    let other = Machine::new()?.connect(&url)?;
+    refused(&other, 5)?;
+    block_on(ledger.accept_restored("a test"))?;
+    for ledger in [&ledger, &other] {
+        let key = if std::ptr::eq(ledger, &other) { 6 } else { 7 };
+        buy(ledger, key)?;
+    }
+    let again = block_on(ledger.accept_restored("a test"));
+    ensure!(again.is_err(), "it was accepted twice");
+    let kept = cluster.sql(
+        database,
+        "SELECT accepted_by, held_by <> '' FROM genrex.restored",
+    )?;
+    ensure!(kept == "a test|t", "{kept}");
+    drop(ledger);
+    buy(&machine.connect(&url)?, 8)?;
+    Ok(())
+}
+
+/// Another machine, which saw nothing of what is missing, has bought more than that by the time that it is noticed.
+fn fork(cluster: &Cluster) -> anyhow::Result<()> {
+    let database = "forked";
+    make(cluster, database)?;
+    let url = cluster.url(STUDIO, database);
+    let (machine, other) = (Machine::new()?, Machine::new()?);
+    let file = machine.folder.path().join("dump");
+    buy(&machine.connect(&url)?, 1)?;
+    dump_to(cluster, database, &file)?;
+    buy(&machine.connect(&url)?, 2)?;
+    put_back(cluster, database, &file)?;
+    let ledger = other.connect(&url)?;
+    for key in 10..20 {
+        buy(&ledger, key)?;
+    }
+    refused(&machine.connect(&url)?, 3)?;
+    refused(&ledger, 20)?;
+    let jobs = block_on(ledger.entries(&Filter::default()))?.len();
+    ensure!(jobs == 11, "{jobs} jobs");
+    Ok(())
+}
+
+/// The standby has all that was bought; only one that had to keep it is known to.
+fn fail_over(cluster: &Cluster, is_synchronous: bool) -> anyhow::Result<()> {
+    let database = if is_synchronous {
+        "kept_twice"
+    } else {
+        "kept_once"
+    };
+    make(cluster, database)?;
+    let standby = Standby::start(cluster)?;
+    if is_synchronous {
+        cluster.sql(
+            "postgres",
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+        )?;
+        cluster.sql("postgres", "SELECT pg_reload_conf()")?;
+        cluster.until("SELECT sync_state = 'sync' FROM pg_stat_replication", "t")?;
+    }
+    let machine = Machine::new()?;
+    let bought = buy(&machine.connect(&cluster.url(STUDIO, database))?, 1);
+    standby.take_over(cluster)?;
+    cluster.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names")?;
+    cluster.sql("postgres", "SELECT pg_reload_conf()")?;
+    let bought = bought?;
+    let ledger = machine.connect(&standby.url(STUDIO, database))?;
+    let stands = state(&ledger, bought)?;
+    ensure!(stands == State::Accepted, "{stands}");
+    if is_synchronous {
+        buy(&ledger, 2)?;
+    } else {
+        let words = refused(&ledger, 2)?;
+        ensure!(words.contains("another server answers"), "{words}");
+        block_on(ledger.accept_restored("a test"))?;
+        buy(&ledger, 2)?;
+    }
+    Ok(())
+}
