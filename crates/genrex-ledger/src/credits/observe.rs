@@ -43,7 +43,10 @@ impl Credits {
         } else if self.is_open(last_at) {
             // The charges of our jobs had their time before this look, and so had everybody else's.
             let expected = self.pending.total().saturating_add(self.unclear.total());
-            if self.has_unpriced || !self.unexpected.is_empty() {
+            // Where charges have come after the balance stood still, one may have been taken for another's, and what is
+            // expected may be too little.
+            let may_be_more = self.charging.longest_lag() > 0;
+            if may_be_more || self.has_unpriced || !self.unexpected.is_empty() {
                 moved
             } else {
                 moved.min(expected)
@@ -183,6 +186,12 @@ mod tests {
             ),
             (
                 with(settled(), |credits| credits.add_unexpected(10, None, NOW)),
+                HOUR,
+                10,
+            ),
+            // Charges came late before.
+            (
+                with(settled(), |credits| credits.charging.lagged(SECOND)),
                 HOUR,
                 10,
             ),
