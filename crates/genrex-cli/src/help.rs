@@ -135,15 +135,18 @@ fn of_settings(path: &str) -> &'static [&'static str] {
             "genrex login",
             "printf '%s\\n' \"$GENREX_API_KEY\" \"$GENREX_API_SECRET\" | genrex login --profile work",
         ],
+        _ => of_ledgers(path),
+    }
+}
+
+fn of_ledgers(path: &str) -> &'static [&'static str] {
+    match path {
         "ledger" | "ledger path" => &["genrex ledger path"],
-        "ledger migrate" => {
-            &["GENREX_LEDGER=postgres://postgres@db.example/genrex genrex ledger migrate"]
-        }
+        "ledger migrate" => &["genrex ledger migrate"],
         "ledger status" => &["genrex ledger status"],
         "ledger accept-restored" => &["genrex ledger accept-restored"],
         "ledger copy" => &[
-            "genrex ledger copy ~/.local/share/genrex/ledger.db postgres://postgres@db.example/genrex",
-            "genrex ledger copy postgres://postgres@db.example/genrex ledger.db",
+            "genrex ledger copy ~/.local/share/genrex/ledger.db postgres://studio@db.example/genrex",
         ],
         _ => &[],
     }

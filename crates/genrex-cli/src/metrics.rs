@@ -9,7 +9,7 @@ mod server;
 
 use std::sync::{Arc, OnceLock};
 
-use genrex_ledger::Ledger;
+use genrex_ledger::{Ledger, Watched};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -47,7 +47,7 @@ pub(crate) fn around(ledger: Arc<dyn Ledger>) -> Arc<dyn Ledger> {
         Some(metrics) => {
             // A command has one ledger.
             let _ = metrics.ledger.set(Arc::clone(&ledger));
-            Arc::new(Measured::new(ledger, metrics))
+            Arc::new(Watched::new(ledger, Measured::new(metrics)))
         }
         None => ledger,
     }

@@ -24,8 +24,10 @@ pub(crate) fn layer<S>() -> Option<impl Layer<S>>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    ENDPOINTS.iter().find(is_set)?;
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !ENDPOINTS.into_iter().any(is_set) {
+        return None;
+    }
     // The exporter's client asks for it, and it may be installed once.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let exporter = SpanExporter::builder()

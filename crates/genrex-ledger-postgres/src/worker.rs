@@ -223,20 +223,20 @@ impl Worker {
     /// off without a word, and in memory alone the end of this process would lose it.
     async fn attempt_or_put_aside(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
         let line = self.line(asked);
-        let Some((rescue, line)) = self.rescue.clone().zip(line) else {
-            return self.attempt(asked).await;
+        let aside = self.rescue.clone().zip(line);
+        let mut attempt = Box::pin(self.attempt(asked));
+        let Some((rescue, line)) = aside else {
+            return attempt.await;
         };
         let mut note = None;
-        let ended = {
-            let mut attempt = std::pin::pin!(self.attempt(asked));
-            tokio::select! {
-                ended = &mut attempt => ended,
-                () = clock::pause(MOMENT) => {
-                    note = Some(kept(&rescue, &line));
-                    attempt.await
-                }
+        let ended = tokio::select! {
+            ended = &mut attempt => ended,
+            () = clock::pause(MOMENT) => {
+                note = Some(kept(&rescue, &line));
+                attempt.as_mut().await
             }
         };
+        drop(attempt);
         if note.is_some() {
             *asked.note() = note;
         }

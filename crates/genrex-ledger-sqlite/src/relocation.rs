@@ -24,7 +24,7 @@ const KEEP_HOLD: &str =
 #[async_trait]
 impl Portable for SqliteLedger {
     async fn hold(&self) -> Result<Option<Hold>, Error> {
-        self.read(|store| store.hold()).await
+        self.read(hold_of).await
     }
 
     async fn change_hold(
@@ -43,7 +43,7 @@ impl Portable for SqliteLedger {
     }
 
     async fn contents(&self) -> Result<Contents, Error> {
-        self.read(|store| store.contents()).await
+        self.read(contents_of).await
     }
 
     async fn fill(&self, contents: &Contents, hold: &Hold, now: u64) -> Result<(), Error> {
@@ -75,7 +75,7 @@ impl Keep for ChangeHold {
     fn keep(&self, store: &Store<'_>) -> Result<(), RequestError> {
         let in_flight = store.entries(&in_flight())?;
         rules::change_hold(
-            store.hold()?.as_ref(),
+            hold_of(store)?.as_ref(),
             self.expected.as_ref(),
             self.next.as_ref(),
             in_flight.first(),
@@ -116,30 +116,44 @@ fn in_flight() -> genrex_ledger::Filter {
     filter
 }
 
+fn hold_of(store: &Store<'_>) -> Result<Option<Hold>, RequestError> {
+    let mut query = store.connection.prepare_cached(HOLD)?;
+    let kept = query.query_row([], |row| {
+        let hold = |kind| {
+            Ok(Hold {
+                kind,
+                token: row.get(1)?,
+                detail: row.get(2)?,
+                command: row.get(3)?,
+            })
+        };
+        let kind: String = row.get(0)?;
+        kind.parse::<HoldKind>()
+            .map(hold)
+            .map_or_else(|error| Ok(Err(error)), |hold| hold.map(Ok))
+    });
+    Ok(kept.optional()?.transpose()?)
+}
+
+fn contents_of(store: &Store<'_>) -> Result<Contents, RequestError> {
+    // All is read of one state of the file.
+    let snapshot = store.connection.unchecked_transaction()?;
+    let contents = Contents {
+        name: schema::name(store.connection)?,
+        jobs: store.all_jobs()?,
+        history: store.all_history()?,
+        aliases: store.all_aliases()?,
+        credits: store.all_credits()?,
+    };
+    snapshot.finish()?;
+    Ok(contents)
+}
+
 impl Store<'_> {
     /// Whether nothing holds the ledger that forbids this change.
     pub(crate) fn allow(&self, change: Change) -> Result<(), RequestError> {
-        let hold = self.hold()?;
+        let hold = hold_of(self)?;
         Ok(hold.map_or(Ok(()), |hold| hold.allow(change))?)
-    }
-
-    fn hold(&self) -> Result<Option<Hold>, RequestError> {
-        let mut query = self.connection.prepare_cached(HOLD)?;
-        let kept = query.query_row([], |row| {
-            let hold = |kind| {
-                Ok(Hold {
-                    kind,
-                    token: row.get(1)?,
-                    detail: row.get(2)?,
-                    command: row.get(3)?,
-                })
-            };
-            let kind: String = row.get(0)?;
-            kind.parse::<HoldKind>()
-                .map(hold)
-                .map_or_else(|error| Ok(Err(error)), |hold| hold.map(Ok))
-        });
-        Ok(kept.optional()?.transpose()?)
     }
 
     fn keep_hold(&self, hold: Option<&Hold>, now: u64) -> Result<(), RequestError> {
@@ -155,20 +169,6 @@ impl Store<'_> {
         } = hold;
         let values = params![kind.as_str(), token, detail, command, now.cast_signed()];
         self.execute(KEEP_HOLD, values)
-    }
-
-    fn contents(&self) -> Result<Contents, RequestError> {
-        // All is read of one state of the file.
-        let snapshot = self.connection.unchecked_transaction()?;
-        let contents = Contents {
-            name: schema::name(self.connection)?,
-            jobs: self.all_jobs()?,
-            history: self.all_history()?,
-            aliases: self.all_aliases()?,
-            credits: self.all_credits()?,
-        };
-        snapshot.finish()?;
-        Ok(contents)
     }
 
     fn all_jobs(&self) -> Result<Vec<KeptJob>, RequestError> {
@@ -232,7 +232,7 @@ impl Store<'_> {
         let any = "SELECT EXISTS (SELECT 1 FROM job) OR EXISTS (SELECT 1 FROM credits) \
              OR EXISTS (SELECT 1 FROM alias)";
         let is_any: bool = self.connection.query_row(any, [], |row| row.get(0))?;
-        rules::fill(!is_any, self.hold()?.as_ref())?;
+        rules::fill(!is_any, hold_of(self)?.as_ref())?;
         if contents
             .jobs
             .iter()

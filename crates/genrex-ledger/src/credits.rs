@@ -75,6 +75,8 @@ pub struct Credits {
     doubted: Vec<Doubted>,
     /// Whether the price of a job that may still be charged is not known: what moves then is no surprise.
     has_unpriced: bool,
+    /// The same of an ambiguous one, which may be charged long after everything else is settled.
+    has_unpriced_unclear: bool,
     /// Jobs of which nothing is expected, and that may be charged all the same.
     unexpected: Vec<Unexpected>,
     /// Whether credits were given back while something was expected, which may hide its charge.

@@ -46,6 +46,7 @@ pub mod rules;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watched;
 
 pub use account::{Account, Alias};
 pub use credits::{Credits, Spending, Took};
@@ -60,6 +61,7 @@ pub use look::Look;
 pub use memory::MemoryLedger;
 pub use reconciliation::{Doubt, Reconciliation};
 pub use state::{State, Transition};
+pub use watched::{Call, Watched, Watcher};
 
 /// The page's example is a test.
 #[cfg(all(doctest, feature = "testing"))]

@@ -187,8 +187,10 @@ async fn refuse_what_is_not_empty(
         let message = format!("{} and {} are the same ledger", route.from, route.to);
         return Err(Error::new(ErrorKind::Taken, message));
     }
-    let mut any = Filter::default();
-    any.limit = Some(1);
+    let any = Filter {
+        limit: Some(1),
+        ..Filter::default()
+    };
     match to.entries(&any).await?.first() {
         None => Ok(()),
         Some(job) => {

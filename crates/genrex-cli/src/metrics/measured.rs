@@ -1,14 +1,10 @@
-//! A ledger of which each call is counted. It changes nothing of what is asked and answered.
+//! What is counted of a ledger's calls.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use genrex_ledger::{
-    Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
-    Past, State,
-};
+use genrex_ledger::{Call, Entry, Error, ErrorKind, Event, Intent, LocalId, State, Watcher};
 
 use crate::clock;
 use crate::metrics::Metrics;
@@ -39,45 +35,64 @@ pub(super) const KINDS: [&str; 11] = [
     "restored",
 ];
 
+/// Who counts.
 pub(super) struct Measured {
-    ledger: Arc<dyn Ledger>,
     metrics: &'static Metrics,
     /// When each job of this process that is in flight took its last step.
     in_flight: Mutex<HashMap<LocalId, Duration>>,
 }
 
+impl Watcher for Measured {
+    fn now(&self) -> Duration {
+        clock::since_start()
+    }
+
+    fn called(&self, call: Call<'_>, began: Duration, answer: Result<Option<&Entry>, &Error>) {
+        self.timed(call, began);
+        if let Err(error) = answer
+            && let Some(kind) = trouble(error.kind())
+        {
+            let failures = &self.metrics.ledger_failures;
+            failures.get_or_create(&[("kind", kind)]).inc();
+        }
+        match call {
+            // A command buys with one account.
+            Call::Observe(account) => drop(self.metrics.account.set(account.clone())),
+            Call::Intend(intent) => self.begun(intent, answer),
+            Call::Record(id, event) => {
+                if let Ok(Some(entry)) = answer {
+                    self.stepped(id, event, entry);
+                }
+            }
+            Call::Release(id) => drop(self.ended(id)),
+            _ => {}
+        }
+    }
+}
+
 impl Measured {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, metrics: &'static Metrics) -> Self {
+    pub(super) fn new(metrics: &'static Metrics) -> Self {
         Self {
-            ledger,
             metrics,
             in_flight: Mutex::default(),
         }
     }
 
-    /// Counts a call that is over.
-    fn timed<T>(
-        &self,
-        call: &'static str,
-        began: Duration,
-        answer: Result<T, Error>,
-    ) -> Result<T, Error> {
-        let took = clock::since_start().saturating_sub(began);
-        let times = self.metrics.ledger_seconds.get_or_create(&[("call", call)]);
-        times.observe(took.as_secs_f64());
-        drop(times);
-        if let Err(error) = &answer
-            && let Some(kind) = trouble(error.kind())
-        {
-            self.metrics
-                .ledger_failures
-                .get_or_create(&[("kind", kind)])
-                .inc();
-        }
-        answer
+    fn timed(&self, call: Call<'_>, began: Duration) {
+        let name = match call {
+            Call::Observe(_) => "observe",
+            Call::Intend(_) => "intend",
+            Call::Record(..) => "record",
+            Call::Reconcile(_) => "reconcile",
+            Call::Recover => "recover",
+            _ => "read",
+        };
+        let took = clock::since_start().saturating_sub(began).as_secs_f64();
+        let times = &self.metrics.ledger_seconds;
+        times.get_or_create(&[("call", name)]).observe(took);
     }
 
-    fn begun(&self, intent: &Intent, answer: &Result<Entry, Error>) {
+    fn begun(&self, intent: &Intent, answer: Result<Option<&Entry>, &Error>) {
         let said = match answer {
             Ok(_) => "begun",
             Err(error) => refusal(error.kind()),
@@ -88,7 +103,7 @@ impl Measured {
             .intents
             .get_or_create(&[("result", said)])
             .inc();
-        let Ok(entry) = answer else {
+        let Ok(Some(entry)) = answer else {
             return;
         };
         self.metrics
@@ -179,86 +194,5 @@ const fn trouble(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::Moved => Some("moved"),
         ErrorKind::Restored => Some("restored"),
         _ => None,
-    }
-}
-
-#[async_trait]
-impl Ledger for Measured {
-    async fn name(&self) -> Result<String, Error> {
-        self.ledger.name().await
-    }
-
-    async fn account(&self, alias: &Alias) -> Result<Option<Account>, Error> {
-        self.ledger.account(alias).await
-    }
-
-    async fn observe(
-        &self,
-        alias: &Alias,
-        account: &Account,
-        look: &Look,
-        now: u64,
-    ) -> Result<(), Error> {
-        let began = clock::since_start();
-        let _ = self.metrics.account.set(account.clone());
-        let kept = self.ledger.observe(alias, account, look, now).await;
-        self.timed("observe", began, kept)
-    }
-
-    async fn intend(&self, intent: &Intent, now: u64) -> Result<Entry, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.intend(intent, now).await;
-        self.begun(intent, &answer);
-        self.timed("intend", began, answer)
-    }
-
-    async fn record(&self, id: LocalId, event: &Event, now: u64) -> Result<Entry, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.record(id, event, now).await;
-        if let Ok(entry) = &answer {
-            self.stepped(id, event, entry);
-        }
-        self.timed("record", began, answer)
-    }
-
-    async fn reconcile(&self, id: LocalId, now: u64) -> Result<Entry, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.reconcile(id, now).await;
-        self.timed("reconcile", began, answer)
-    }
-
-    async fn recover(&self, now: u64) -> Result<Vec<Entry>, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.recover(now).await;
-        self.timed("recover", began, answer)
-    }
-
-    fn release(&self, id: LocalId, now: u64) {
-        self.ended(id);
-        self.ledger.release(id, now);
-    }
-
-    async fn claim(&self, id: LocalId, now: u64) -> Result<bool, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.claim(id, now).await;
-        self.timed("claim", began, answer)
-    }
-
-    async fn entry(&self, id: LocalId) -> Result<Option<Entry>, Error> {
-        self.ledger.entry(id).await
-    }
-
-    async fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Error> {
-        let began = clock::since_start();
-        let answer = self.ledger.entries(filter).await;
-        self.timed("entries", began, answer)
-    }
-
-    async fn history(&self, id: LocalId) -> Result<Vec<Past>, Error> {
-        self.ledger.history(id).await
-    }
-
-    async fn credits(&self, account: &Account) -> Result<Credits, Error> {
-        self.ledger.credits(account).await
     }
 }

@@ -18,7 +18,7 @@ pub(super) const OPEN: [State; 4] = [
 ];
 
 impl Metrics {
-    /// All of it, in the text form of OpenMetrics. What the ledger does not tell keeps its last value.
+    /// All of it, in the text form of `OpenMetrics`. What the ledger does not tell keeps its last value.
     pub(super) async fn page(&self) -> String {
         self.read_ledger().await;
         let mut page = String::new();

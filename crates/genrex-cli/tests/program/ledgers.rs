@@ -161,7 +161,7 @@ fn a_ledger_that_was_copied_is_gone_on_with_at_its_new_place() {
         (1, &"ledger".into()),
         "{said}"
     );
-    let message = said["message"].as_str().unwrap();
+    let message = said["causes"][0].as_str().unwrap();
     let place = folder.path().join("new/ledger.db").display().to_string();
     assert!(
         message.contains(&format!("GENREX_LEDGER={place}")),
@@ -200,7 +200,7 @@ fn a_copy_that_cannot_be_made_says_how_to_go_on_and_how_to_stay() {
     ).unwrap();
     let refused = sandbox.run(folder.path(), &["generate", "c", "--json"]);
     let said = error(&refused);
-    let message = said["message"].as_str().unwrap();
+    let message = said["causes"][0].as_str().unwrap();
     assert!(
         message.contains("to go on: genrex ledger copy here /there"),
         "{said}"

@@ -76,12 +76,10 @@ fn a_batch_tells_its_numbers_and_nothing_that_is_somebody_s() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
     let running = Running::start(&sandbox, folder.path());
-    let page = loop {
-        let page = running.page();
-        if page.contains("genrex_submits_total{outcome=\"accepted\"} 2") {
-            break page;
-        }
-    };
+    let bought = "genrex_submits_total{outcome=\"accepted\"} 2";
+    while !running.page().contains(bought) {}
+    // What stands in the ledger is read before what this process counts.
+    let page = running.page();
     for line in [
         "genrex_intents_total{result=\"begun\"} 2",
         "genrex_open_jobs{state=\"accepted\"} 2",

@@ -67,6 +67,7 @@ impl Credits {
         self.is_over(at);
         let until = at.saturating_add(self.settling());
         self.unclear_until = self.unclear_until.max(until);
+        self.has_unpriced_unclear |= after.expected_cost.is_none();
     }
 
     /// The id of an ambiguous job was found: it is a job like any other.

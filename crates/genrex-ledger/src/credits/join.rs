@@ -28,6 +28,7 @@ impl Credits {
         self.newest = self.newest.max(other.newest);
         self.doubted.extend(other.doubted.iter().cloned());
         self.has_unpriced |= other.has_unpriced || other.solo.is_some();
+        self.has_unpriced_unclear |= other.has_unpriced_unclear;
         self.unexpected.extend(other.unexpected.iter().cloned());
         self.may_be_hidden |= other.may_be_hidden;
         self.may_be_free = self.may_be_free.saturating_add(other.may_be_free);
@@ -91,8 +92,9 @@ mod tests {
     /// What makes either careful makes both careful.
     #[test]
     fn what_either_doubts_is_doubted() {
-        let doubts: [fn(&mut Credits) -> &mut bool; 3] = [
+        let doubts: [fn(&mut Credits) -> &mut bool; 4] = [
             |credits| &mut credits.has_unpriced,
+            |credits| &mut credits.has_unpriced_unclear,
             |credits| &mut credits.may_be_hidden,
             |credits| &mut credits.is_shared,
         ];

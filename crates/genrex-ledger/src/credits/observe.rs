@@ -33,6 +33,7 @@ impl Credits {
         self.look = Some(dated);
         self.settle(look, at);
         self.expire_unexpected(at);
+        self.has_unpriced_unclear &= at < self.unclear_until;
     }
 
     /// The balance moved by so much, between the last look and this one.
@@ -46,7 +47,8 @@ impl Credits {
             // Where charges have come after the balance stood still, one may have been taken for another's, and what is
             // expected may be too little.
             let may_be_more = self.charging.longest_lag() > 0;
-            if may_be_more || self.has_unpriced || !self.unexpected.is_empty() {
+            let has_unpriced = self.has_unpriced || self.has_unpriced_unclear;
+            if may_be_more || has_unpriced || !self.unexpected.is_empty() {
                 moved
             } else {
                 moved.min(expected)
@@ -187,6 +189,14 @@ mod tests {
             (
                 with(settled(), |credits| credits.add_unexpected(10, None, NOW)),
                 HOUR,
+                10,
+            ),
+            (
+                with(settled(), |credits| {
+                    credits.unclear_until = NOW + HOUR;
+                    credits.has_unpriced_unclear = true;
+                }),
+                HOUR + 1,
                 10,
             ),
             // Charges came late before.

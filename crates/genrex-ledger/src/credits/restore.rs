@@ -34,6 +34,7 @@ impl Credits {
                 }
                 self.is_over(at);
                 self.unclear_until = self.unclear_until.max(at.saturating_add(self.settling()));
+                self.has_unpriced_unclear |= job.expected_cost.is_none();
             }
             State::Accepted => {
                 self.seen.add(job.created_at, cost);
@@ -126,6 +127,8 @@ mod tests {
             assert_eq!(credits.is_settled(), is_nothing, "{state}");
             assert_eq!(credits.running.is_empty(), !state.is_running(), "{state}");
             assert_eq!(credits.has_unpriced, is_begun, "{state}");
+            let is_unclear = state == State::Ambiguous;
+            assert_eq!(credits.has_unpriced_unclear, is_unclear, "{state}");
             let unclear_until = if state == State::Ambiguous {
                 SINCE + LATE
             } else {
@@ -136,5 +139,7 @@ mod tests {
         }
         let priced = Credits::restore(&[job(State::Sent, Some(10))]);
         assert!(!priced.has_unpriced);
+        let priced = Credits::restore(&[job(State::Ambiguous, Some(10))]);
+        assert!(!priced.has_unpriced_unclear);
     }
 }

@@ -295,7 +295,14 @@ fn installed() -> anyhow::Result<PathBuf> {
         "PostgreSQL is not installed: apt-get install postgresql"
     );
     run(Command::new("apt-get").args(["update", "-qq"]))?;
-    run(Command::new("apt-get").args(["install", "-y", "-qq", "postgresql", "pgbouncer"]))?;
+    run(Command::new("apt-get").args([
+        "install",
+        "-y",
+        "-qq",
+        "postgresql",
+        "pgbouncer",
+        "faketime",
+    ]))?;
     newest().context("PostgreSQL could not be installed")
 }
 

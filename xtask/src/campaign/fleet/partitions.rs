@@ -67,11 +67,23 @@ fn during_a_submit(cluster: &Cluster) -> anyhow::Result<()> {
     let id = block_on(ledger.intend(&intent(1), 1))?.id;
     record(&ledger, id, &Event::Sent)?;
     proxy.part();
-    let told = record(&ledger, id, &Event::Accepted("QRY_1".parse()?));
+    let accepted = Event::Accepted("QRY_1".parse()?);
+    let told = {
+        let ledger = ledger.clone();
+        std::thread::spawn(move || record(&ledger, id, &accepted))
+    };
+    // In memory alone, the end of the process would lose it for as long as nobody answers.
+    while !std::fs::read_to_string(&rescue).is_ok_and(|kept| kept.contains("QRY_1")) {
+        ensure!(
+            !told.is_finished(),
+            "the id was in memory alone until the end"
+        );
+        std::thread::yield_now();
+    }
+    ensure!(!told.is_finished(), "the database has answered");
+    let told = told.join().map_err(|_| anyhow::anyhow!("a thread ended"))?;
     let error = told.err().context("it was kept")?;
     ensure!(error.to_string().contains("fleet.rescue"), "{error}");
-    let kept = std::fs::read_to_string(&rescue)?;
-    ensure!(kept.contains("QRY_1"), "{kept}");
     // Nothing begins while it is cut off. The lease has ended by then.
     ensure!(
         block_on(ledger.intend(&intent(2), 1)).is_err(),

@@ -69,8 +69,9 @@ impl Proxy {
         self.shared.parts_at_commit.store(true, Ordering::SeqCst);
     }
 
-    /// Carries again, first what was held back.
+    /// Carries again, first what was held back, and as fast as it can.
     pub(crate) fn heal(&self) {
+        self.delay(Duration::ZERO);
         *locked(&self.shared.is_parted) = false;
         self.shared.healed.notify_all();
     }

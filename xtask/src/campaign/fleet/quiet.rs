@@ -17,7 +17,7 @@ impl Quiet {
     pub(crate) fn is_reached(&mut self, cluster: &Cluster, database: &str) -> anyhow::Result<bool> {
         const A_SECOND: u32 = 10;
         self.looks += 1;
-        if self.looks % A_SECOND != 0 {
+        if !self.looks.is_multiple_of(A_SECOND) {
             return Ok(false);
         }
         let asked = "SELECT (SELECT max(id) FROM genrex.history), count(*) FROM genrex.job \

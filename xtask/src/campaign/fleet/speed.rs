@@ -27,14 +27,21 @@ const EACH: u64 = 250;
 const ROUNDS: usize = 5;
 
 pub(crate) fn run(cluster: &Cluster, jobs: u64) -> anyhow::Result<()> {
-    reservations(cluster)?;
-    snapshot(cluster)?;
     plans::compare(cluster, jobs)?;
-    claims(cluster)
+    let mut missed = claims(cluster)?;
+    missed.extend(reservations(cluster)?);
+    missed.extend(snapshot(cluster)?);
+    ensure!(missed.is_empty(), "not reached: {}", missed.join("; "));
+    Ok(())
+}
+
+/// The goal, if it is not reached.
+fn missed(is_reached: bool, goal: String) -> Option<String> {
+    (!is_reached).then_some(goal)
 }
 
 /// Reservations on one account, by all connections at once; the account's row is locked for each.
-fn reservations(cluster: &Cluster) -> anyhow::Result<()> {
+fn reservations(cluster: &Cluster) -> anyhow::Result<Option<String>> {
     const LEAST: f64 = 300.0;
     const SHARE: f64 = 0.7;
     let database = "reservations";
@@ -52,11 +59,8 @@ fn reservations(cluster: &Cluster) -> anyhow::Result<()> {
         "reservations on one account by {CLIENTS} connections, fsync on: {own:.0} a second, bare statements {others:.0}, \
          {share:.2} of them (median of {ROUNDS} rounds)"
     );
-    ensure!(
-        own >= LEAST && share >= SHARE,
-        "the goal is {LEAST} a second, and {SHARE}"
-    );
-    Ok(())
+    let goal = format!("{LEAST} reservations a second, and {SHARE} of the bare statements");
+    Ok(missed(own >= LEAST && share >= SHARE, goal))
 }
 
 fn intent(key: u128) -> Intent {
@@ -169,7 +173,7 @@ fn median(of: &mut [f64]) -> f64 {
 
 /// What a transaction that stays open does: the account's row is written again and again, and none of its old versions
 /// can be cleared away.
-fn snapshot(cluster: &Cluster) -> anyhow::Result<()> {
+fn snapshot(cluster: &Cluster) -> anyhow::Result<Option<String>> {
     const WRITES: u64 = 8;
     /// Over this, claims would not be bounded.
     const MOST: f64 = 5.0;
@@ -193,27 +197,31 @@ fn snapshot(cluster: &Cluster) -> anyhow::Result<()> {
          writes of the account's row, {after:.0} when it has ended",
         WRITES * CLIENTS * EACH
     );
-    ensure!(
-        first / last <= MOST,
-        "an open snapshot costs more than {MOST} times"
-    );
-    Ok(())
+    let goal = format!("an open snapshot costs {MOST} times at most");
+    Ok(missed(first / last <= MOST, goal))
 }
 
+/// In words, and as a call.
+type Question<'a> = (&'a str, Box<dyn Fn() -> anyhow::Result<()> + 'a>);
+
 /// What a machine asks that looks for something to do, where all the jobs are.
-fn claims(cluster: &Cluster) -> anyhow::Result<()> {
+fn claims(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     const MOST: Duration = Duration::from_millis(5);
     let ledger = block_on(connect(&cluster.url(STUDIO, backlog::DATABASE)))?;
     let mut oldest = Filter::default().states([State::Accepted]);
     (oldest.limit, oldest.oldest_first) = (Some(1), true);
-    let asked: [(&str, Box<dyn Fn() -> anyhow::Result<()>>); 3] = [
+    let asked: [Question<'_>; 3] = [
         (
             "the oldest job that is under way",
-            Box::new(|| Ok(drop(block_on(ledger.entries(&oldest))?))),
+            Box::new(|| {
+                block_on(ledger.entries(&oldest))
+                    .map(drop)
+                    .map_err(Into::into)
+            }),
         ),
         (
             "whether anything was left",
-            Box::new(|| Ok(drop(block_on(ledger.recover(1))?))),
+            Box::new(|| block_on(ledger.recover(1)).map(drop).map_err(Into::into)),
         ),
         (
             "the job of a row",
@@ -227,12 +235,13 @@ fn claims(cluster: &Cluster) -> anyhow::Result<()> {
             }),
         ),
     ];
+    let mut late = Vec::new();
     for (what, ask) in asked {
         let took = typical(ask)?;
         println!("{what}: {:.2} ms", took.as_secs_f64() * 1_000.0);
-        ensure!(took <= MOST, "{what} takes longer than {MOST:?}");
+        late.extend(missed(took <= MOST, format!("{what} in {MOST:?}")));
     }
-    Ok(())
+    Ok(late)
 }
 
 #[expect(clippy::disallowed_methods, reason = "it measures")]

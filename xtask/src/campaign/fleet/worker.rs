@@ -203,7 +203,13 @@ impl Worker {
         if self.bug == "session-locks" && !self.locks(entry.id)? {
             return Ok(Stands::Open);
         }
-        pause(Duration::from_millis(self.random.u64(0..200)));
+        // Long enough for the session to end meanwhile, with its database.
+        let longest = if self.bug == "session-locks" {
+            3_000
+        } else {
+            200
+        };
+        pause(Duration::from_millis(self.random.u64(0..longest)));
         self.seize(entry.id)?;
         self.record(entry.id, &Event::Sent)?;
         let submission = self.bare.submit(&request(name)?);

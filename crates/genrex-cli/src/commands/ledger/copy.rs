@@ -1,6 +1,7 @@
 //! `genrex ledger copy`: all that a ledger holds, at another place. `genrex_ledger::relocation` decides what may follow
 //! what; this says it.
 
+use genrex_async::core::recover_offline;
 use genrex_ledger::relocation::{Moved, Portable, Route, give_up, step};
 use genrex_ledger::{Error, ErrorKind, Filter, Ledger as _};
 use serde_json::json;
@@ -37,7 +38,7 @@ pub(crate) async fn run(arguments: &CopyLedger, output: &Output) -> Result<(), C
     };
     if old.hold().await?.is_none() {
         // What an ended process left in flight is not in flight.
-        old.recover(clock::now()).await?;
+        recover_offline(&*old, clock::now()).await?;
     }
     warn_of_set_aside_at(&from, output)?;
     let mut is_any = false;

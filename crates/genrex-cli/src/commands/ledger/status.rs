@@ -119,7 +119,7 @@ impl Told {
             put("now", status.now.into());
             put("machines", status.holders.iter().map(machine).collect());
             put("orphans", status.orphans.into());
-            put("accepted", status.generation.into());
+            put("acceptedRestores", status.generation.into());
             put("oldestTransactionMs", json!(status.oldest_transaction));
             put("oldestSnapshot", json!(status.oldest_snapshot));
         }
@@ -127,12 +127,9 @@ impl Told {
     }
 
     fn show(&self, output: &Output) -> Result<(), CommandError> {
-        match &self.database {
-            Some(status) => {
-                output.line(format_args!("{}, version {}", self.place, status.version))?
-            }
-            None => output.line(&self.place)?,
-        }
+        let version = self.database.as_ref().map(|status| status.version);
+        let version = version.map_or_else(String::new, |version| format!(", version {version}"));
+        output.line(format_args!("{}{version}", self.place))?;
         for (state, count) in &self.jobs {
             output.line(format_args!("{count:>8} {state}"))?;
         }

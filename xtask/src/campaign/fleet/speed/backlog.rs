@@ -32,7 +32,7 @@ pub(crate) fn fill(cluster: &Cluster, jobs: u64) -> anyhow::Result<()> {
          FROM generate_series((SELECT coalesce(max(id), 0) + 1 FROM genrex.job), {jobs}) job;
          ALTER TABLE genrex.job ENABLE TRIGGER USER;
          INSERT INTO genrex.history (job, at, state) \
-         SELECT id, created_at, state FROM genrex.job, \
+         SELECT id, created_at, steps.state FROM genrex.job, \
              unnest(ARRAY['intended', 'sent', 'accepted', 'downloaded']) AS steps (state) \
          WHERE id > (SELECT coalesce(max(job), 0) FROM genrex.history) ORDER BY id;
          SELECT setval('genrex.job_id', {jobs});"

@@ -120,7 +120,7 @@ fn call_all(ledger: &PostgresLedger, round: u128) -> anyhow::Result<()> {
     let row = Intent::new(round * 10 + 1, account.clone(), "text", 10, b"row")
         .after(Look::new(7))
         .once(Once::Row {
-            row: backlog::row(u64::MAX),
+            row: backlog::row(u64::MAX - u64::try_from(round)?),
             last: None,
         });
     let id = block_on(ledger.intend(&row, 1))?.id;
