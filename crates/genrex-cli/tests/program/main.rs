@@ -59,3 +59,4 @@ mod waiting;
 mod watching;
 #[cfg(unix)]
 mod wording;
+mod work;
