@@ -93,10 +93,9 @@ fn examples(path: &str) -> &'static [&'static str] {
             "genrex wait QRY_ID --output again.wav --timeout 2m",
         ],
         "status" => &["genrex status QRY_ID", "genrex status QRY_ID --json"],
-        "jobs" | "jobs list" => &[
-            "genrex jobs list",
-            "genrex jobs list --state ambiguous --state accepted --limit 20 --json",
-        ],
+        "jobs" | "jobs list" => {
+            &["genrex jobs list --state ambiguous --state accepted --limit 20 --json"]
+        }
         "jobs show" => &["genrex jobs show 1", "genrex jobs show QRY_ID --json"],
         "jobs recover" => &["genrex jobs recover"],
         "jobs reconcile" => &["genrex jobs reconcile 7"],

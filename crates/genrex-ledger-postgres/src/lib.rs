@@ -14,6 +14,7 @@
 
 mod address;
 mod calls;
+mod claim;
 mod clock;
 mod failure;
 mod lease;

@@ -213,20 +213,6 @@ impl Store<'_> {
         self.write(&taken, &values).await.map(drop)
     }
 
-    /// Makes a job that the service has taken this owner's to carry on, unless another has it that was heard of
-    /// within a lease. Of two that ask at once the second is asked again, and finds the first.
-    pub(crate) async fn claim(self, id: LocalId) -> Result<bool, Failure> {
-        let sql = format!(
-            "UPDATE genrex.job SET carrier = $2 WHERE id = $1 AND NOT ({IN_FLIGHT}) AND \
-             (coalesce(carrier, epoch) = $2 OR NOT EXISTS (SELECT 1 FROM genrex.machine \
-                 WHERE machine.epoch = coalesce(job.carrier, job.epoch) \
-                 AND machine.seen_at > clock_timestamp() - $3 * interval '1 millisecond')) RETURNING id"
-        );
-        let Owner { epoch, lease, .. } = self.owner;
-        let values = [id.0.into(), (*epoch).into(), (*lease).into()];
-        Ok(!self.write(&sql, &values).await?.is_empty())
-    }
-
     pub(crate) async fn entry(self, id: LocalId) -> Result<Option<Entry>, Failure> {
         let sql = "SELECT * FROM genrex.job WHERE id = $1";
         let rows = self.read(sql, &[id.0.into()]).await?;

@@ -3,9 +3,10 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_async::core::{claim, end_orphans, give_up};
+use genrex_async::core::{Transport as _, claim, end_orphans, give_up};
 use genrex_async::{Audio, Client, Error, ErrorKind, Existing};
 use genrex_ledger::{Entry, Filter, Ledger, LocalId, State};
 use serde_json::json;
@@ -95,6 +96,7 @@ impl Worker<'_> {
         let at_once = usize::from(work.concurrency);
         let mut running = JoinSet::new();
         self.look().await?;
+        let transport = Arc::clone(self.client.transport());
         loop {
             self.take(at_once, &mut running).await?;
             if running.is_empty() && !self.is_any_elsewhere && !work.watch {
@@ -112,7 +114,7 @@ impl Worker<'_> {
                     });
                     self.ended(ended?)?;
                 }
-                () = tokio::time::sleep(LOOK) => {
+                _ = transport.sleep(LOOK) => {
                     end_orphans(self.ledger, clock::now()).await?;
                     self.look().await?;
                 }

@@ -18,8 +18,10 @@ pub(super) fn open(bucket: &str) -> Result<AmazonS3, CommandError> {
     let builder = AmazonS3Builder::from_env();
     refuse_without_credentials(&builder)?;
     let is_plain = is_plain_on_loopback(&builder)?;
-    let mut retries = RetryConfig::default();
-    retries.retry_timeout = LONGEST;
+    let retries = RetryConfig {
+        retry_timeout: LONGEST,
+        ..RetryConfig::default()
+    };
     let built = builder
         .with_bucket_name(bucket)
         .with_allow_http(is_plain)

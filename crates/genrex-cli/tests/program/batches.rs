@@ -43,6 +43,7 @@ fn assert_adds_up(report: &Value) {
         "refused",
         "notSent",
         "notStarted",
+        "elsewhere",
     ]
     .map(count);
     assert_eq!(

@@ -62,3 +62,4 @@ mod waiting;
 mod watching;
 #[cfg(unix)]
 mod wording;
+mod work;

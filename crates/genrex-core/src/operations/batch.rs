@@ -188,6 +188,25 @@ mod tests {
         ));
     }
 
+    /// Another run that shares the batch has bought it again since this one began.
+    #[test]
+    fn what_failed_later_is_not_bought_again() {
+        let accepted = Event::Accepted("QRY_1".parse().unwrap());
+        let failed = entry(&[Event::Sent, accepted, Event::Failed]);
+        let step = |newest_before: Option<i64>| {
+            let policy = RowPolicy {
+                retry_failed: true,
+                newest_before: newest_before.map(LocalId),
+                ..RowPolicy::default()
+            };
+            RowStep::of(Some(&failed), policy, false)
+        };
+        assert_eq!(step(Some(0)), RowStep::Leave);
+        let last = Some(LocalId(1));
+        assert_eq!(step(Some(1)), RowStep::Buy { last });
+        assert_eq!(step(None), RowStep::Buy { last });
+    }
+
     #[test]
     fn each_state_has_its_step() {
         let id = || "QRY_1".parse().unwrap();
@@ -206,10 +225,6 @@ mod tests {
             retry_failed: true,
             resubmit_uncharged: true,
             newest_before: Some(LocalId(1)),
-        };
-        let late = RowPolicy {
-            newest_before: Some(LocalId(0)),
-            ..bold
         };
         let buy = RowStep::Buy {
             last: Some(LocalId(1)),
@@ -240,7 +255,6 @@ mod tests {
             (after(&[Event::Completed]), plain, false, &fetch),
             (after(&[Event::Failed]), plain, false, &RowStep::Leave),
             (after(&[Event::Failed]), bold, false, &buy),
-            (after(&[Event::Failed]), late, false, &RowStep::Leave),
             (after(&[here()]), plain, true, &RowStep::Here),
             (after(&[here()]), plain, false, &fetch),
         ] {

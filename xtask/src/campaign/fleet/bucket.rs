@@ -1,4 +1,4 @@
-//! An object store that is not ours: moto, from PyPI, which speaks S3, and boto3, which asks it without anything of
+//! An object store that is not ours: `moto` of Python's, which speaks S3, and boto3, which asks it without anything of
 //! ours in between.
 
 use std::path::PathBuf;

@@ -120,12 +120,14 @@ impl<'a> Batch<'a> {
         }
         let mut plan = Plan::plain(setting.rows);
         plan.options.price = Price::PerSecond(1);
+        // So that a process that is killed has something that others have to take up.
+        plan.options.render_time = Duration::from_millis(700);
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("rows.csv"), plan.csv())?;
         let service = Counting::start(plan.options)?;
         service.begin_run();
         service.behave(Manners {
-            holds_submits: Duration::from_millis(50),
+            holds_submits: Duration::from_millis(150),
             ..Manners::default()
         });
         let mut batch = Self {

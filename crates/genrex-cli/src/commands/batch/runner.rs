@@ -219,22 +219,13 @@ impl Runner {
 
     /// A row that another process has, for all that is known when this one ends.
     pub(crate) async fn leave_elsewhere(&self, row: &Row) -> Result<(), CommandError> {
-        let mut lines = self
-            .elsewhere
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        lines.insert(row.line);
-        drop(lines);
+        self.lines_elsewhere().insert(row.line);
         self.say_newest(row, Some("another genrex has it")).await
     }
 
     /// Whether another process still had a row when this one left it.
     pub(crate) fn is_left_elsewhere(&self, row: &Row) -> bool {
-        let lines = self
-            .elsewhere
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        lines.contains(&row.line)
+        self.lines_elsewhere().contains(&row.line)
     }
 
     /// How many pieces this process has bought, and how many it has put in their place.
@@ -450,6 +441,11 @@ impl Runner {
             (None, None) => format!("line {}: {state}", row.line),
         };
         ignore_broken_pipe(self.output.line(&line))
+    }
+
+    fn lines_elsewhere(&self) -> MutexGuard<'_, HashSet<u64>> {
+        let lines = self.elsewhere.lock();
+        lines.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
