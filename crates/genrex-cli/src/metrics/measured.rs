@@ -85,6 +85,7 @@ impl Measured {
             Call::Record(..) => "record",
             Call::Reconcile(_) => "reconcile",
             Call::Recover => "recover",
+            Call::Claim(_) => "claim",
             _ => "read",
         };
         let took = clock::since_start().saturating_sub(began).as_secs_f64();
