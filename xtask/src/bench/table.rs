@@ -30,6 +30,8 @@ pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
     Between(f64, f64),
+    /// Not one of them is missing, however many there are.
+    All,
 }
 
 /// What a figure counts.
@@ -98,7 +100,7 @@ impl Table {
 
     /// A goal of one series itself: it is to be so many, all of them.
     pub(crate) fn all(self, name: &str, count: f64) -> Self {
-        self.part_of(name, count, Goal::Between(1.0, 1.0))
+        self.part_of(name, count, Goal::All)
     }
 
     fn part_of(mut self, name: &str, whole: f64, goal: Goal) -> Self {
@@ -127,13 +129,14 @@ impl Ratio {
 }
 
 impl Goal {
-    /// To the two digits that are shown.
+    /// To the two digits that are shown, but for what is to be whole.
     fn is_met(self, value: f64) -> bool {
         let shown = (value * 100.0).round() / 100.0;
         match self {
             Self::AtMost(most) => shown <= most,
             Self::AtLeast(least) => shown >= least,
             Self::Between(least, most) => (least..=most).contains(&shown),
+            Self::All => value >= 1.0,
         }
     }
 
@@ -142,6 +145,7 @@ impl Goal {
             Self::AtMost(most) => format!("at most {most}"),
             Self::AtLeast(least) => format!("at least {least}"),
             Self::Between(least, most) => format!("{least} to {most}"),
+            Self::All => String::from("all"),
         }
     }
 }
@@ -204,6 +208,7 @@ mod tests {
             (Goal::AtMost(1.05), 1.0549, 1.0551),
             (Goal::AtLeast(0.8), 0.7951, 0.7949),
             (Goal::Between(0.8, 1.2), 1.2, 0.7),
+            (Goal::All, 1.0, 0.9999),
         ] {
             assert!(goal.is_met(met) && !goal.is_met(missed), "{goal:?}");
         }
