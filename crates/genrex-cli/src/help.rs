@@ -87,7 +87,7 @@ fn examples(path: &str) -> &'static [&'static str] {
             "genrex batch prompts.csv --out-dir music --max-credits 100",
             "genrex batch lines.txt --out-dir lines --duration 10 --output '{line}-{prompt}.wav'",
         ],
-        "work" => &["genrex work", "genrex work --out-dir others"],
+        "work" => &["genrex work --out-dir others"],
         "wait" => &[
             "genrex wait QRY_ID",
             "genrex wait QRY_ID --output again.wav --timeout 2m",

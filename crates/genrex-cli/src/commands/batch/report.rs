@@ -35,6 +35,9 @@ pub(crate) struct Report {
     /// Whether there was audio that the disk did not take.
     #[serde(skip)]
     is_not_stored: bool,
+    /// Whether other machines may have had a part in it.
+    #[serde(skip)]
+    is_shared: bool,
 }
 
 /// It is no part of the sum: what one process bought another may have downloaded.
@@ -75,6 +78,7 @@ impl Report {
         report.is_not_stored = runner.is_not_stored();
         let (bought, downloaded) = runner.part();
         report.own = Own { bought, downloaded };
+        report.is_shared = runner.is_shared;
         Ok(report)
     }
 
@@ -118,6 +122,7 @@ impl Report {
             unsettled: _,
             first_unsettled: _,
             is_not_stored: _,
+            is_shared,
         } = self;
         let Ambiguous {
             charged,
@@ -133,7 +138,7 @@ impl Report {
                 "{elsewhere} on another machine, or in another process"
             ));
         }
-        if own.bought != *planned || own.downloaded != *planned {
+        if *is_shared {
             let Own { bought, downloaded } = own;
             output.note(format_args!(
                 "of these, this process bought {bought} and downloaded {downloaded}"

@@ -63,6 +63,8 @@ pub(crate) struct Runner {
     /// Whether there was audio that the disk did not take.
     is_not_stored: AtomicBool,
     part: Part,
+    /// Whether other machines may work on the batch.
+    pub(crate) is_shared: bool,
     /// The lines of rows that another process still had when this one had nothing else left to do.
     elsewhere: Mutex<HashSet<u64>>,
 }
@@ -126,6 +128,7 @@ impl Runner {
             stop: Mutex::new(None),
             is_not_stored: AtomicBool::new(false),
             part: Part::default(),
+            is_shared: connection.is_ledger_shared,
             elsewhere: Mutex::default(),
         }
     }
