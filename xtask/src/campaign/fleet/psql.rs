@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
+use super::cluster::PASSWORD;
+
 /// A session of the database's, by its own program, which ends with this one.
 pub(crate) struct Session {
     process: Child,
@@ -25,6 +27,7 @@ impl Session {
                 "-d",
                 database,
             ])
+            .env("PGPASSWORD", PASSWORD)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
