@@ -18,7 +18,9 @@ mod speed;
 mod suite;
 pub(crate) mod worker;
 
-use anyhow::ensure;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
 
 use self::cluster::Cluster;
 use super::Findings;
@@ -26,8 +28,8 @@ use crate::flags::Fleet;
 
 /// What a run is given.
 pub(crate) struct Setting {
-    /// This program, for the workers.
-    pub(crate) xtask: std::path::PathBuf,
+    /// This program, for the workers: a copy, so that a build meanwhile changes nothing.
+    pub(crate) xtask: PathBuf,
     /// How many rows are bought.
     pub(crate) rows: u64,
     /// How many processes buy.
@@ -63,8 +65,9 @@ const SHARED: &str = "shared";
 
 pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     const SHORT: u64 = 200;
+    let programs = tempfile::tempdir()?;
     let mut setting = Setting {
-        xtask: std::env::current_exe()?,
+        xtask: copied(&std::env::current_exe()?, programs.path())?,
         rows: flags.rows.unwrap_or(SHORT),
         workers: 8,
         bug: None,
@@ -99,6 +102,12 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
         shared::run(&cluster, &setting, flags.control)?;
     }
     Ok(())
+}
+
+fn copied(program: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let copy = folder.join(program.file_name().context("a program has a name")?);
+    std::fs::copy(program, &copy)?;
+    Ok(copy)
 }
 
 fn report(setting: &Setting, findings: &Findings) -> anyhow::Result<()> {

@@ -33,7 +33,8 @@ pub(super) enum Place<'a> {
 }
 
 pub(super) fn run(cluster: &Cluster, setting: &Setting, is_control: bool) -> anyhow::Result<()> {
-    let genrex = built()?;
+    let programs = setting.xtask.parent().context("it is in a folder")?;
+    let genrex = super::copied(&built()?, programs)?;
     let bucket = Bucket::start()?;
     let places = [Some(Place::Folder), bucket.as_ref().map(Place::Bucket)];
     for place in places.into_iter().flatten() {
