@@ -38,7 +38,7 @@ const LIBRARIES: [(&str, &[&str]); 12] = [
         ],
     ),
     ("genrex-sandbox", &[""]),
-    ("genrex-cli", &["", "s3", "otel", "s3,otel"]),
+    ("genrex-cli", &["", "s3,otel"]),
 ];
 
 /// A workspace build turns on every feature that any crate asks for; a user's does not.
