@@ -41,7 +41,7 @@ const LIBRARIES: [(&str, &[&str]); 12] = [
     ("genrex-cli", &[""]),
 ];
 
-/// Those of the program with which it is built anyway: one is on by default, the other has a test in `.ci/run`.
+/// Those of the program: one is on by default, and the other is tried by hand, as CONTRIBUTING.md says.
 #[cfg(test)]
 const OF_THE_PROGRAM: [&str; 3] = ["default", "s3", "otel"];
 
