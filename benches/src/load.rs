@@ -12,7 +12,7 @@ use crate::meter::Meter;
 use crate::wire::Connection;
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The operation so many times over so many connections, as the sandbox's own key.
 pub fn run(operation: &str, url: &str, count: u64, connections: u64) -> anyhow::Result<()> {
@@ -39,7 +39,7 @@ pub fn run(operation: &str, url: &str, count: u64, connections: u64) -> anyhow::
 }
 
 fn ask(operation: &str, url: &str, body: &'static str, left: &AtomicU64) -> anyhow::Result<()> {
-    let mut connection = Connection::open(url, PATIENCE)?;
+    let mut connection = Connection::open(url, TIMEOUT)?;
     while left
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
@@ -54,13 +54,13 @@ fn ask(operation: &str, url: &str, body: &'static str, left: &AtomicU64) -> anyh
 /// Opens so many connections, holds all of them, and asks once over each. Tells over how many an answer came within
 /// four seconds.
 pub fn connections(url: &str, count: u64) -> anyhow::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(4);
+    const TIMEOUT: Duration = Duration::from_secs(4);
     raise_descriptors()?;
     let meter = Meter::start()?;
     let mut held = Vec::new();
     for _ in 0..count {
         // One that cannot be opened is one without an answer.
-        held.extend(Connection::open(url, PATIENCE));
+        held.extend(Connection::open(url, TIMEOUT));
     }
     let mut answered = 0_u64;
     for connection in &mut held {

@@ -10,14 +10,14 @@ use crate::meter;
 use crate::wire::Connection;
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// More pieces of 60 s than a sandbox keeps, so that each of them is made anew when it is its turn again.
 const PIECES: u64 = 10;
 
 /// Asks after pieces of 60 s so many times, with or without a piece to be made each time; meanwhile another connection
 /// asks for the balance. Tells the median time of a retrieve, and of the others' answers the middle and the latest.
 pub fn run(url: &str, how: &str, count: u64) -> anyhow::Result<()> {
-    let mut connection = Connection::open(url, PATIENCE)?;
+    let mut connection = Connection::open(url, TIMEOUT)?;
     let ids = (0..PIECES).map(|number| bought(&mut connection, number));
     let ids = ids.collect::<anyhow::Result<Vec<_>>>()?;
     for id in &ids {
@@ -83,7 +83,7 @@ fn retrieves(
 }
 
 fn balances(url: &str, is_over: &AtomicBool) -> anyhow::Result<Vec<Duration>> {
-    let mut connection = Connection::open(url, PATIENCE)?;
+    let mut connection = Connection::open(url, TIMEOUT)?;
     let mut times = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let began = Instant::now();

@@ -16,12 +16,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// An answer is waited for as long as `patience`.
-    pub fn open(url: &str, patience: Duration) -> anyhow::Result<Self> {
+    /// An answer is waited for as long as `timeout`.
+    pub fn open(url: &str, timeout: Duration) -> anyhow::Result<Self> {
         let address = url.strip_prefix("http://").context("http only")?.to_owned();
         let stream = TcpStream::connect(&address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
         Ok(Self {
             address,
             secret: ApiSecret::new("sandbox-secret")?,

@@ -201,7 +201,7 @@ impl Fleet<'_> {
             if self.is_over()? {
                 break;
             }
-            self.strike(passed, &mut stopped, &mut parted)?;
+            self.disturb_once(passed, &mut stopped, &mut parted)?;
         }
         // The last to stand still does so for longer than a lease as well.
         wait(LEASE + LEASE / 2);
@@ -215,7 +215,7 @@ impl Fleet<'_> {
     }
 
     /// One disturbance; what is to end later is put on its list, with the time that has passed.
-    fn strike(
+    fn disturb_once(
         &mut self,
         passed: Duration,
         stopped: &mut Vec<(Duration, usize)>,
