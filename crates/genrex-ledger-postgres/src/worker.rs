@@ -222,9 +222,15 @@ impl Worker {
     /// Does it once. An outcome of which the database says nothing for a moment is put aside meanwhile: it may be cut
     /// off without a word, and in memory alone the end of this process would lose it.
     async fn attempt_or_put_aside(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
+        // What was put aside before is applied first, and locks the file for as long as that takes: it is written to
+        // before that, or this process would wait for itself.
+        let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
+        if is_rescued {
+            self.put_aside(asked);
+        }
         let line = self.line(asked);
         let aside = self.rescue.clone().zip(line);
-        let mut attempt = Box::pin(self.attempt(asked));
+        let mut attempt = Box::pin(self.attempt(asked, is_rescued));
         let Some((rescue, line)) = aside else {
             return attempt.await;
         };
@@ -244,12 +250,11 @@ impl Worker {
     }
 
     /// Does it once. What is known to be kept is; after any error it may be, and is looked up when it is done again.
-    async fn attempt(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
+    async fn attempt(&mut self, asked: &mut dyn Ask, is_rescued: bool) -> Result<(), Failure> {
         if self.session.is_none() {
             self.begin().await?;
         }
         let kind = asked.kind();
-        let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
         if is_rescued && kind == Kind::Write {
             self.apply_rescued().await?;
         }
