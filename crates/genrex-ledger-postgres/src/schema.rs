@@ -64,7 +64,11 @@ pub async fn migrate(address: &Address) -> Result<Migration, Error> {
 async fn migrated(address: &Address) -> Result<Migration, Failure> {
     let session = Session::open(address).await?;
     let to = VERSION;
-    if let Some(from) = version(&session).await?.filter(|from| *from >= VERSION) {
+    if let Some(from) = session
+        .alone(version(&session))
+        .await?
+        .filter(|from| *from >= VERSION)
+    {
         is_known(from)?;
         return Ok(Migration { from, to });
     }

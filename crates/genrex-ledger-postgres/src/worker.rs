@@ -123,8 +123,17 @@ impl Worker {
 
     async fn begin(&mut self) -> Result<(), Failure> {
         let session = Session::open(&self.address).await?;
-        schema::check(&session).await?;
-        self.name = relocation::held(&session).await?.name;
+        let found = session.alone(async {
+            schema::check(&session).await?;
+            let held = relocation::held(&session).await?;
+            let missing = match self.is_writer {
+                true => self.memory.compare(&session).await?,
+                false => None,
+            };
+            Ok((held.name, missing))
+        });
+        let (name, missing) = found.await?;
+        self.name = name;
         if self.is_writer && self.owner.epoch == 0 {
             let sql = "INSERT INTO genrex.machine (name) VALUES ($1) RETURNING epoch";
             let values = [Value::text(&self.owner.name)];
@@ -141,10 +150,6 @@ impl Worker {
             })?;
             self.owner.epoch = row.try_get(0)?;
         }
-        let missing = match self.is_writer {
-            true => self.memory.compare(&session).await?,
-            false => None,
-        };
         self.session = Some(session);
         match missing {
             Some(missing) => self.hold_restored(missing).await,
@@ -158,16 +163,16 @@ impl Worker {
             return Err(StorageError::away("cannot be reached").into());
         };
         let (owner, notes) = (&self.owner, &Notes::default());
-        session
-            .transaction(Kind::Hold, async |session| {
-                let store = Store {
-                    session,
-                    owner,
-                    notes,
-                };
-                HoldRestored(missing).run(store).await
-            })
-            .await
+        let holding = session.transaction(Kind::Hold, async |session| {
+            let store = Store {
+                session,
+                owner,
+                notes,
+            };
+            HoldRestored(missing).run(store).await
+        });
+        // It waits for whoever changes what holds the ledger, and not as long as that may take.
+        session.alone(holding).await
     }
 
     /// Does what is asked, as often as it takes; says whether there is more to wait for.
@@ -222,15 +227,9 @@ impl Worker {
     /// Does it once. An outcome of which the database says nothing for a moment is put aside meanwhile: it may be cut
     /// off without a word, and in memory alone the end of this process would lose it.
     async fn attempt_or_put_aside(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
-        // What was put aside before is applied first, and locks the file for as long as that takes: it is written to
-        // before that, or this process would wait for itself.
-        let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
-        if is_rescued {
-            self.put_aside(asked);
-        }
         let line = self.line(asked);
         let aside = self.rescue.clone().zip(line);
-        let mut attempt = Box::pin(self.attempt(asked, is_rescued));
+        let mut attempt = Box::pin(self.attempt(asked));
         let Some((rescue, line)) = aside else {
             return attempt.await;
         };
@@ -250,11 +249,12 @@ impl Worker {
     }
 
     /// Does it once. What is known to be kept is; after any error it may be, and is looked up when it is done again.
-    async fn attempt(&mut self, asked: &mut dyn Ask, is_rescued: bool) -> Result<(), Failure> {
+    async fn attempt(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
         if self.session.is_none() {
             self.begin().await?;
         }
         let kind = asked.kind();
+        let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
         if is_rescued && kind == Kind::Write {
             self.apply_rescued().await?;
         }

@@ -116,7 +116,7 @@ impl Rescue {
     /// What the system says.
     pub fn keep(&self, line: &Line) -> io::Result<()> {
         let mut file = self.lock(true)?.ok_or(io::ErrorKind::NotFound)?;
-        let end = end_of(&read(&mut file)?);
+        let end = written(&mut file)?.len();
         let mut text = Vec::new();
         // What was begun and not ended must not swallow this one.
         if end > 0 {
@@ -128,7 +128,8 @@ impl Rescue {
         files::sync_folder(&folder_of(&self.path))
     }
 
-    /// What is there to be applied; no other process reads or adds to it while it is held.
+    /// What is there to be applied. Nothing is locked meanwhile: a database may let whoever applies it wait, and others
+    /// have outcomes to keep. What two processes apply is kept once.
     ///
     /// # Errors
     ///
@@ -137,21 +138,20 @@ impl Rescue {
         let Some(mut file) = self.lock(false)? else {
             return Ok(None);
         };
-        let text = read(&mut file)?;
-        let mut pending = Pending {
-            rescue: self.clone(),
-            file,
-            text_len: end_of(&text),
-            lines: Vec::new(),
-            is_any_unreadable: false,
-        };
-        for text in text.split(|byte| *byte == b'\n') {
-            match serde_json::from_slice(text) {
-                Ok(line) => pending.lines.push(line),
-                Err(_) => pending.is_any_unreadable |= !text.is_empty(),
+        let text = written(&mut file)?;
+        let (mut lines, mut is_any_unreadable) = (Vec::new(), false);
+        for line in text.split(|byte| *byte == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(line) => lines.push(line),
+                Err(_) => is_any_unreadable |= !line.is_empty(),
             }
         }
-        Ok(Some(pending))
+        Ok(Some(Pending {
+            rescue: self.clone(),
+            text,
+            lines,
+            is_any_unreadable,
+        }))
     }
 
     /// The file, locked; it is only made if that is asked.
@@ -196,13 +196,11 @@ impl Rescue {
     }
 }
 
-/// The lines of a rescue file that is held.
+/// What a rescue file said when it was read.
 #[derive(Debug)]
 pub struct Pending {
     rescue: Rescue,
-    /// Locked while this lives.
-    file: File,
-    text_len: usize,
+    text: Vec<u8>,
     /// What could be read.
     pub lines: Vec<Line>,
     /// Whether there is more, which could not.
@@ -210,24 +208,32 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Takes the file away, after what it says was kept: it becomes what holds space for the next.
+    /// Takes the file away, after what it says was kept: it becomes what holds space for the next. One that says more by
+    /// now stays as it is, to be applied once more.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn remove(mut self) -> io::Result<()> {
+    pub fn remove(self) -> io::Result<()> {
+        let Some(mut file) = self.unchanged()? else {
+            return Ok(());
+        };
         let Rescue { path, reserve } = &self.rescue;
-        write_at(&mut self.file, 0, &vec![b'\n'; self.text_len])?;
+        write_at(&mut file, 0, &vec![b'\n'; self.text.len()])?;
         fs::rename(path, reserve)?;
         files::sync_folder(&folder_of(path))
     }
 
-    /// Puts the file where a person finds it: it says something that could not be applied.
+    /// Puts the file where a person finds it: it says something that could not be applied. One that says more by now stays
+    /// as it is, to be applied once more.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn put_aside(self) -> io::Result<()> {
+        let Some(_file) = self.unchanged()? else {
+            return Ok(());
+        };
         let path = &self.rescue.path;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let free = (1_u32..)
@@ -238,6 +244,15 @@ impl Pending {
         }
         self.rescue.hold_space();
         files::sync_folder(&folder_of(path))
+    }
+
+    /// The file, locked, if it says what was read and no more.
+    fn unchanged(&self) -> io::Result<Option<File>> {
+        let Some(mut file) = self.rescue.lock(false)? else {
+            return Ok(None);
+        };
+        let is_unchanged = written(&mut file)? == self.text;
+        Ok(is_unchanged.then_some(file))
     }
 }
 
@@ -252,17 +267,14 @@ pub fn is_to_be_rescued(event: &Event) -> bool {
     }
 }
 
-fn read(file: &mut File) -> io::Result<Vec<u8>> {
+/// What a file says, without the empty lines at its end.
+fn written(file: &mut File) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut text)?;
-    Ok(text)
-}
-
-/// Where the text ends, and the empty lines begin.
-fn end_of(text: &[u8]) -> usize {
     let last = text.iter().rposition(|byte| *byte != b'\n');
-    last.map_or(0, |last| last + 1)
+    text.truncate(last.map_or(0, |last| last + 1));
+    Ok(text)
 }
 
 fn write_at(file: &mut File, at: usize, text: &[u8]) -> io::Result<()> {
@@ -274,4 +286,68 @@ fn write_at(file: &mut File, at: usize, text: &[u8]) -> io::Result<()> {
 
 fn folder_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(job: i64) -> Line {
+        Line {
+            ledger: String::from("l"),
+            key: None,
+            owner: String::from("o"),
+            local_id: LocalId(job),
+            event: Event::Failed,
+            at: 5,
+        }
+    }
+
+    fn jobs(pending: &Pending) -> Vec<i64> {
+        pending.lines.iter().map(|line| line.local_id.0).collect()
+    }
+
+    fn rescue() -> (tempfile::TempDir, Rescue) {
+        let folder = tempfile::tempdir().unwrap();
+        let rescue = Rescue::beside(&folder.path().join("l.rescue"));
+        (folder, rescue)
+    }
+
+    /// Whoever applies it may wait for a database that says nothing, and others have outcomes to keep meanwhile.
+    #[test]
+    fn nothing_is_locked_while_what_was_read_is_applied() {
+        let (_folder, rescue) = rescue();
+        rescue.keep(&line(1)).unwrap();
+        let pending = rescue.take().unwrap().unwrap();
+        assert_eq!(jobs(&pending), [1]);
+        let file = File::open(rescue.path()).unwrap();
+        file.try_lock().unwrap();
+        file.unlock().unwrap();
+        assert!(rescue.is_there());
+    }
+
+    #[test]
+    fn what_was_kept_meanwhile_is_not_taken_away() {
+        for put_aside in [false, true] {
+            let (_folder, rescue) = rescue();
+            let end = |pending: Pending| match put_aside {
+                true => pending.put_aside().unwrap(),
+                false => pending.remove().unwrap(),
+            };
+            rescue.keep(&line(1)).unwrap();
+            let pending = rescue.take().unwrap().unwrap();
+            rescue.keep(&line(2)).unwrap();
+            end(pending);
+            let [one, two] = [(); 2].map(|()| rescue.take().unwrap().unwrap());
+            assert_eq!(jobs(&one), [1, 2]);
+            end(one);
+            assert!(!rescue.is_there());
+            // Another applied the same, and was later. By then there may be a file of that name again.
+            rescue.keep(&line(3)).unwrap();
+            end(two);
+            assert_eq!(jobs(&rescue.take().unwrap().unwrap()), [3]);
+            let aside = set_aside(&rescue.path().with_extension(""));
+            assert_eq!(aside.len(), usize::from(put_aside), "{aside:?}");
+        }
+    }
 }

@@ -19,8 +19,10 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     make(cluster, DATABASE)?;
     during_a_submit(cluster).context("a partition during a submit")?;
     during_a_commit(cluster).context("a partition during COMMIT")?;
+    while_applying(cluster).context("a partition while the rescue file is applied")?;
     println!(
-        "partitions: during a submit and during COMMIT, no id is lost and nothing leaves twice"
+        "partitions: during a submit, during COMMIT and while the rescue file is applied, no id is lost and nothing leaves \
+         twice"
     );
     full_disk(cluster)
 }
@@ -67,23 +69,8 @@ fn during_a_submit(cluster: &Cluster) -> anyhow::Result<()> {
     let id = block_on(ledger.intend(&intent(1), 1))?.id;
     record(&ledger, id, &Event::Sent)?;
     proxy.part();
-    let accepted = Event::Accepted("QRY_1".parse()?);
-    let told = {
-        let ledger = ledger.clone();
-        std::thread::spawn(move || record(&ledger, id, &accepted))
-    };
-    // In memory alone, the end of the process would lose it for as long as nobody answers.
-    while !std::fs::read_to_string(&rescue).is_ok_and(|kept| kept.contains("QRY_1")) {
-        ensure!(
-            !told.is_finished(),
-            "the id was in memory alone until the end"
-        );
-        std::thread::yield_now();
-    }
-    ensure!(!told.is_finished(), "the database has answered");
-    let told = told.join().map_err(|_| anyhow::anyhow!("a thread ended"))?;
-    let error = told.err().context("it was kept")?;
-    ensure!(error.to_string().contains("fleet.rescue"), "{error}");
+    let told = tell(&ledger, id, "QRY_1")?;
+    is_put_aside(told, &rescue, "QRY_1")?;
     // Nothing begins while it is cut off. The lease has ended by then.
     ensure!(
         block_on(ledger.intend(&intent(2), 1)).is_err(),
@@ -93,12 +80,7 @@ fn during_a_submit(cluster: &Cluster) -> anyhow::Result<()> {
     let found: Vec<_> = found.iter().map(|entry| (entry.id, entry.state)).collect();
     ensure!(found == [(id, State::Ambiguous)], "{found:?}");
     proxy.heal();
-    block_on(ledger.observe(
-        &genrex_ledger::Alias::new("https://api.genrex.com", "partitions"),
-        &Account::new("https://api.genrex.com", "partitions"),
-        &Look::new(1),
-        1,
-    ))?;
+    look(&ledger)?;
     let stands = state(&other, id)?;
     ensure!(stands == State::Accepted, "{stands}");
     ensure!(!rescue.exists(), "the file is still there");
@@ -128,6 +110,77 @@ fn during_a_commit(cluster: &Cluster) -> anyhow::Result<()> {
         "{stands}"
     );
     record(&ledger, again, &Event::NotSent(String::from("over")))?;
+    Ok(())
+}
+
+/// An outcome is in the rescue file, and the machine is cut off once more while the database is told of it: the next
+/// outcome comes to the disk too, and both to the ledger in the end.
+fn while_applying(cluster: &Cluster) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rescue = folder.path().join("fleet.rescue");
+    let (proxy, ledger) = machine(cluster, &rescue)?;
+    let other = block_on(connect(&cluster.url(STUDIO, DATABASE)))?;
+    let mut jobs = Vec::new();
+    for key in [5, 6] {
+        let id = block_on(ledger.intend(&intent(key), 1))?.id;
+        record(&ledger, id, &Event::Sent)?;
+        jobs.push((id, format!("QRY_{key}")));
+    }
+    for ((id, name), parts) in jobs.iter().zip([Proxy::part, Proxy::part_at_commit]) {
+        proxy.heal();
+        parts(&proxy);
+        is_put_aside(tell(&ledger, *id, name)?, &rescue, name)?;
+    }
+    proxy.heal();
+    look(&ledger)?;
+    for (id, name) in &jobs {
+        let found = block_on(other.entry(*id))?.context("it is gone")?;
+        ensure!(
+            found
+                .query_id
+                .as_ref()
+                .is_some_and(|id| id.as_str() == name),
+            "{found:?}"
+        );
+    }
+    ensure!(!rescue.exists(), "the file is still there");
+    Ok(())
+}
+
+/// What is told on a thread of its own.
+type Told = std::thread::JoinHandle<Result<Entry, genrex_ledger::Error>>;
+
+fn tell(ledger: &PostgresLedger, id: LocalId, name: &str) -> anyhow::Result<Told> {
+    let accepted = Event::Accepted(name.parse()?);
+    let ledger = ledger.clone();
+    Ok(std::thread::spawn(move || record(&ledger, id, &accepted)))
+}
+
+/// An outcome comes to the disk before its time is over, and whoever told it hears where it is.
+fn is_put_aside(told: Told, rescue: &Path, name: &str) -> anyhow::Result<()> {
+    // In memory alone, the end of the process would lose it for as long as nobody answers.
+    while !std::fs::read_to_string(rescue).is_ok_and(|kept| kept.contains(name)) {
+        ensure!(
+            !told.is_finished(),
+            "the id was in memory alone until the end"
+        );
+        std::thread::yield_now();
+    }
+    ensure!(!told.is_finished(), "the database has answered");
+    let told = told.join().map_err(|_| anyhow::anyhow!("a thread ended"))?;
+    let error = told.err().context("it was kept")?;
+    ensure!(error.to_string().contains("fleet.rescue"), "{error}");
+    Ok(())
+}
+
+/// A write that is nobody's outcome.
+fn look(ledger: &PostgresLedger) -> anyhow::Result<()> {
+    block_on(ledger.observe(
+        &genrex_ledger::Alias::new("https://api.genrex.com", "partitions"),
+        &Account::new("https://api.genrex.com", "partitions"),
+        &Look::new(1),
+        1,
+    ))?;
     Ok(())
 }
 
