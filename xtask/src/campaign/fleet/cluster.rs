@@ -1,5 +1,7 @@
 //! A PostgreSQL of this program's own, in a folder that goes with it.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -56,9 +58,13 @@ impl Cluster {
 
     /// Runs a statement as the owner of all, and returns what it says.
     pub(crate) fn sql(&self, database: &str, sql: &str) -> anyhow::Result<String> {
+        self.sql_at(self.port, database, sql)
+    }
+
+    fn sql_at(&self, port: u16, database: &str, sql: &str) -> anyhow::Result<String> {
         let ended = Command::new(self.psql())
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
-            .args(["-h", "localhost", "-p", &self.port.to_string()])
+            .args(["-h", "localhost", "-p", &port.to_string()])
             .args(["-U", OWNER, "-d", database, "-c", sql])
             .env("PGPASSWORD", PASSWORD)
             .output()?;
@@ -71,10 +77,14 @@ impl Cluster {
     }
 
     /// Asks until the answer is this.
-    #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
     pub(crate) fn until(&self, sql: &str, answer: &str) -> anyhow::Result<()> {
+        self.until_at(self.port, sql, answer)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+    fn until_at(&self, port: u16, sql: &str, answer: &str) -> anyhow::Result<()> {
         for _ in 0..600 {
-            if self.sql("postgres", sql)? == answer {
+            if self.sql_at(port, "postgres", sql)? == answer {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -195,32 +205,43 @@ fn url(role: &str, database: &str, port: u16) -> String {
     format!("postgres://{role}@localhost:{port}/{database}?sslmode=disable")
 }
 
-/// A server that follows another, until it takes over.
-pub(crate) struct Standby<'a> {
+/// A server that begins as a copy of another's files: a standby, which follows it until it takes over, or one that is
+/// restored from the log that the other has archived.
+pub(crate) struct Copied<'a> {
     cluster: &'a Cluster,
     data: PathBuf,
     port: u16,
 }
 
-impl<'a> Standby<'a> {
-    pub(crate) fn start(cluster: &'a Cluster) -> anyhow::Result<Self> {
-        let port = free_port()?;
-        let standby = Self {
-            cluster,
-            data: cluster.folder().join(format!("standby-{port}")),
-            port,
-        };
-        let mut copy = cluster.as_owner("pg_basebackup");
-        copy.args(["-h", "localhost", "-p", &cluster.port.to_string()]);
-        copy.args(["-U", OWNER, "-R", "-X", "stream", "-c", "fast", "-D"]);
-        copy.arg(&standby.data).env("PGPASSWORD", PASSWORD);
-        run(&mut copy)?;
+impl<'a> Copied<'a> {
+    pub(crate) fn standby(cluster: &'a Cluster) -> anyhow::Result<Self> {
+        let standby = Self::take(cluster, &["-R", "-X", "stream"])?;
         standby.control(&["start", "-w"])?;
         cluster.until(
             "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'",
             "t",
         )?;
         Ok(standby)
+    }
+
+    /// The files alone: without the log they are not of one moment.
+    pub(crate) fn base_backup(cluster: &'a Cluster) -> anyhow::Result<Self> {
+        Self::take(cluster, &["-X", "none"])
+    }
+
+    fn take(cluster: &'a Cluster, how: &[&str]) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let copied = Self {
+            cluster,
+            data: cluster.folder().join(format!("copied-{port}")),
+            port,
+        };
+        let mut copy = cluster.as_owner("pg_basebackup");
+        copy.args(["-h", "localhost", "-p", &cluster.port.to_string()]);
+        copy.args(["-U", OWNER, "-c", "fast"]).args(how).arg("-D");
+        copy.arg(&copied.data).env("PGPASSWORD", PASSWORD);
+        run(&mut copy)?;
+        Ok(copied)
     }
 
     pub(crate) fn url(&self, role: &str, database: &str) -> String {
@@ -235,16 +256,77 @@ impl<'a> Standby<'a> {
         self.control(&["promote", "-w"])
     }
 
+    /// Starts it, and has it replay what was archived, up to a named point or to the end.
+    pub(crate) fn restore(&self, archive: &Archive, to: Option<&str>) -> anyhow::Result<()> {
+        let mut settings = File::options()
+            .append(true)
+            .open(self.data.join("postgresql.auto.conf"))?;
+        let from = archive.0.display();
+        writeln!(settings, "archive_mode = off")?;
+        writeln!(settings, "restore_command = 'cp {from}/%f %p'")?;
+        writeln!(settings, "recovery_target_timeline = 'current'")?;
+        writeln!(settings, "recovery_target_action = 'promote'")?;
+        if let Some(point) = to {
+            writeln!(settings, "recovery_target_name = '{point}'")?;
+        }
+        let signal = self.data.join("recovery.signal");
+        File::create(&signal)?;
+        give_to_owner(&signal)?;
+        self.control(&["start", "-w"])?;
+        self.cluster
+            .until_at(self.port, "SELECT pg_is_in_recovery()", "f")
+    }
+
     fn control(&self, arguments: &[&str]) -> anyhow::Result<()> {
         self.cluster.control_at(&self.data, self.port, arguments)
     }
 }
 
-impl Drop for Standby<'_> {
+impl Drop for Copied<'_> {
     fn drop(&mut self) {
         // Its folder goes with the other's.
         let _ = self.control(&["stop", "-w", "-m", "immediate"]);
     }
+}
+
+/// Where a server copies each file of its log to that it has filled.
+pub(crate) struct Archive(PathBuf);
+
+impl Archive {
+    /// From now on; the server is started again for it.
+    pub(crate) fn start(cluster: &Cluster) -> anyhow::Result<Self> {
+        let folder = cluster.folder().join("archive");
+        std::fs::create_dir(&folder)?;
+        give_to_owner(&folder)?;
+        let command = format!("test ! -f {0}/%f && cp %p {0}/%f", folder.display());
+        cluster.sql("postgres", "ALTER SYSTEM SET archive_mode = on")?;
+        cluster.sql(
+            "postgres",
+            &format!("ALTER SYSTEM SET archive_command = '{command}'"),
+        )?;
+        cluster.restart()?;
+        Ok(Self(folder))
+    }
+
+    /// What the server has written until now is in it.
+    pub(crate) fn fill(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        let last = cluster.sql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")?;
+        let is_there = format!("SELECT last_archived_wal >= '{last}' FROM pg_stat_archiver");
+        cluster.until(&is_there, "t")
+    }
+
+    pub(crate) fn stop(self, cluster: &Cluster) -> anyhow::Result<()> {
+        cluster.sql("postgres", "ALTER SYSTEM RESET archive_command")?;
+        cluster.sql("postgres", "ALTER SYSTEM RESET archive_mode")?;
+        cluster.restart()
+    }
+}
+
+fn give_to_owner(path: &Path) -> anyhow::Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    run(Command::new("chown").arg("postgres").arg(path))
 }
 
 /// A program as the user `postgres`, if this one is root.

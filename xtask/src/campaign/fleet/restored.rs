@@ -1,5 +1,5 @@
-//! A database that is put back to an earlier state, by a dump and by a standby that takes over: who saw more than it has
-//! buys nothing until somebody has looked, and one that lost nothing goes on.
+//! A database that is put back to an earlier state, by a dump, from an archived log and by a standby that takes over: who
+//! saw more than it has buys nothing until somebody has looked, and one that lost nothing goes on.
 
 use std::path::Path;
 
@@ -10,17 +10,19 @@ use genrex_ledger::{
 };
 use genrex_ledger_postgres::{Options, PostgresLedger};
 
-use super::cluster::{Cluster, OWNER, PASSWORD, STUDIO, Standby, run as run_command};
+use super::cluster::{Archive, Cluster, Copied, OWNER, PASSWORD, STUDIO, run as run_command};
 use super::suite::{address, make};
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     dump(cluster).context("a dump that is put back")?;
     fork(cluster).context("a dump that is put back and bought with")?;
+    point_in_time(cluster).context("a restore to a point in time")?;
     fail_over(cluster, false).context("a standby that need not keep anything")?;
     fail_over(cluster, true).context("a standby that keeps all")?;
     println!(
-        "restored: a dump that is put back, one that is bought with before it is noticed, and an asynchronous standby \
-         hold purchases until somebody has looked; a synchronous standby goes on"
+        "restored: a dump that is put back, one that is bought with before it is noticed, a base backup and the archived \
+         log to a point in time and to their end, and an asynchronous standby hold purchases until somebody has looked; a \
+         synchronous standby goes on"
     );
     Ok(())
 }
@@ -35,6 +37,16 @@ impl Machine {
         Ok(Self {
             folder: tempfile::tempdir()?,
         })
+    }
+
+    /// Another that saw the same.
+    fn copy(&self) -> anyhow::Result<Self> {
+        let copy = Self::new()?;
+        for file in std::fs::read_dir(self.folder.path())? {
+            let file = file?;
+            std::fs::copy(file.path(), copy.folder.path().join(file.file_name()))?;
+        }
+        Ok(copy)
     }
 
     fn connect(&self, url: &str) -> anyhow::Result<PostgresLedger> {
@@ -173,6 +185,59 @@ fn fork(cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From a base backup and the archived log, to a point between two purchases, and to the end.
+fn point_in_time(cluster: &Cluster) -> anyhow::Result<()> {
+    let database = "replayed";
+    make(cluster, database)?;
+    let archive = Archive::start(cluster)?;
+    let servers = [(); 2].map(|()| Copied::base_backup(cluster));
+    let [to_point, to_end] = servers;
+    let (to_point, to_end) = (to_point?, to_end?);
+    let machine = Machine::new()?;
+    let ledger = machine.connect(&cluster.url(STUDIO, database))?;
+    let before = buy(&ledger, 1)?;
+    let on_its_way = block_on(ledger.intend(&intent(2), 1))?.id;
+    cluster.sql(database, "SELECT pg_create_restore_point('between')")?;
+    block_on(ledger.record(on_its_way, &Event::Sent, 1))?;
+    block_on(ledger.record(on_its_way, &Event::Accepted("QRY_2".parse()?), 1))?;
+    drop(ledger);
+    archive.fill(cluster)?;
+    for (server, point, stood, words) in [
+        (&to_end, None, State::Accepted, "another server answers"),
+        (
+            &to_point,
+            Some("between"),
+            State::Intended,
+            "that this machine saw are missing",
+        ),
+    ] {
+        server.restore(&archive, point)?;
+        // What it saw is of the server before, in each case.
+        let seen = machine.copy()?;
+        let url = server.url(STUDIO, database);
+        let (to, options) = (address(&url)?, Options::new());
+        let reader = block_on(PostgresLedger::connect_to_read(&to, &options))?;
+        ensure!(state(&reader, before)? == State::Accepted, "{point:?}");
+        let stands = state(&reader, on_its_way)?;
+        ensure!(stands == stood, "{point:?}: {stands}");
+        let ledger = seen.connect(&url)?;
+        let told = refused(&ledger, 3)?;
+        ensure!(told.contains(words), "{point:?}: {told}");
+        // It may have been sent since.
+        let after = if stood == State::Intended {
+            State::Ambiguous
+        } else {
+            stood
+        };
+        block_on(ledger.recover(1))?;
+        let stands = state(&ledger, on_its_way)?;
+        ensure!(stands == after, "{point:?}: {stands}");
+        block_on(ledger.accept_restored("a test"))?;
+        buy(&ledger, 3)?;
+    }
+    archive.stop(cluster)
+}
+
 /// The standby has all that was bought; only one that had to keep it is known to.
 fn fail_over(cluster: &Cluster, is_synchronous: bool) -> anyhow::Result<()> {
     let database = if is_synchronous {
@@ -181,7 +246,7 @@ fn fail_over(cluster: &Cluster, is_synchronous: bool) -> anyhow::Result<()> {
         "kept_once"
     };
     make(cluster, database)?;
-    let standby = Standby::start(cluster)?;
+    let standby = Copied::standby(cluster)?;
     if is_synchronous {
         cluster.sql(
             "postgres",
