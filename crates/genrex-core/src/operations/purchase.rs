@@ -58,6 +58,8 @@ pub(crate) struct Purchase {
     entry: Option<Entry>,
     /// Whether it has looked at the balance since the last attempt, and nothing has come between.
     has_looked_again: bool,
+    /// Whether the ledger has just said that it is this one's to send: not before a pause, or a wait for a slot.
+    is_ours: bool,
     /// The attempt that was announced, so that each is once.
     announced: u32,
     reports: VecDeque<Progress>,
@@ -112,6 +114,7 @@ impl Purchase {
             turn: None,
             entry: None,
             has_looked_again: false,
+            is_ours: false,
             announced: 0,
             reports: VecDeque::new(),
             state,
@@ -236,6 +239,7 @@ impl Purchase {
                 }) =>
             {
                 self.has_looked_again = true;
+                self.is_ours = false;
                 self.state = State::Submitting(submit);
             }
             Ok(_) => {
@@ -255,11 +259,9 @@ impl Purchase {
         self.entry.as_ref().map(|entry| entry.id)
     }
 
-    /// The job, while it is not kept as sent.
-    fn unsent(&self) -> Option<LocalId> {
-        let entry = self.entry.as_ref();
-        let unsent = entry.filter(|entry| entry.state == ledger::State::Intended);
-        unsent.map(|entry| entry.id)
+    /// The job, if the ledger is to say, once more after each wait, that nobody else has ended it meanwhile.
+    fn to_be_kept_as_sent(&self) -> Option<LocalId> {
+        self.local().filter(|_| !self.is_ours)
     }
 
     /// What the submit wants; `None` when the state has changed and is to be looked at again.
@@ -268,7 +270,9 @@ impl Purchase {
             Wants::Step(step) => match step.within() {
                 Ok(step) => {
                     // A look before a pause is an old one after it.
-                    self.has_looked_again &= matches!(step, Step::Report(_));
+                    let is_wait = !matches!(step, Step::Report(_));
+                    self.has_looked_again &= !is_wait;
+                    self.is_ours &= !is_wait;
                     self.stay(State::Submitting(submit), step)
                 }
                 Err(submission) => {
@@ -281,7 +285,7 @@ impl Purchase {
                 self.state = State::LookingAgain(Box::new(look), submit);
                 None
             }
-            Wants::Leave(attempt) => match self.unsent() {
+            Wants::Leave(attempt) => match self.to_be_kept_as_sent() {
                 Some(local) => {
                     self.state = State::KeepingSent(local, submit);
                     None
@@ -322,20 +326,32 @@ impl Purchase {
         State::Done(Some(submission))
     }
 
-    fn kept_sent(&mut self, submit: Submit, answer: Result<Kept, ledger::Error>) {
-        self.state = match answer.and_then(Kept::entry) {
+    fn kept_sent(&mut self, mut submit: Submit, answer: Result<Kept, ledger::Error>) {
+        let error = match answer.and_then(Kept::entry) {
             Ok(entry) if entry.state == ledger::State::Sent => {
                 self.entry = Some(entry);
-                State::Submitting(submit)
+                self.is_ours = true;
+                self.state = State::Submitting(submit);
+                return;
             }
-            // Nothing has left, and nothing does.
             Ok(entry) => {
                 let message = format!("job {} is {}, and not sent", entry.id, entry.state);
-                let error = ledger::Error::new(ledger::ErrorKind::Transition, message);
-                State::not_sent(refused(error, self.local()))
+                ledger::Error::new(ledger::ErrorKind::Transition, message)
             }
-            Err(error) => State::not_sent(refused(error, self.local())),
+            Err(error) => error,
         };
+        let is_first = self
+            .entry
+            .as_ref()
+            .is_none_or(|entry| entry.state == ledger::State::Intended);
+        if is_first {
+            // Nothing has left, and nothing does.
+            self.state = State::not_sent(refused(error, self.local()));
+            return;
+        }
+        let why = "the ledger did not let it be sent again";
+        let submission = submit.give_up(why, Some(refused(error, self.local())));
+        self.submitted(submission);
     }
 
     fn kept_id(&mut self, mut submit: Submit, now: Now) {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use genrex_core::ledger::{Entry, Filter, Ledger as _, Limits, MemoryLedger, Refusal, State};
+use genrex_core::ledger::{
+    Entry, Event, Filter, Ledger as _, Limits, MemoryLedger, Refusal, State,
+};
 use genrex_core::testing::{Reply, ScriptedTransport};
 use genrex_core::{Error, ErrorKind, Progress, Submission, TransportErrorKind as Kind, block_on};
 
@@ -107,6 +109,39 @@ fn what_did_not_leave_is_sent_again_without_a_look() {
         paths(&wire),
         ["balance", "submit", "submit", "submit", "submit"]
     );
+}
+
+/// Between two attempts a lease may end, and another process takes the job for ambiguous: it is no longer this one's to
+/// send, whatever the first attempt came to.
+#[test]
+fn what_another_has_ended_is_not_sent_again() {
+    for (first, is_refused) in [
+        (Reply::fails(Kind::Connect), false),
+        (Reply::json(429, ""), true),
+    ] {
+        let shared: Arc<Mutex<Option<MemoryLedger>>> = Arc::default();
+        let (other, mut first) = (Arc::clone(&shared), Some(first));
+        let wire = ScriptedTransport::answering(move |sent| {
+            if !is_submit(sent) {
+                return balance(0);
+            }
+            let ledger = other.lock().unwrap();
+            let ledger = ledger.as_ref().unwrap();
+            let job = entries(ledger)[0].id;
+            block_on(ledger.record(job, &Event::Crashed, 1)).unwrap();
+            first.take().unwrap()
+        });
+        let (client, ledger) = kept(&wire, limits(20));
+        *shared.lock().unwrap() = Some(ledger.clone());
+        let submission = block_on(client.submit(&request()));
+        assert_eq!(submits(&wire), 1, "{submission:?}");
+        match submission {
+            Submission::Refused(_) => assert!(is_refused),
+            Submission::NotSent(_) => assert!(!is_refused),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(entries(&ledger)[0].state, State::Ambiguous);
+    }
 }
 
 /// A submit that the service refuses for now, and whose next look is answered so. It is not sent again, and stays
