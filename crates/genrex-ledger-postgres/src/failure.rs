@@ -128,8 +128,8 @@ fn judged(code: &SqlState) -> (ErrorKind, Then, &'static str) {
         | &SqlState::QUERY_CANCELED => (ErrorKind::Busy, Then::Again, BUSY),
         // Two began the same job at once: the second finds it.
         &SqlState::UNIQUE_VIOLATION => (ErrorKind::Busy, Then::Again, BUSY),
-        // A standby that has not taken over yet.
-        &SqlState::READ_ONLY_SQL_TRANSACTION => (
+        // A standby that has not taken over yet: it says the second where a transaction is to write from its begin.
+        &SqlState::READ_ONLY_SQL_TRANSACTION | &SqlState::FEATURE_NOT_SUPPORTED => (
             ErrorKind::Denied,
             Then::Reconnect,
             "may only be read: it is a standby, or set so",

@@ -8,6 +8,7 @@ use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, Ledger, LocalId, Look,
     Past,
 };
+use genrex_ledger_rescue::Rescue;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,6 +48,7 @@ struct Shared {
     address: String,
     is_writer: bool,
     lease: Duration,
+    rescue: Option<Rescue>,
     held: Held,
     queue: mpsc::UnboundedSender<Request>,
     /// It is there until the drop.
@@ -145,6 +147,7 @@ impl PostgresLedger {
                 address: address.to_string(),
                 is_writer,
                 lease: options.lease,
+                rescue: options.rescue.as_deref().map(Rescue::beside),
                 held,
                 queue,
                 thread: Some(thread),
@@ -288,8 +291,9 @@ impl Ledger for PostgresLedger {
     }
 
     async fn recover(&self, _: u64) -> Result<Vec<Entry>, Error> {
-        // Most often there is nothing, and nothing is locked.
-        if self.shared.is_writer && !self.ask(IsAnyLeft).await? {
+        // Most often there is nothing, and nothing is locked. What was put aside is applied by whoever writes.
+        let is_rescued = self.shared.rescue.as_ref().is_some_and(Rescue::is_there);
+        if self.shared.is_writer && !is_rescued && !self.ask(IsAnyLeft).await? {
             return Ok(Vec::new());
         }
         self.write(Recover::default()).await

@@ -13,6 +13,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
+mod aside;
 mod calls;
 mod claim;
 mod clock;

@@ -78,6 +78,9 @@ impl Call for ContentsOf {
     }
 }
 
+/// Who accepted a ledger whose steps were numbered anew, since they came from another.
+pub(crate) const MOVED: &str = "genrex ledger copy";
+
 /// Another hold in place of the one that was seen.
 struct ChangeHold {
     expected: Option<Hold>,
@@ -127,7 +130,7 @@ impl Call for Fill {
     type Answer = ();
 
     fn kind(&self) -> Kind {
-        Kind::Hold
+        Kind::Fill
     }
 
     fn change(&self) -> Option<Change> {
@@ -296,6 +299,10 @@ impl Store<'_> {
         for (account, credits) in &contents.credits {
             self.keep_credits(account, credits, now).await?;
         }
+        // Its steps have other numbers here than where it was.
+        let moved = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by) VALUES ('', now(), $1, $2)";
+        let by = [&self.owner.name, MOVED].map(Value::text);
+        self.session.read(moved, &by).await?;
         let named = "UPDATE genrex.ledger SET id = $1";
         self.session
             .read(named, &[Value::text(&contents.name)])

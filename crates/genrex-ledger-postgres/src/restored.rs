@@ -12,7 +12,7 @@ use genrex_ledger_rescue::{Seen, Witness};
 
 use crate::calls::Call;
 use crate::failure::Failure;
-use crate::relocation::held;
+use crate::relocation::{MOVED, held};
 use crate::row::Value;
 use crate::session::{Kind, Session};
 use crate::store::{Store, nothing};
@@ -20,6 +20,9 @@ use crate::text;
 
 /// What a person types who has looked.
 const COMMAND: &str = "genrex ledger accept-restored";
+
+/// How much is kept of what machines miss, in bytes; a machine says a line.
+const LONGEST: usize = 64 * 1024;
 
 /// Which server it is, as far as that can be known, and whether another keeps what it does before that is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,13 +80,21 @@ impl Memory {
         }
     }
 
-    /// Holds a server that was just connected to against all that this machine saw; says what is missing.
-    pub(crate) async fn compare(&mut self, session: &Session) -> Result<Option<String>, Failure> {
+    /// Holds a server that was just connected to against all that this machine saw of the ledger; says what is missing.
+    pub(crate) async fn compare(
+        &mut self,
+        session: &Session,
+        ledger: &str,
+    ) -> Result<Option<Missing>, Failure> {
         self.server = server(session).await?;
         if let Some(witness) = &self.witness {
             // Other processes of this machine write to it too. One that cannot be read says nothing.
-            let last = witness.last().ok().flatten();
-            self.seen = last.or_else(|| self.seen.take());
+            let here = witness.last().ok().flatten();
+            self.seen = match here.or_else(|| self.seen.take()) {
+                Some(here) if here.ledger != ledger => Some(here),
+                // It may have been reached by another address.
+                here => witness.last_of(ledger).or(here),
+            };
         }
         let (generation, missing) = missing(session, self.seen.as_ref(), &self.server).await?;
         self.generation = generation;
@@ -94,7 +105,7 @@ impl Memory {
     pub(crate) async fn missing(
         &self,
         session: &Session,
-    ) -> Result<(Option<i64>, Option<String>), Failure> {
+    ) -> Result<(Option<i64>, Option<Missing>), Failure> {
         if self.seen.is_none() {
             return Ok((None, None));
         }
@@ -154,21 +165,28 @@ async fn missing(
     session: &Session,
     seen: Option<&Seen>,
     server: &Server,
-) -> Result<(i64, Option<String>), Failure> {
+) -> Result<(i64, Option<Missing>), Failure> {
     let sql = "SELECT ledger.id, (SELECT count(*) FROM genrex.restored), \
-             EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4) \
+             (SELECT coalesce(max(extract(epoch FROM accepted_at) * 1000)::bigint, 0) FROM genrex.restored \
+                 WHERE accepted_by = $5), EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4) \
          FROM genrex.ledger";
     let values = [
         Value::from(seen.map_or(0, |seen| seen.event)),
         seen.map_or(0, |seen| seen.job.0).into(),
         seen.map_or(0, |seen| seen.at.cast_signed()).into(),
         Value::text(seen.map_or("", |seen| seen.state.as_str())),
+        Value::text(MOVED),
     ];
     let rows = session.read(sql, &values).await?;
     let row = rows.first().ok_or_else(nothing)?;
-    let (name, generation, is_there): (String, i64, bool) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let Some(seen) = seen else {
+    let (name, generation, moved_at, is_there): (String, i64, i64, bool) = (
+        row.try_get(0)?,
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+    );
+    // What was seen before all of it was copied here had other numbers.
+    let Some(seen) = seen.filter(|seen| seen.at.cast_signed() > moved_at) else {
         return Ok((generation, None));
     };
     let is_other_server = match (&seen.server, &server.name) {
@@ -179,38 +197,57 @@ async fn missing(
         // Somebody has looked since.
         None
     } else if name != seen.ledger {
-        Some(String::from(
+        Some(Missing::new(String::from(
             "it is another ledger than the one that this machine knew at this address",
-        ))
+        )))
     } else if !is_there || generation < seen.generation {
         Some(lost(session, seen).await?)
     } else if is_other_server && !seen.is_synchronous {
-        Some(format!(
+        Some(Missing::new(format!(
             "another server answers ({} after {}), and no standby had to keep what was bought: what other machines saw \
              may be missing",
             server.name.as_deref().unwrap_or_default(),
             seen.server.as_deref().unwrap_or_default()
-        ))
+        )))
     } else {
         None
     };
     Ok((generation, words))
 }
 
-async fn lost(session: &Session, seen: &Seen) -> Result<String, Failure> {
+async fn lost(session: &Session, seen: &Seen) -> Result<Missing, Failure> {
     let newest = "SELECT coalesce(max(id), 0) FROM genrex.history";
     let rows = session.read(newest, &[]).await?;
     let newest: i64 = rows.first().ok_or_else(nothing)?.try_get(0)?;
     let missing = (seen.event - newest).max(1);
-    Ok(format!(
-        "{missing} events that this machine saw are missing, at least; the last was number {}, of job {}, \
-         which was {} then",
+    let what = format!(
+        "the last was number {}, of job {}, which was {} then",
         seen.event, seen.job, seen.state
-    ))
+    );
+    Ok(Missing {
+        words: format!("{missing} events that this machine saw are missing, at least; {what}"),
+        what,
+    })
+}
+
+/// What of all that a machine saw a ledger does not have.
+pub(crate) struct Missing {
+    pub(crate) words: String,
+    /// The part of them that is the same whenever the machine says it.
+    what: String,
+}
+
+impl Missing {
+    fn new(words: String) -> Self {
+        Self {
+            what: words.clone(),
+            words,
+        }
+    }
 }
 
 /// That a ledger is held because it was restored. What it calls intended may have been sent since.
-pub(crate) struct HoldRestored(pub(crate) String);
+pub(crate) struct HoldRestored(pub(crate) Missing);
 
 #[async_trait]
 impl Call for HoldRestored {
@@ -225,13 +262,23 @@ impl Call for HoldRestored {
     }
 
     async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
-        if held(store.session).await?.hold.is_some() {
-            return Ok(());
-        }
+        let Missing { words, what } = &self.0;
+        let detail = match held(store.session).await?.hold {
+            // Each machine says what it saw, once.
+            Some(hold) if hold.kind == HoldKind::Restored => {
+                let detail = text::read(&hold.detail);
+                if detail.contains(what) || detail.len() > LONGEST {
+                    return Ok(());
+                }
+                format!("{detail}; {words}")
+            }
+            Some(_) => return Ok(()),
+            None => words.clone(),
+        };
         let hold = Hold {
             kind: HoldKind::Restored,
             token: String::new(),
-            detail: self.0.clone(),
+            detail,
             command: String::from(COMMAND),
         };
         store.keep_hold(Some(&hold)).await?;
@@ -263,6 +310,9 @@ impl Call for AcceptRestored {
         let sql = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by) \
              SELECT detail, since, machine, $1 FROM genrex.hold";
         store.session.read(sql, &[Value::text(&self.0)]).await?;
+        // Outcomes that were forgotten name jobs by their numbers: none of those is given to another job.
+        let skipped = "SELECT count(nextval('genrex.job_id')) FROM generate_series(1, 100000)";
+        store.session.read(skipped, &[]).await?;
         // Between the hold and now, an older genrex may have intended another.
         store.distrust().await?;
         store.keep_hold(None).await?;

@@ -26,7 +26,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL lock_timeout = '10s';
     SET LOCAL statement_timeout = '15s';
     SET LOCAL idle_in_transaction_session_timeout = '10s';
-    SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+    SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
 /// All that a ledger holds takes longer, and is to be of one moment.
 const BEGIN_ALL: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -36,9 +36,11 @@ const BEGIN_ALL: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 /// Who writes does so beside others, and with nobody who changes what holds the ledger. It ends with the transaction.
 const BESIDE: &str = "; SELECT pg_advisory_xact_lock_shared(hashtextextended('genrex.hold', 0))";
 
-/// Who changes what holds the ledger is alone. What it writes with that may take long.
-const ALONE: &str = "; SELECT pg_advisory_xact_lock(hashtextextended('genrex.hold', 0));
-    SET LOCAL statement_timeout = 0;
+/// Who changes what holds the ledger is alone.
+const ALONE: &str = "; SELECT pg_advisory_xact_lock(hashtextextended('genrex.hold', 0))";
+
+/// All that another ledger held may take long to write.
+const LONG: &str = "; SET LOCAL statement_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = '1h'";
 
 /// What a call needs of the database.
@@ -52,6 +54,8 @@ pub(crate) enum Kind {
     Write,
     /// One transaction, while nobody else writes.
     Hold,
+    /// The same, with all that another ledger held.
+    Fill,
     /// One transaction that no hold concerns: leases, and who has the ledger open.
     Lease,
 }
@@ -63,14 +67,15 @@ impl Kind {
             Self::ReadAll => String::from(BEGIN_ALL),
             Self::Write => [BEGIN, BESIDE].concat(),
             Self::Hold => [BEGIN, ALONE].concat(),
+            Self::Fill => [BEGIN, ALONE, LONG].concat(),
         }
     }
 
     /// How long it may take. What takes longer is ended by a connection that is gone, which is noticed.
     const fn longest(self) -> Duration {
         match self {
-            Self::Read | Self::Write | Self::Lease => LONGEST,
-            Self::ReadAll | Self::Hold => Duration::from_secs(60 * 60),
+            Self::Read | Self::Write | Self::Hold | Self::Lease => LONGEST,
+            Self::ReadAll | Self::Fill => Duration::from_secs(60 * 60),
         }
     }
 }

@@ -2,14 +2,16 @@
 //! and puts outcomes aside while the database is away.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::time::Duration;
 
-use genrex_ledger::{Change, Error, ErrorKind, Event};
-use genrex_ledger_rescue::{Line, Rescue};
+use genrex_ledger::{Change, Error, ErrorKind};
+use genrex_ledger_rescue::{Line, Pending, Rescue};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::address::Address;
+use crate::aside::{Aside, apply};
 use crate::calls::Call;
 use crate::clock;
 use crate::failure::{Failure, StorageError, Then};
@@ -18,7 +20,7 @@ use crate::options::Options;
 use crate::query::IN_FLIGHT;
 use crate::relocation;
 use crate::request::{Ask, Request};
-use crate::restored::{HoldRestored, Memory, Notes};
+use crate::restored::{HoldRestored, Memory, Missing, Notes};
 use crate::row::Value;
 use crate::schema;
 use crate::session::{Kind, Session};
@@ -39,6 +41,8 @@ pub(crate) struct Worker {
     shown: String,
     timeout: Duration,
     rescue: Option<Rescue>,
+    /// What other addresses of the ledger may have put aside before.
+    others: Vec<Rescue>,
     session: Option<Session>,
     /// The ledger's own name.
     name: String,
@@ -64,6 +68,9 @@ impl Worker {
             shown,
             timeout: options.timeout,
             rescue: rescue.map(Rescue::beside),
+            others: rescue
+                .map(|rescue| Rescue::beside(rescue).others())
+                .unwrap_or_default(),
             session: None,
             name: String::new(),
             owner: Owner {
@@ -89,6 +96,7 @@ impl Worker {
             let (address, owner) = (worker.address.clone(), worker.owner.clone());
             worker.renewal = Some(tokio::spawn(lease::renew(address, owner, held.clone())));
             if let Some(rescue) = &worker.rescue {
+                rescue.gather();
                 rescue.hold_space();
             }
         }
@@ -127,7 +135,7 @@ impl Worker {
             schema::check(&session).await?;
             let held = relocation::held(&session).await?;
             let missing = match self.is_writer {
-                true => self.memory.compare(&session).await?,
+                true => self.memory.compare(&session, &held.name).await?,
                 false => None,
             };
             Ok((held.name, missing))
@@ -158,21 +166,21 @@ impl Worker {
     }
 
     /// Holds a ledger that has forgotten what this machine saw; what is free goes on.
-    async fn hold_restored(&self, missing: String) -> Result<(), Failure> {
+    async fn hold_restored(&self, missing: Missing) -> Result<(), Failure> {
         let Some(session) = &self.session else {
             return Err(StorageError::away("cannot be reached").into());
         };
         let (owner, notes) = (&self.owner, &Notes::default());
-        let holding = session.transaction(Kind::Hold, async |session| {
-            let store = Store {
-                session,
-                owner,
-                notes,
-            };
-            HoldRestored(missing).run(store).await
-        });
-        // It waits for whoever changes what holds the ledger, and not as long as that may take.
-        session.alone(holding).await
+        session
+            .transaction(Kind::Hold, async |session| {
+                let store = Store {
+                    session,
+                    owner,
+                    notes,
+                };
+                HoldRestored(missing).run(store).await
+            })
+            .await
     }
 
     /// Does what is asked, as often as it takes; says whether there is more to wait for.
@@ -183,7 +191,8 @@ impl Worker {
     ) -> bool {
         let mut is_open = true;
         loop {
-            let failure = match self.attempt_or_put_aside(&mut *asked).await {
+            let tried = self.attempt_or_put_aside(&mut *asked, queue, &mut is_open);
+            let failure = match tried.await {
                 Ok(()) => {
                     asked.answer(Ok(()), &self.shown);
                     return is_open;
@@ -196,26 +205,21 @@ impl Worker {
             }
             let is_refused = is_refused(&failure);
             if then != Then::Again && !is_refused {
-                // In memory alone, the end of this process would lose them.
                 while let Ok(request) = queue.try_recv() {
-                    match request {
-                        Request::Ask(asked) => self.pending.push_back(asked),
-                        Request::Close => is_open = false,
-                    }
+                    is_open &= self.waits(request);
                 }
-                self.put_aside(&mut *asked);
-                let mut pending = std::mem::take(&mut self.pending);
-                for waiting in &mut pending {
-                    self.put_aside(&mut **waiting);
+                let aside = self.aside();
+                aside.put(&mut *asked);
+                for waiting in &mut self.pending {
+                    aside.put(&mut **waiting);
                 }
-                self.pending = pending;
             }
             // What waits in a queue does not wait for its turn and then for the database.
             let waited = clock::elapsed().saturating_sub(asked.queued());
             let limit = if is_open { self.timeout } else { SOON };
             if then == Then::GiveUp || waited + PAUSE > limit {
                 if !is_refused {
-                    self.put_aside(&mut *asked);
+                    self.aside().put(&mut *asked);
                 }
                 asked.answer(Err(failure), &self.shown);
                 return is_open;
@@ -224,28 +228,66 @@ impl Worker {
         }
     }
 
-    /// Does it once. An outcome of which the database says nothing for a moment is put aside meanwhile: it may be cut
-    /// off without a word, and in memory alone the end of this process would lose it.
-    async fn attempt_or_put_aside(&mut self, asked: &mut dyn Ask) -> Result<(), Failure> {
-        let line = self.line(asked);
-        let aside = self.rescue.clone().zip(line);
-        let mut attempt = Box::pin(self.attempt(asked));
-        let Some((rescue, line)) = aside else {
-            return attempt.await;
-        };
-        let mut note = None;
-        let ended = tokio::select! {
-            ended = &mut attempt => ended,
-            () = clock::pause(MOMENT) => {
-                note = Some(kept(&rescue, &line));
-                attempt.as_mut().await
+    /// Does it once. Where the database says nothing for a moment, each outcome that is in hand is put aside meanwhile,
+    /// this one and those that wait behind it: the machine may be cut off without a word, and in memory alone the end of
+    /// this process would lose them.
+    async fn attempt_or_put_aside(
+        &mut self,
+        asked: &mut dyn Ask,
+        queue: &mut mpsc::UnboundedReceiver<Request>,
+        is_open: &mut bool,
+    ) -> Result<(), Failure> {
+        let aside = self.aside();
+        let own = aside.line(asked);
+        let mut waiting = std::mem::take(&mut self.pending);
+        let (mut note, mut is_late, mut is_queue_open) = (None, false, true);
+        let mut moment = pin!(clock::pause(MOMENT));
+        let ended = {
+            let mut attempt = pin!(self.attempt(asked));
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut attempt => break ended,
+                    () = &mut moment, if !is_late => {
+                        is_late = true;
+                        note = own.as_ref().and_then(|line| aside.keep(line));
+                        for waits in &mut waiting {
+                            aside.put(&mut **waits);
+                        }
+                    }
+                    next = queue.recv(), if is_late && is_queue_open => match next {
+                        Some(Request::Ask(mut waits)) => {
+                            aside.put(&mut *waits);
+                            waiting.push_back(waits);
+                        }
+                        Some(Request::Close) => *is_open = false,
+                        None => is_queue_open = false,
+                    }
+                }
             }
         };
-        drop(attempt);
+        self.pending = waiting;
         if note.is_some() {
             *asked.note() = note;
         }
         ended
+    }
+
+    /// Has a request wait for its turn; says whether more may come.
+    fn waits(&mut self, request: Request) -> bool {
+        match request {
+            Request::Ask(asked) => self.pending.push_back(asked),
+            Request::Close => return false,
+        }
+        true
+    }
+
+    fn aside(&self) -> Aside {
+        Aside {
+            rescue: self.rescue.clone(),
+            ledger: self.name.clone(),
+            owner: self.owner.name.clone(),
+        }
     }
 
     /// Does it once. What is known to be kept is; after any error it may be, and is looked up when it is done again.
@@ -254,8 +296,7 @@ impl Worker {
             self.begin().await?;
         }
         let kind = asked.kind();
-        let is_rescued = self.rescue.as_ref().is_some_and(Rescue::is_there);
-        if is_rescued && kind == Kind::Write {
+        if kind == Kind::Write {
             self.apply_rescued().await?;
         }
         let Some(session) = &self.session else {
@@ -298,14 +339,31 @@ impl Worker {
         Ok(())
     }
 
-    /// Applies what this machine could not tell the database when it happened.
-    async fn apply_rescued(&self) -> Result<(), Failure> {
-        let (Some(rescue), Some(session)) = (&self.rescue, &self.session) else {
-            return Ok(());
-        };
-        // A file that cannot be read stays, and is read the next time.
-        let Ok(Some(pending)) = rescue.take() else {
-            return Ok(());
+    /// Applies what this machine could not tell the database when it happened. A file that cannot be read stays, and is
+    /// read the next time.
+    async fn apply_rescued(&mut self) -> Result<(), Failure> {
+        let own = self.rescue.as_ref().filter(|rescue| rescue.is_there());
+        if let Some(Ok(Some(pending))) = own.map(Rescue::take) {
+            self.apply_pending(pending).await?;
+        }
+        while let Some(other) = self.others.last() {
+            let is_own = |line: &Line| line.ledger == self.name;
+            match other.take() {
+                Ok(Some(pending))
+                    if !pending.is_any_unreadable && pending.lines.iter().all(is_own) =>
+                {
+                    self.apply_pending(pending).await?;
+                }
+                _ => {}
+            }
+            self.others.pop();
+        }
+        Ok(())
+    }
+
+    async fn apply_pending(&self, pending: Pending) -> Result<(), Failure> {
+        let Some(session) = &self.session else {
+            return Err(StorageError::away("cannot be reached").into());
         };
         let (mut is_any_refused, mut is_any_left) = (pending.is_any_unreadable, false);
         for line in &pending.lines {
@@ -336,30 +394,6 @@ impl Worker {
             (false, false) => pending.remove(),
         };
         Ok(())
-    }
-
-    /// Keeps an outcome on this machine, once.
-    fn put_aside(&self, asked: &mut dyn Ask) {
-        let line = self.line(asked);
-        if let Some((rescue, line)) = self.rescue.as_ref().zip(line) {
-            *asked.note() = Some(kept(rescue, &line));
-        }
-    }
-
-    /// What is to be kept on this machine of a call, if that has not been done.
-    fn line(&self, asked: &mut dyn Ask) -> Option<Line> {
-        if asked.note().is_some() {
-            return None;
-        }
-        let (id, event, at) = asked.outcome()?;
-        Some(Line {
-            ledger: self.name.clone(),
-            key: None,
-            owner: self.owner.name.clone(),
-            local_id: id,
-            event: event.clone(),
-            at,
-        })
     }
 
     /// Lets go of what is in flight, if the database can be asked. If not, the leases end by themselves.
@@ -397,7 +431,7 @@ async fn allowed(
     session: &Session,
     change: Option<Change>,
     memory: &Memory,
-    forgotten: &mut Option<String>,
+    forgotten: &mut Option<Missing>,
 ) -> Result<Option<Allowed>, Failure> {
     let Some(change) = change else {
         return Ok(None);
@@ -411,7 +445,7 @@ async fn allowed(
         let (found, missing) = memory.missing(session).await?;
         generation = found;
         if let Some(missing) = missing {
-            let message = format!("the ledger has forgotten purchases: {missing}");
+            let message = format!("the ledger has forgotten purchases: {}", missing.words);
             *forgotten = Some(missing);
             return Err(Error::new(ErrorKind::Restored, message).into());
         }
@@ -427,38 +461,6 @@ fn is_refused(failure: &Failure) -> bool {
     match failure {
         Failure::Rule(error) => !matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Moved),
         Failure::Storage(_) => false,
-    }
-}
-
-/// Keeps a line, and says where it is.
-fn kept(rescue: &Rescue, line: &Line) -> String {
-    let path = rescue.path().display();
-    match rescue.keep(line) {
-        Ok(()) => format!(
-            "; what happened is kept in {path}, and given to the database by the next command that buys"
-        ),
-        Err(error) => {
-            format!("; and what happened could not be kept in {path} either: {error}")
-        }
-    }
-}
-
-async fn apply(store: Store<'_>, line: &Line, ledger: &str) -> Result<(), Failure> {
-    let is_of_this = line.ledger == ledger
-        && (line.key.is_none() || line.key == store.key(line.local_id).await?);
-    if !is_of_this {
-        let message = format!("job {} is of another ledger", line.local_id);
-        return Err(Error::new(ErrorKind::NotFound, message).into());
-    }
-    match store.record(line.local_id, &line.event).await {
-        // Another has said so before, or knows better by now.
-        Err(Failure::Rule(error))
-            if error.kind() == ErrorKind::Transition
-                && matches!(line.event, Event::NotSent(_) | Event::Crashed) =>
-        {
-            Ok(())
-        }
-        result => result.map(drop),
     }
 }
 

@@ -4,14 +4,19 @@
 //! Where a disk is full there would be no room for that file either. So it is made beforehand, under another
 //! name and filled with empty lines, and is written in place.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use genrex_ledger::{Event, LocalId};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, is_named};
+use crate::folder::{files_named, folder_of};
+
+/// What its name ends in.
+const ENDING: &str = ".rescue";
 
 /// What is added to the name of a rescue file that is put aside, before a number.
 const ASIDE: &str = ".unreadable-";
@@ -22,21 +27,8 @@ const ASIDE: &str = ".unreadable-";
 #[must_use]
 pub fn set_aside(ledger: &Path) -> Vec<PathBuf> {
     let name = ledger.file_name().unwrap_or_default().to_string_lossy();
-    let begins = format!("{name}.rescue{ASIDE}");
-    let folder = match ledger.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let files = fs::read_dir(folder).into_iter().flatten();
-    let files = files.filter_map(|file| Some(file.ok()?.path()));
-    let mut found: Vec<PathBuf> = files
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(&begins)
-        })
-        .collect();
-    found.sort();
-    found
+    let begins = format!("{name}{ENDING}{ASIDE}");
+    files_named(folder_of(ledger), |name| name.starts_with(&begins))
 }
 
 /// The rescue file of a ledger, whether it is there or not.
@@ -86,6 +78,17 @@ impl Rescue {
         &self.path
     }
 
+    /// The other files of rescued outcomes in its folder: the ledger may have been reached by another address when they
+    /// were written, after which a file is named.
+    #[must_use]
+    pub fn others(&self) -> Vec<Self> {
+        let files = files_named(folder_of(&self.path), |name| name.ends_with(ENDING));
+        let others = files
+            .iter()
+            .filter(|path| path.file_name() != self.path.file_name());
+        others.map(|path| Self::beside(path)).collect()
+    }
+
     /// Whether there is anything to apply.
     #[must_use]
     pub fn is_there(&self) -> bool {
@@ -101,7 +104,7 @@ impl Rescue {
         }
         let folder = folder_of(&self.path);
         if !folder.exists() {
-            let _ = files::make_folder(&folder);
+            let _ = files::make_folder(folder);
         }
         let fill = |mut file: File| file.write_all(&SPACE).and_then(|()| file.sync_all());
         if files::create(&self.reserve).and_then(fill).is_err() {
@@ -109,12 +112,54 @@ impl Rescue {
         }
     }
 
-    /// Keeps a line. When it returns, the line survives the loss of power.
+    /// Keeps a line, and returns where. When it returns, the line survives the loss of power.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn keep(&self, line: &Line) -> io::Result<()> {
+    pub fn keep(&self, line: &Line) -> io::Result<PathBuf> {
+        match self.keep_here(line) {
+            // A process that stands still has it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let own = format!("{}{}{ENDING}", self.begins(), std::process::id());
+                Self::beside(&self.path.with_file_name(own)).keep_here(line)
+            }
+            result => result,
+        }
+    }
+
+    /// Brings together what processes kept in files of their own while one that stood still had this one. What cannot be
+    /// brought stays where it is.
+    pub fn gather(&self) {
+        let begins = self.begins();
+        let is_own = |name: &str| {
+            let number = name
+                .strip_prefix(&begins)
+                .and_then(|name| name.strip_suffix(ENDING));
+            number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        for path in files_named(folder_of(&self.path), is_own) {
+            let stray = Self::beside(&path);
+            let Ok(Some(pending)) = stray.take() else {
+                continue;
+            };
+            let is_here = |line: &Line| self.keep_here(line).is_ok();
+            if !pending.is_any_unreadable
+                && pending.lines.iter().all(is_here)
+                && pending.remove().is_ok()
+            {
+                let _ = fs::remove_file(&stray.reserve);
+            }
+        }
+    }
+
+    /// What the names of such files begin with; a number follows.
+    fn begins(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        format!("{}-", name.strip_suffix(ENDING).unwrap_or(&name))
+    }
+
+    fn keep_here(&self, line: &Line) -> io::Result<PathBuf> {
         let mut file = self.lock(true)?.ok_or(io::ErrorKind::NotFound)?;
         let end = written(&mut file)?.len();
         let mut text = Vec::new();
@@ -125,7 +170,8 @@ impl Rescue {
         serde_json::to_writer(&mut text, line)?;
         text.push(b'\n');
         write_at(&mut file, end, &text)?;
-        files::sync_folder(&folder_of(&self.path))
+        files::sync_folder(folder_of(&self.path))?;
+        Ok(self.path.clone())
     }
 
     /// What is there to be applied. Nothing is locked meanwhile: a database may let whoever applies it wait, and others
@@ -154,7 +200,8 @@ impl Rescue {
         }))
     }
 
-    /// The file, locked; it is only made if that is asked.
+    /// The file, locked; it is only made if that is asked. It is locked for as long as a write takes: whoever has it for
+    /// longer stands still, and nobody waits for that.
     fn lock(&self, is_to_be_made: bool) -> io::Result<Option<File>> {
         loop {
             let file = match files::open_to_write(&self.path) {
@@ -173,7 +220,7 @@ impl Rescue {
                 let why = format!("{} is no file of its own", self.path.display());
                 return Err(io::Error::other(why));
             }
-            file.lock()?;
+            lock_soon(&file)?;
             // Whoever held it may have taken it away.
             if is_named(&file, &self.path)? {
                 return Ok(Some(file));
@@ -183,8 +230,8 @@ impl Rescue {
 
     /// Another process may make it, and take it away again, at the same time.
     fn make(&self) -> io::Result<()> {
-        let made = match fs::rename(&self.reserve, &self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let made = match files::rename_new(&self.reserve, &self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 files::create(&self.path).map(drop)
             }
             result => result,
@@ -208,30 +255,31 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Takes the file away, after what it says was kept: it becomes what holds space for the next. One that says more by
-    /// now stays as it is, to be applied once more.
+    /// Takes away what was read, after it was kept. A file that says nothing more becomes what holds space for the next.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn remove(self) -> io::Result<()> {
-        let Some(mut file) = self.unchanged()? else {
+        let Some((mut file, is_more)) = self.find()? else {
             return Ok(());
         };
         let Rescue { path, reserve } = &self.rescue;
         write_at(&mut file, 0, &vec![b'\n'; self.text.len()])?;
+        if is_more {
+            return Ok(());
+        }
         fs::rename(path, reserve)?;
-        files::sync_folder(&folder_of(path))
+        files::sync_folder(folder_of(path))
     }
 
-    /// Puts the file where a person finds it: it says something that could not be applied. One that says more by now stays
-    /// as it is, to be applied once more.
+    /// Puts what was read where a person finds it: it says something that could not be applied.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn put_aside(self) -> io::Result<()> {
-        let Some(_file) = self.unchanged()? else {
+        let Some((file, is_more)) = self.find()? else {
             return Ok(());
         };
         let path = &self.rescue.path;
@@ -239,20 +287,30 @@ impl Pending {
         let free = (1_u32..)
             .map(|number| path.with_file_name(format!("{name}{ASIDE}{number}")))
             .find(|path| path.symlink_metadata().is_err());
-        if let Some(free) = free {
-            fs::rename(path, free)?;
+        let Some(free) = free else {
+            return Ok(());
+        };
+        if is_more {
+            let mut aside = files::create(&free)?;
+            aside.write_all(&self.text)?;
+            aside.sync_all()?;
+            files::sync_folder(folder_of(path))?;
+            drop(file);
+            return self.remove();
         }
+        fs::rename(path, free)?;
         self.rescue.hold_space();
-        files::sync_folder(&folder_of(path))
+        files::sync_folder(folder_of(path))
     }
 
-    /// The file, locked, if it says what was read and no more.
-    fn unchanged(&self) -> io::Result<Option<File>> {
+    /// The file, locked, if what was read is still there, and whether it says more by now.
+    fn find(&self) -> io::Result<Option<(File, bool)>> {
         let Some(mut file) = self.rescue.lock(false)? else {
             return Ok(None);
         };
-        let is_unchanged = written(&mut file)? == self.text;
-        Ok(is_unchanged.then_some(file))
+        let text = written(&mut file)?;
+        let more = text.strip_prefix(&self.text[..]);
+        Ok(more.map(|more| (file, !more.is_empty())))
     }
 }
 
@@ -265,6 +323,23 @@ pub fn is_to_be_rescued(event: &Event) -> bool {
         Event::Reconciled(_) | Event::Resolved(..) => false,
         event => event.is_outcome(),
     }
+}
+
+/// Locks a file that nobody has for long. It fails with [`io::ErrorKind::WouldBlock`] if one does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process is at work on the file, for a moment"
+)]
+fn lock_soon(file: &File) -> io::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            result => return Ok(result?),
+        }
+    }
+    Ok(file.try_lock()?)
 }
 
 /// What a file says, without the empty lines at its end.
@@ -282,10 +357,6 @@ fn write_at(file: &mut File, at: usize, text: &[u8]) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
     file.write_all(text)?;
     file.sync_all()
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    path.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 #[cfg(test)]
@@ -339,7 +410,7 @@ mod tests {
             rescue.keep(&line(2)).unwrap();
             end(pending);
             let [one, two] = [(); 2].map(|()| rescue.take().unwrap().unwrap());
-            assert_eq!(jobs(&one), [1, 2]);
+            assert_eq!(jobs(&one), [2]);
             end(one);
             assert!(!rescue.is_there());
             // Another applied the same, and was later. By then there may be a file of that name again.
@@ -347,7 +418,41 @@ mod tests {
             end(two);
             assert_eq!(jobs(&rescue.take().unwrap().unwrap()), [3]);
             let aside = set_aside(&rescue.path().with_extension(""));
-            assert_eq!(aside.len(), usize::from(put_aside), "{aside:?}");
+            assert_eq!(aside.len(), 2 * usize::from(put_aside), "{aside:?}");
         }
+    }
+
+    /// A process may stand still in the middle of a write.
+    #[test]
+    fn nobody_waits_for_who_has_the_file() {
+        let (_folder, rescue) = rescue();
+        rescue.keep(&line(1)).unwrap();
+        let file = File::open(rescue.path()).unwrap();
+        file.lock().unwrap();
+        let kept = rescue.keep(&line(2)).unwrap();
+        assert_ne!(kept, rescue.path());
+        rescue.take().unwrap_err();
+        let [other] = &rescue.others()[..] else {
+            panic!("{:?}", rescue.others());
+        };
+        assert_eq!(other.path(), kept);
+        assert_eq!(jobs(&other.take().unwrap().unwrap()), [2]);
+        file.unlock().unwrap();
+        rescue.gather();
+        assert_eq!(jobs(&rescue.take().unwrap().unwrap()), [1, 2]);
+        let left = files_named(folder_of(rescue.path()), |_| true);
+        assert_eq!(left, [rescue.path()]);
+    }
+
+    /// Two make it at once, and the first has kept a line in it by the time that the second does.
+    #[test]
+    fn a_file_that_is_there_is_not_replaced() {
+        let (_folder, rescue) = rescue();
+        rescue.hold_space();
+        rescue.make().unwrap();
+        rescue.keep(&line(1)).unwrap();
+        files::create(&rescue.reserve).unwrap();
+        rescue.make().unwrap();
+        assert_eq!(jobs(&rescue.take().unwrap().unwrap()), [1]);
     }
 }

@@ -57,6 +57,15 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
+/// Opens a file that is there, to read it and to write at its end.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).open(path)
+}
+
 /// Opens a file that is there.
 ///
 /// # Errors
@@ -64,6 +73,15 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
 /// What the system says.
 pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+/// Gives a file another name, if nothing has that name: that cannot be had here in one step.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::Unsupported`].
+pub fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// A folder cannot be synced here.

@@ -92,6 +92,19 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens a file that is there, to read it and to write at its end. It does not follow a link.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .custom_flags(NO_FOLLOW)
+        .open(path)
+}
+
 /// Opens a file that is there. It does not follow a link.
 ///
 /// # Errors
@@ -102,6 +115,25 @@ pub fn open(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(NO_FOLLOW)
         .open(path)
+}
+
+/// Gives a file another name, if nothing has that name.
+///
+/// # Errors
+///
+/// What the system says; [`io::ErrorKind::Unsupported`] where it cannot.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?;
+        Ok(())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Makes what was made, renamed or removed in a folder last.

@@ -9,6 +9,10 @@ use genrex_ledger::{LocalId, State};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, is_named};
+use crate::folder::{files_named, folder_of};
+
+/// What its file's name ends in.
+const ENDING: &str = ".seen";
 
 /// In bytes; a file that is longer is written anew, with the last line alone.
 const LONGEST: u64 = 256 * 1024;
@@ -46,7 +50,7 @@ impl Witness {
     #[must_use]
     pub fn beside(rescue: &Path) -> Self {
         let mut path = rescue.as_os_str().to_owned();
-        path.push(".seen");
+        path.push(ENDING);
         Self { path: path.into() }
     }
 
@@ -62,18 +66,22 @@ impl Witness {
     ///
     /// What the system says.
     pub fn keep(&self, seen: &Seen) -> io::Result<()> {
-        let mut file = self.lock()?;
-        let mut line = serde_json::to_vec(seen)?;
+        // One that was cut by a loss of power must not swallow this line.
+        let mut line = vec![b'\n'];
+        serde_json::to_writer(&mut line, seen)?;
         line.push(b'\n');
-        let end = file.seek(SeekFrom::End(0))?;
-        if end > LONGEST {
-            return self.begin_anew(seen, &mut file);
+        loop {
+            let mut file = self.open()?;
+            // Where another writes it anew, this one is not the last. Nobody waits: a process may stand still in a write.
+            if file.metadata()?.len() > LONGEST && file.try_lock().is_ok() {
+                return self.begin_anew(seen, &mut file);
+            }
+            file.write_all(&line)?;
+            file.sync_data()?;
+            if is_named(&file, &self.path)? {
+                return Ok(());
+            }
         }
-        if end > 0 && !ends_a_line(&mut file, end)? {
-            line.insert(0, b'\n');
-        }
-        file.write_all(&line)?;
-        file.sync_data()
     }
 
     /// The last step of those that were kept of the ledger and generation that were seen last.
@@ -87,6 +95,18 @@ impl Witness {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The last step of a ledger that any file in this folder knows of: the ledger may have been reached by another
+    /// address then, after which its file is named. A file that cannot be read says nothing.
+    #[must_use]
+    pub fn last_of(&self, ledger: &str) -> Option<Seen> {
+        let files = files_named(folder_of(&self.path), |name| name.ends_with(ENDING));
+        let steps = files
+            .into_iter()
+            .filter_map(|path| Self { path }.last().ok().flatten());
+        let own = steps.filter(|seen| seen.ledger == ledger);
+        own.max_by_key(|seen| seen.at)
     }
 
     /// With the last line alone. The old file stays what it is until the new one is whole.
@@ -110,49 +130,26 @@ impl Witness {
         files::sync_folder(folder_of(&self.path))
     }
 
-    /// The file, locked; it is made if it is not there.
-    fn lock(&self) -> io::Result<File> {
+    /// The file; it is made if it is not there. What is written goes to its end, also where several write.
+    fn open(&self) -> io::Result<File> {
         loop {
-            let file = match files::open_to_write(&self.path) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let folder = folder_of(&self.path);
-                    if !folder.exists() {
-                        files::make_folder(folder)?;
-                    }
-                    match files::create(&self.path) {
-                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                        result => {
-                            result?;
-                            files::sync_folder(folder)?;
-                        }
-                    }
-                    continue;
+            match files::open_to_append(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => return result,
+            }
+            let folder = folder_of(&self.path);
+            if !folder.exists() {
+                files::make_folder(folder)?;
+            }
+            match files::create(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => {
+                    result?;
+                    files::sync_folder(folder)?;
                 }
-                Err(error) => return Err(error),
-            };
-            file.lock()?;
-            // Whoever held it may have put another in its place.
-            if is_named(&file, &self.path)? {
-                return Ok(file);
             }
         }
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// A line that was begun and not ended must not swallow the next.
-fn ends_a_line(file: &mut File, end: u64) -> io::Result<bool> {
-    let mut last = [0];
-    file.seek(SeekFrom::Start(end - 1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
 }
 
 fn last_of(file: &mut File) -> io::Result<Option<Seen>> {
@@ -210,6 +207,27 @@ mod tests {
         // After a restored ledger was taken as it was, its numbers begin lower.
         witness.keep(&seen(1, 2)).unwrap();
         assert_eq!(witness.last().unwrap(), Some(seen(1, 2)));
+    }
+
+    #[test]
+    fn a_ledger_is_known_by_whichever_address_it_had() {
+        let (folder, old) = witness();
+        let new = Witness::beside(&folder.path().join("made/other"));
+        assert_eq!(new.last_of("l"), None);
+        for event in [2, 4] {
+            old.keep(&seen(0, event)).unwrap();
+        }
+        assert_eq!(new.last_of("l"), Some(seen(0, 4)));
+        assert_eq!(new.last_of("another"), None);
+        // Moved to another database, its steps have other numbers.
+        let later = Seen {
+            at: 6,
+            ..seen(0, 3)
+        };
+        new.keep(&later).unwrap();
+        for witness in [&new, &old] {
+            assert_eq!(witness.last_of("l"), Some(later.clone()));
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl Writer {
             owners,
         };
         writer.owners.sweep();
+        writer.rescue.gather();
         writer.rescue.hold_space();
         if writer.rescue.is_there() {
             // What cannot be applied now is tried again before each transaction.
@@ -223,13 +224,14 @@ impl Writer {
             event: event.clone(),
             at,
         };
-        let path = self.rescue.path().display();
         match self.rescue.keep(&line) {
-            Ok(()) => Ok(format!(
-                "; what happened is kept in {path}, and read at the next start"
+            Ok(path) => Ok(format!(
+                "; what happened is kept in {}, and read at the next start",
+                path.display()
             )),
             Err(error) => Err(format!(
-                "; and what happened could not be kept in {path} either: {error}"
+                "; and what happened could not be kept in {} either: {error}",
+                self.rescue.path().display()
             )),
         }
     }

@@ -259,11 +259,6 @@ impl Purchase {
         self.entry.as_ref().map(|entry| entry.id)
     }
 
-    /// The job, if the ledger is to say, once more after each wait, that nobody else has ended it meanwhile.
-    fn to_be_kept_as_sent(&self) -> Option<LocalId> {
-        self.local().filter(|_| !self.is_ours)
-    }
-
     /// What the submit wants; `None` when the state has changed and is to be looked at again.
     fn serve(&mut self, mut submit: Submit, wants: Wants, now: Now) -> Option<Step<Submission>> {
         match wants {
@@ -285,7 +280,8 @@ impl Purchase {
                 self.state = State::LookingAgain(Box::new(look), submit);
                 None
             }
-            Wants::Leave(attempt) => match self.to_be_kept_as_sent() {
+            // Once more after each wait: another may have ended it meanwhile.
+            Wants::Leave(attempt) => match self.local().filter(|_| !self.is_ours) {
                 Some(local) => {
                     self.state = State::KeepingSent(local, submit);
                     None

@@ -58,7 +58,8 @@ fn there_and_back(cluster: &Cluster) -> anyhow::Result<usize> {
     Ok(after.jobs.len())
 }
 
-fn move_all(from: &dyn Portable, to: &dyn Portable, name: &str) -> anyhow::Result<()> {
+/// From one to another, which is told by this name.
+pub(crate) fn move_all(from: &dyn Portable, to: &dyn Portable, name: &str) -> anyhow::Result<()> {
     let route = Route {
         from: String::from("where it was"),
         to: name.to_owned(),

@@ -1,10 +1,13 @@
 //! A machine that is cut off from the database without a word, and a database whose disk is full.
 
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use genrex_ledger::relocation::Portable as _;
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{Account, Entry, ErrorKind, Event, Intent, Ledger as _, LocalId, Look, State};
 use genrex_ledger_postgres::{Options, PostgresLedger};
@@ -20,6 +23,7 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     during_a_submit(cluster).context("a partition during a submit")?;
     during_a_commit(cluster).context("a partition during COMMIT")?;
     while_applying(cluster).context("a partition while the rescue file is applied")?;
+    behind_another(cluster).context("a partition while another call is waited for")?;
     println!(
         "partitions: during a submit, during COMMIT and while the rescue file is applied, no id is lost and nothing leaves \
          twice"
@@ -143,6 +147,33 @@ fn while_applying(cluster: &Cluster) -> anyhow::Result<()> {
             "{found:?}"
         );
     }
+    ensure!(!rescue.exists(), "the file is still there");
+    Ok(())
+}
+
+/// An outcome that waits behind a call which may take an hour comes to the disk all the same.
+fn behind_another(cluster: &Cluster) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rescue = folder.path().join("fleet.rescue");
+    let (proxy, ledger) = machine(cluster, &rescue)?;
+    let id = block_on(ledger.intend(&intent(7), 1))?.id;
+    record(&ledger, id, &Event::Sent)?;
+    proxy.part();
+    let accepted = Event::Accepted("QRY_7".parse()?);
+    let (mut long, mut told) = (ledger.contents(), ledger.record(id, &accepted, 1));
+    let queued = poll_fn(|context| {
+        let first = long.as_mut().poll(context).is_pending();
+        Poll::Ready(first && told.as_mut().poll(context).is_pending())
+    });
+    ensure!(block_on(queued), "it has answered");
+    while !std::fs::read_to_string(&rescue).is_ok_and(|kept| kept.contains("QRY_7")) {
+        std::thread::yield_now();
+    }
+    proxy.heal();
+    block_on(long)?;
+    let entry = block_on(told)?;
+    ensure!(entry.state == State::Accepted, "{entry:?}");
+    look(&ledger)?;
     ensure!(!rescue.exists(), "the file is still there");
     Ok(())
 }

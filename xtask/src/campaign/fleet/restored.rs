@@ -1,7 +1,7 @@
 //! A database that is put back to an earlier state, by a dump, from an archived log and by a standby that takes over: who
 //! saw more than it has buys nothing until somebody has looked, and one that lost nothing goes on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use genrex_ledger::testing::block_on;
@@ -9,13 +9,17 @@ use genrex_ledger::{
     Account, Entry, ErrorKind, Event, Filter, Intent, Ledger as _, LocalId, State,
 };
 use genrex_ledger_postgres::{Options, PostgresLedger};
+use genrex_ledger_rescue::{Line, Rescue};
 
 use super::cluster::{Archive, Cluster, Copied, OWNER, PASSWORD, STUDIO, run as run_command};
-use super::suite::{address, make};
+use super::moves::move_all;
+use super::suite::{address, connect, make};
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     dump(cluster).context("a dump that is put back")?;
     fork(cluster).context("a dump that is put back and bought with")?;
+    other_address(cluster).context("another address")?;
+    moved(cluster).context("a ledger that was moved")?;
     point_in_time(cluster).context("a restore to a point in time")?;
     fail_over(cluster, false).context("a standby that need not keep anything")?;
     fail_over(cluster, true).context("a standby that keeps all")?;
@@ -39,6 +43,10 @@ impl Machine {
         })
     }
 
+    fn rescue(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.rescue"))
+    }
+
     /// Another that saw the same.
     fn copy(&self) -> anyhow::Result<Self> {
         let copy = Self::new()?;
@@ -50,7 +58,12 @@ impl Machine {
     }
 
     fn connect(&self, url: &str) -> anyhow::Result<PostgresLedger> {
-        let options = Options::new().rescue(self.folder.path().join("fleet.rescue"));
+        self.connect_as("fleet", url)
+    }
+
+    /// By an address of this name.
+    fn connect_as(&self, name: &str, url: &str) -> anyhow::Result<PostgresLedger> {
+        let options = Options::new().rescue(self.rescue(name));
         Ok(block_on(PostgresLedger::connect_with(
             &address(url)?,
             &options,
@@ -128,6 +141,8 @@ fn dump(cluster: &Cluster) -> anyhow::Result<()> {
     block_on(ledger.record(on_its_way, &Event::Sent, 1))?;
     block_on(ledger.record(on_its_way, &Event::Accepted("QRY_2".parse()?), 1))?;
     buy(&ledger, 3)?;
+    let second = Machine::new()?;
+    buy(&second.connect(&url)?, 9)?;
     put_back(cluster, database, &file)?;
     // The same process goes on, by another connection.
     let words = refused(&ledger, 4)?;
@@ -136,8 +151,15 @@ fn dump(cluster: &Cluster) -> anyhow::Result<()> {
         "{words}"
     );
     drop(ledger);
+    // Each machine says what it saw.
+    let words = refused(&second.connect(&url)?, 4)?;
+    ensure!(
+        words.contains("5 events") && words.contains("6 events"),
+        "{words}"
+    );
     let ledger = machine.connect(&url)?;
-    refused(&ledger, 4)?;
+    let again = refused(&ledger, 4)?;
+    ensure!(again == words, "{again}");
     // What was intended then may have been sent since: nobody may take it for not sent.
     block_on(ledger.recover(1))?;
     let stands = state(&ledger, on_its_way)?;
@@ -149,7 +171,9 @@ fn dump(cluster: &Cluster) -> anyhow::Result<()> {
     block_on(ledger.accept_restored("a test"))?;
     for ledger in [&ledger, &other] {
         let key = if std::ptr::eq(ledger, &other) { 6 } else { 7 };
-        buy(ledger, key)?;
+        let next = buy(ledger, key)?;
+        // Those that were forgotten may be named yet.
+        ensure!(next.0 > 100_000, "{next}");
     }
     let again = block_on(ledger.accept_restored("a test"));
     ensure!(again.is_err(), "it was accepted twice");
@@ -182,6 +206,30 @@ fn fork(cluster: &Cluster) -> anyhow::Result<()> {
     refused(&ledger, 20)?;
     let jobs = block_on(ledger.entries(&Filter::default()))?.len();
     ensure!(jobs == 11, "{jobs} jobs");
+    Ok(())
+}
+
+/// To another database of the same server: what a machine saw has other numbers there, and nothing is missing. What it
+/// sees from then on, it misses.
+fn moved(cluster: &Cluster) -> anyhow::Result<()> {
+    let (from, to) = ("moved_from", "moved_to");
+    make(cluster, from)?;
+    make(cluster, to)?;
+    let machine = Machine::new()?;
+    let file = machine.folder.path().join("dump");
+    let ledger = machine.connect_as("old", &cluster.url(STUDIO, from))?;
+    for key in 1..4 {
+        buy(&ledger, key)?;
+    }
+    drop(ledger);
+    let [old, new] = [from, to].map(|name| block_on(connect(&cluster.url(OWNER, name))));
+    move_all(&old?, &new?, "another database")?;
+    let url = cluster.url(STUDIO, to);
+    buy(&machine.connect_as("new", &url)?, 4)?;
+    dump_to(cluster, to, &file)?;
+    buy(&machine.connect_as("new", &url)?, 5)?;
+    put_back(cluster, to, &file)?;
+    refused(&machine.connect_as("new", &url)?, 6)?;
     Ok(())
 }
 
@@ -236,6 +284,62 @@ fn point_in_time(cluster: &Cluster) -> anyhow::Result<()> {
         buy(&ledger, 3)?;
     }
     archive.stop(cluster)
+}
+
+/// What a machine saw, and what it put aside, it knows by whichever address it reaches the ledger then.
+fn other_address(cluster: &Cluster) -> anyhow::Result<()> {
+    let database = "renamed";
+    make(cluster, database)?;
+    let url = cluster.url(STUDIO, database);
+    let machine = Machine::new()?;
+    let file = machine.folder.path().join("dump");
+    dump_to(cluster, database, &file)?;
+    let ledger = machine.connect_as("old", &url)?;
+    let id = block_on(ledger.intend(&intent(1), 1))?.id;
+    block_on(ledger.record(id, &Event::Sent, 1))?;
+    let line = Line {
+        ledger: block_on(ledger.name())?,
+        key: None,
+        owner: String::from("a test"),
+        local_id: id,
+        event: Event::Accepted("QRY_1".parse()?),
+        at: 1,
+    };
+    drop(ledger);
+    let (old, other) = (machine.rescue("old"), machine.rescue("other"));
+    Rescue::beside(&old).keep(&line)?;
+    let of_another = Line {
+        ledger: String::from("another"),
+        ..line
+    };
+    Rescue::beside(&other).keep(&of_another)?;
+    let ledger = machine.connect_as("new", &url)?;
+    block_on(ledger.claim(id, 1))?;
+    let stands = state(&ledger, id)?;
+    ensure!(stands == State::Accepted, "{stands}");
+    ensure!(
+        !old.exists() && other.exists(),
+        "a file was passed over, or taken"
+    );
+    drop(ledger);
+    // Whoever recovers has it applied, also where nothing is left in flight.
+    let third = Machine::new()?.connect(&url)?;
+    let late = buy(&third, 2)?;
+    Rescue::beside(&machine.rescue("new")).keep(&Line {
+        ledger: block_on(third.name())?,
+        local_id: late,
+        event: Event::Completed,
+        ..of_another
+    })?;
+    drop(third);
+    let ledger = machine.connect_as("new", &url)?;
+    block_on(ledger.recover(1))?;
+    let stands = state(&ledger, late)?;
+    ensure!(stands == State::Completed, "{stands}");
+    drop(ledger);
+    put_back(cluster, database, &file)?;
+    refused(&machine.connect_as("third", &url)?, 3)?;
+    Ok(())
 }
 
 /// The standby has all that was bought; only one that had to keep it is known to.

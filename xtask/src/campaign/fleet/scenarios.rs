@@ -98,6 +98,12 @@ fn ended_lease(cluster: &Cluster) -> anyhow::Result<()> {
     let states: Vec<_> = found.iter().map(|entry| (entry.id, entry.state)).collect();
     ensure!(states == [(job.id, State::NotSent)], "{states:?}");
     ensure!(block_on(owner.recover(1))?.is_empty(), "found twice");
+    // It is asked again after a pause, in which the lease may have ended.
+    let paused = block_on(owner.intend(&intent(12), 1))?;
+    record(&owner, paused.id, &Event::Sent)?;
+    end_lease(cluster, paused.id)?;
+    let came = record(&owner, paused.id, &Event::Sent);
+    ensure!(is_not_owned(&came), "sent, and asked again: {came:?}");
     Ok(())
 }
 
