@@ -10,6 +10,7 @@ mod kill;
 mod plan;
 pub(crate) mod planted;
 mod power;
+mod report;
 mod service;
 mod strace;
 mod syscalls;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::promise::{self, Bound};
 use crate::campaign::plan::{Plan, pick};
+use crate::campaign::report;
 use crate::campaign::truth::Scene;
 use crate::campaign::{Findings, Setting, planted};
 
@@ -270,7 +271,7 @@ impl Case {
                 wrong.push(format!("a run ended with {code:?}: {}", said(ended)));
                 continue;
             }
-            match report(ended) {
+            match report_of(ended) {
                 Some(report) => wrong.extend(self.does_not_add_up(&report)),
                 None => wrong.push(format!("a run told no report: {}", said(ended))),
             }
@@ -278,25 +279,10 @@ impl Case {
         wrong
     }
 
-    fn does_not_add_up(&self, report: &Value) -> Option<String> {
-        let of = |value: &Value| value.as_u64().unwrap_or(0);
-        let names = [
-            "downloaded",
-            "open",
-            "failed",
-            "refused",
-            "notSent",
-            "notStarted",
-        ];
-        let sum: u64 = names.iter().map(|name| of(&report[*name])).sum();
-        let names = ["charged", "notCharged", "unclear"];
-        let unclear: u64 = names
-            .iter()
-            .map(|name| of(&report["ambiguous"][*name]))
-            .sum();
+    fn does_not_add_up(&self, told: &Value) -> Option<String> {
         let rows = u64::try_from(self.plan.rows.len()).unwrap_or(0);
-        let is_whole = sum + unclear == rows && of(&report["planned"]) == rows;
-        (!is_whole).then(|| format!("{rows} rows, and the report is {report}"))
+        let is_whole = report::sum(told) == rows && told["planned"].as_u64() == Some(rows);
+        (!is_whole).then(|| format!("{rows} rows, and the report is {told}"))
     }
 }
 
@@ -323,20 +309,15 @@ fn count(history: &[Happening]) -> usize {
 
 /// Whether another run has nothing to do.
 fn is_final(ended: &Output) -> bool {
-    let nothing_left = report(ended).is_some_and(|report| {
-        let left = ["notStarted", "notSent", "open", "refused"];
+    let nothing_left = report_of(ended).is_some_and(|report| {
+        let left = ["notStarted", "notSent", "open", "refused", "elsewhere"];
         left.iter().all(|name| report[*name].as_u64() == Some(0))
     });
     matches!(ended.status.code(), Some(0 | 4 | 7)) && nothing_left
 }
 
-fn report(ended: &Output) -> Option<Value> {
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let documents = said
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut reports = documents.filter_map(|document| document.get("report").cloned());
-    reports.next()
+fn report_of(ended: &Output) -> Option<Value> {
+    report::of(&String::from_utf8_lossy(&ended.stderr))
 }
 
 pub(super) fn said(ended: &Output) -> String {

@@ -215,6 +215,10 @@ fn moved(cluster: &Cluster) -> anyhow::Result<()> {
     let (from, to) = ("moved_from", "moved_to");
     make(cluster, from)?;
     make(cluster, to)?;
+    // Somebody has accepted it before, and more than once.
+    let accepted = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by) \
+        SELECT '', now(), 'a test', 'a test' FROM generate_series(1, 3)";
+    cluster.sql(from, accepted)?;
     let machine = Machine::new()?;
     let file = machine.folder.path().join("dump");
     let ledger = machine.connect_as("old", &cluster.url(STUDIO, from))?;

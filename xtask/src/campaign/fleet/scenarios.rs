@@ -104,6 +104,7 @@ fn ended_lease(cluster: &Cluster) -> anyhow::Result<()> {
     end_lease(cluster, paused.id)?;
     let came = record(&owner, paused.id, &Event::Sent);
     ensure!(is_not_owned(&came), "sent, and asked again: {came:?}");
+    block_on(other.recover(1))?;
     Ok(())
 }
 

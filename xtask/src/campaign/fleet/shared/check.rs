@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use genrex_ledger::testing::block_on;
 use genrex_ledger::{Entry, Filter, Ledger as _, State};
-use serde_json::Value;
 
 use super::{Batch, suite};
 use crate::campaign::Findings;
 use crate::campaign::fleet::attack::PRICE;
+use crate::campaign::report;
 use crate::campaign::truth::compare;
 
 pub(super) fn run(batch: &Batch<'_>, told: &str) -> anyhow::Result<Findings> {
@@ -86,11 +86,11 @@ fn of_report(batch: &Batch<'_>, entries: &[Entry], told: &str) -> Vec<String> {
     let mut own = 0;
     for run in 1..=batch.runs {
         // One that was killed has told nothing.
-        let Some(report) = batch.told(run).ok().and_then(|told| report_of(&told)) else {
+        let Some(report) = batch.told(run).ok().and_then(|told| report::of(&told)) else {
             continue;
         };
         own += report["own"]["bought"].as_u64().unwrap_or(0);
-        let sum = sum_of(&report);
+        let sum = report::sum(&report);
         if sum != rows {
             wrong.push(format!(
                 "the report of run {run} adds up to {sum} of {rows}: {report}"
@@ -99,11 +99,11 @@ fn of_report(batch: &Batch<'_>, entries: &[Entry], told: &str) -> Vec<String> {
     }
     let count = |state| entries.iter().filter(|entry| entry.state == state).count();
     let here = u64::try_from(count(State::Downloaded)).unwrap_or(u64::MAX);
-    match report_of(told) {
+    match report::of(told) {
         None => wrong.push(String::from("the last run reported nothing")),
         Some(last) => {
             let said = last["downloaded"].as_u64();
-            if said != Some(here) || sum_of(&last) != rows {
+            if said != Some(here) || report::sum(&last) != rows {
                 wrong.push(format!(
                     "{here} of {rows} are here, and the last report is {last}"
                 ));
@@ -117,33 +117,4 @@ fn of_report(batch: &Batch<'_>, entries: &[Entry], told: &str) -> Vec<String> {
         ));
     }
     wrong
-}
-
-fn report_of(told: &str) -> Option<Value> {
-    let documents = told
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let mut reports = documents.filter_map(|document: Value| document.get("report").cloned());
-    reports.next()
-}
-
-/// All places of a report together.
-fn sum_of(report: &Value) -> u64 {
-    let places = [
-        "downloaded",
-        "open",
-        "failed",
-        "refused",
-        "notSent",
-        "notStarted",
-        "elsewhere",
-    ];
-    let of = |document: &Value, name: &str| document[name].as_u64().unwrap_or(0);
-    let plain: u64 = places.iter().map(|name| of(report, name)).sum();
-    let unclear = ["charged", "notCharged", "unclear"];
-    let unclear: u64 = unclear
-        .iter()
-        .map(|name| of(&report["ambiguous"], name))
-        .sum();
-    plain + unclear
 }
