@@ -105,7 +105,8 @@ fn each_command_of_the_readme_is_there() {
     for row in rows {
         let cell = row.split('|').nth(1).unwrap();
         for command in cell.split('`').filter(|part| part.starts_with("genrex ")) {
-            let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+            let is_name = |word: &&str| !word.starts_with('-') && word.bytes().all(is_letter);
             let words: Vec<&str> = command.split(' ').skip(1).take_while(is_name).collect();
             let output = genrex(folder.path()).args(&words).arg("--help").output();
             let output = output.unwrap();
@@ -114,6 +115,26 @@ fn each_command_of_the_readme_is_there() {
         }
     }
     assert!(found >= 15, "{found}");
+}
+
+/// What a command has of its own is in the table, each by its name.
+#[test]
+fn each_command_of_jobs_and_of_ledgers_is_in_the_readme() {
+    let readme = fs::read_to_string(README).unwrap();
+    let folder = tempdir().unwrap();
+    for (command, least) in [("jobs", 5), ("ledger", 5)] {
+        let help = genrex(folder.path()).args([command, "--help"]).output();
+        let help = String::from_utf8(help.unwrap().stdout).unwrap();
+        let (_, after) = help.split_once("Commands:\n").unwrap();
+        let names = after.lines().take_while(|line| !line.is_empty());
+        let names = names.filter_map(|line| line.split_whitespace().next());
+        let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+        assert!(names.len() >= least, "{names:?}");
+        for name in names {
+            let named = format!("`genrex {command} {name}");
+            assert!(readme.contains(&named), "{named} is not in the table");
+        }
+    }
 }
 
 /// A sandbox charges a credit a second: no piece of the README may be dearer than its limit for one, which would stop
