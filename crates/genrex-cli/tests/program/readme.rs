@@ -117,6 +117,38 @@ fn each_command_of_the_readme_is_there() {
     assert!(found >= 15, "{found}");
 }
 
+/// Its other programs need a server.
+#[test]
+fn each_command_of_the_guide_for_many_machines_is_there() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md");
+    // A block may be a part of a list.
+    let page = fs::read_to_string(page).unwrap().replace("\n   ", "\n");
+    let typed = lines_of(&page, "sh").join("\n").replace("\\\n", "");
+    let folder = tempdir().unwrap();
+    let mut found = 0;
+    for line in typed.lines() {
+        let words: Vec<&str> = line.split(' ').take_while(|word| *word != "|").collect();
+        let Some(first) = words.iter().position(|word| *word == "genrex") else {
+            continue;
+        };
+        let is_name = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let command: Vec<&str> = words[first + 1..]
+            .iter()
+            .take_while(is_name)
+            .copied()
+            .collect();
+        let help = genrex(folder.path()).args(&command).arg("--help").output();
+        let help = help.unwrap();
+        assert_eq!(code(&help), 0, "{line}: {}", stderr(&help));
+        let help = String::from_utf8(help.stdout).unwrap();
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "{line}: {flag} is not in {help}");
+        }
+        found += 1;
+    }
+    assert!(found >= 6, "{found}");
+}
+
 /// What a command has of its own is in the table, each by its name.
 #[test]
 fn each_command_of_jobs_and_of_ledgers_is_in_the_readme() {
