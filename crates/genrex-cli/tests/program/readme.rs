@@ -159,7 +159,9 @@ fn each_command_of_jobs_and_of_ledgers_is_in_the_readme() {
         let help = String::from_utf8(help.unwrap().stdout).unwrap();
         let (_, after) = help.split_once("Commands:\n").unwrap();
         let names = after.lines().take_while(|line| !line.is_empty());
-        let names = names.filter_map(|line| line.split_whitespace().next());
+        // What is said of one may go on in the next line.
+        let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        let names = names.filter(|name| !name.is_empty());
         let names: Vec<&str> = names.filter(|name| *name != "help").collect();
         assert!(names.len() >= least, "{names:?}");
         for name in names {

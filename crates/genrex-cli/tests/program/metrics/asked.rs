@@ -195,14 +195,11 @@ fn groups(query: &str) -> Vec<&str> {
 
 /// Whether a query compares a histogram's quantile; it has to be able to.
 fn reaches(samples: &[Sample], query: &str) -> bool {
-    let Some((quantile, threshold)) = query.rsplit_once(" > ") else {
-        return false;
-    };
-    let threshold: f64 = threshold.parse().unwrap();
-    let asked = selectors(quantile);
+    let asked = selectors(query);
     let Some(buckets) = asked.iter().find(|asked| asked.name.ends_with("_bucket")) else {
         return false;
     };
+    let threshold: f64 = query.rsplit_once(" > ").unwrap().1.parse().unwrap();
     let greatest = greatest_bucket(samples, &buckets.name);
     // A quantile beyond the last finite bound is told as that bound.
     assert!(threshold < greatest, "{greatest}: {query}");
