@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 xflags::xflags! {
-    /// The project's own chores.
+    /// The project's own tasks.
     cmd xtask {
         /// Hold the crates against the layers: which crate uses which, what pure crates must not touch, and
         /// what clients and front ends must not decide.

@@ -1,6 +1,6 @@
-//! The project's own chores: `cargo xtask --help`.
+//! The project's own tasks: `cargo xtask --help`.
 
-#![expect(clippy::print_stdout, reason = "chores say what they found")]
+#![expect(clippy::print_stdout, reason = "tasks say what they found")]
 
 mod bench;
 #[cfg(feature = "campaign")]

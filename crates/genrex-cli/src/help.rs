@@ -145,7 +145,7 @@ fn of_ledgers(path: &str) -> &'static [&'static str] {
         "ledger status" => &["genrex ledger status"],
         "ledger accept-restored" => &["genrex ledger accept-restored"],
         "ledger copy" => &[
-            "genrex ledger copy ~/.local/share/genrex/ledger.db postgres://studio@db.example/genrex",
+            "genrex ledger copy \"$(genrex ledger path)\" 'postgres://postgres@db/genrex?sslmode=verify-full'",
         ],
         _ => &[],
     }

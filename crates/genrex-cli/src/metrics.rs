@@ -13,7 +13,7 @@ use genrex_ledger::{Ledger, Watched};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::measured::Measured;
@@ -103,11 +103,11 @@ impl Metrics {
             steps: Family::default(),
             reserved: Counter::default(),
             ledger_failures: Family::default(),
-            ledger_seconds: Family::new_with_constructor(|| seconds(0.001)),
-            queue_wait: seconds(0.01),
-            submit_seconds: seconds(0.05),
-            job_seconds: seconds(1.0),
-            poll_lag: seconds(0.05),
+            ledger_seconds: Family::new_with_constructor(|| seconds(0.001, MINUTE)),
+            queue_wait: seconds(0.01, HOUR),
+            submit_seconds: seconds(0.05, HOUR),
+            job_seconds: seconds(1.0, DAY),
+            poll_lag: seconds(0.05, MINUTE),
             jobs: Family::default(),
             spent: Family::default(),
             limit: Family::default(),
@@ -194,12 +194,12 @@ impl Metrics {
         );
         time(
             "job",
-            "From when the service took a job until it was seen to be over",
+            "From when the service took a job until its buyer saw that it was over, within a minute of its end",
             &self.job_seconds,
         );
         time(
             "poll_lag",
-            "How long a job may have been over before that was seen",
+            "How long a job may have been over before its buyer saw that; longer than a minute is not counted",
             &self.poll_lag,
         );
         registry.register_with_unit(
@@ -230,7 +230,13 @@ impl Metrics {
     }
 }
 
-/// From this on, doubled 14 times.
-fn seconds(first: f64) -> Histogram {
-    Histogram::new(exponential_buckets(first, 2.0, 15))
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 60.0 * MINUTE;
+const DAY: f64 = 24.0 * HOUR;
+
+/// Buckets from the first bound on, each twice the one before, until the longest time that is measured is within one:
+/// what lies beyond the last cannot be told apart, and no alert asks for it.
+fn seconds(first: f64, longest: f64) -> Histogram {
+    let next = |bound: &f64| (*bound < longest).then_some(bound * 2.0);
+    Histogram::new(std::iter::successors(Some(first), next))
 }

@@ -1,5 +1,7 @@
 //! Where a ledger is: a URL as libpq reads it, of which the password is never shown.
 
+mod typed;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use genrex_ledger::{Error, ErrorKind};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use self::typed::Typed;
 use crate::password::{self, Server};
 use crate::tls::{Roots, Trust};
 
@@ -22,6 +25,7 @@ pub struct Address {
     pub(crate) config: Config,
     pub(crate) trust: Trust,
     shown: String,
+    typed: Option<Typed>,
 }
 
 impl Address {
@@ -33,6 +37,21 @@ impl Address {
     /// anything that is not understood. Neither repeats the URL.
     pub fn new(url: &str) -> Result<Self, Error> {
         Self::read(url, &|name| std::env::var_os(name))
+    }
+
+    /// What leads here again when it is typed: unlike `Display` with all that was said of encryption. The password is
+    /// left out.
+    #[must_use]
+    pub fn to_url(&self) -> String {
+        let typed = self.typed.as_ref();
+        typed.map_or_else(|| self.shown.clone(), Typed::url)
+    }
+
+    /// The same for another role.
+    #[must_use]
+    pub fn to_url_as(&self, role: &str) -> String {
+        let typed = self.typed.as_ref();
+        typed.map_or_else(|| self.shown.clone(), |typed| typed.url_as(role))
     }
 
     pub(crate) fn read(
@@ -67,6 +86,7 @@ impl Address {
             config,
             trust,
             shown,
+            typed: Typed::of(url),
         })
     }
 }
@@ -249,6 +269,47 @@ mod tests {
             assert_eq!(
                 address.to_string(),
                 "postgres://studio@db.example:5433/genrex"
+            );
+        }
+    }
+
+    /// Each leads to the same server, the same database and the same trust, as the same role or as another.
+    #[test]
+    fn what_is_typed_again_leads_to_the_same_place() {
+        let (user, mode) = ("studio", "sslmode=verify-full&sslrootcert=%2Fca.pem");
+        for (url, again) in [
+            (
+                format!("postgres://{user}:{SECRET}@db.example:5433/genrex?{mode}"),
+                format!("postgres://{user}@db.example:5433/genrex?{mode}"),
+            ),
+            (
+                format!("postgresql://db/genrex?p%61ssword={SECRET}&user={user}&{mode}"),
+                format!("postgresql://db/genrex?user={user}&{mode}"),
+            ),
+            (
+                format!("postgres://a%40b:x/?{SECRET}@%2Frun%2Fpostgresql/genrex"),
+                String::from("postgres://a%40b@%2Frun%2Fpostgresql/genrex"),
+            ),
+            (
+                format!("postgres://u@a,b:2/d?target_session_attrs=read-write&password={SECRET}"),
+                String::from("postgres://u@a,b:2/d?target_session_attrs=read-write"),
+            ),
+            (String::from("postgres://db"), String::from("postgres://db")),
+        ] {
+            let address = read(&url).unwrap();
+            assert_eq!(address.to_url(), again);
+            let mut same = read(&again).unwrap();
+            assert_eq!(
+                (same.trust.clone(), same.to_string()),
+                (address.trust.clone(), address.to_string())
+            );
+            let buyer = address.to_url_as("the buyer");
+            assert!(!buyer.contains(SECRET), "{buyer}");
+            same.config.user("the buyer");
+            let read_again = read(&buyer).unwrap();
+            assert_eq!(
+                (read_again.config, read_again.trust),
+                (same.config, same.trust)
             );
         }
     }

@@ -81,6 +81,9 @@ pub struct Route {
     pub to: String,
     /// What a person types to go on with this move.
     pub command: String,
+    /// What a person does who comes to the old one when it has been left. It may name another role than moves the
+    /// ledger, and has to say all that leads to the new place.
+    pub use_it: String,
     /// Random; another for each move.
     pub token: String,
 }
@@ -134,8 +137,7 @@ pub async fn step(
         }
         (Some(moving), Some(arriving)) if moving.kind == HoldKind::Moving => {
             refuse_other_token(moving, arriving, route)?;
-            let use_it = format!("use the other: GENREX_LEDGER={}", route.to);
-            let left = hold(HoldKind::Moved, &route.to, &use_it, &moving.token);
+            let left = hold(HoldKind::Moved, &route.to, &route.use_it, &moving.token);
             from.change_hold(old.as_ref(), Some(&left), now).await?;
             Ok(Some(Moved::Left))
         }

@@ -21,6 +21,7 @@ use crate::commands::out_dir::{OutDir, place_of};
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger::{self, Place};
+use crate::metrics;
 use crate::output::Output;
 
 /// How long is waited between two looks at what is open.
@@ -42,6 +43,7 @@ pub(crate) async fn run(work: Work, global: &Global, output: &Output) -> Result<
         poll_interval: work.poll_interval,
         ..CallOptions::KEPT_QUESTION
     };
+    metrics::serve(work.metrics.as_ref(), output).await?;
     let connection = Connection::open(global, options).await?;
     ledger::recover(&connection.client, output).await?;
     // It keeps whose jobs are asked after.

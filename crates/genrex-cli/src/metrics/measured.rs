@@ -197,3 +197,50 @@ const fn trouble(kind: ErrorKind) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use genrex_ledger::relocation::Portable as _;
+    use genrex_ledger::{Account, Alias, Hold, HoldKind, Ledger as _, Look, MemoryLedger, Watched};
+
+    use super::*;
+
+    /// A purchase looks at the balance before it intends, and only the one of both is refused by each hold.
+    #[tokio::test]
+    async fn a_ledger_that_is_held_is_counted_by_why() {
+        let held = [
+            (HoldKind::Moving, "moved"),
+            (HoldKind::Moved, "moved"),
+            (HoldKind::Restored, "restored"),
+        ];
+        for (kind, word) in held {
+            let metrics: &'static Metrics = Box::leak(Box::new(Metrics::new()));
+            let ledger = MemoryLedger::new();
+            let hold = Hold {
+                kind,
+                token: String::from("t"),
+                detail: String::from("there"),
+                command: String::from("genrex ledger status"),
+            };
+            ledger.change_hold(None, Some(&hold), 1).await.unwrap();
+            let watched = Watched::new(ledger, Measured::new(metrics));
+            let alias = Alias::from(String::from("key"));
+            let account = Account::from(alias.clone());
+            let look = Look::new(0);
+            let looked = watched.observe(&alias, &account, &look, 1).await;
+            if looked.is_ok() {
+                let mut intent = Intent::new(1, account, "a", 5, b"{}");
+                intent.look = Some(look);
+                watched.intend(&intent, 1).await.unwrap_err();
+            }
+            for counted in KINDS {
+                let failures = metrics.ledger_failures.get_or_create(&[("kind", counted)]);
+                assert_eq!(
+                    failures.get(),
+                    u64::from(counted == word),
+                    "{kind} {counted}"
+                );
+            }
+        }
+    }
+}

@@ -58,6 +58,16 @@ fn another_ledger_on_a_folder_buys_nothing_unasked() {
         assert_eq!(sandbox.used(folder.path()), 10);
     }
     assert_eq!(code(&run("a.db", &[])), 0);
+    // One in a database is not to be used without its encryption.
+    let mut named = marker(&folder, "out");
+    named["ledger"]["path"] = "postgres://studio@db.example/genrex".into();
+    let path = folder.path().join("out").join(MARKER);
+    fs::write(path, named.to_string()).unwrap();
+    let hint = error(&run("b.db", &[]))["hint"].to_string();
+    assert!(
+        hint.contains("with the sslmode") && !hint.contains("GENREX_LEDGER=postgres"),
+        "{hint}"
+    );
 
     // A marker of an older genrex says no ledger, and is taken over.
     let batch = marker(&folder, "out")["batch"].clone();

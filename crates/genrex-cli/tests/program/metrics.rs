@@ -1,6 +1,7 @@
 //! What `--metrics` tells, and what it never does.
 
-use std::collections::BTreeSet;
+mod asked;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,7 +14,7 @@ use crate::support::{Sandbox, code, run, stderr};
 
 const PROMPT: &str = "a-prompt-that-nobody-else-writes";
 
-/// A batch that is on its way, and where it tells its numbers.
+/// A command that is on its way, and where it tells its numbers.
 struct Running {
     process: Child,
     address: String,
@@ -24,9 +25,13 @@ impl Running {
     fn start(sandbox: &Sandbox, folder: &Path) -> Self {
         let rows = format!("text,duration\n{PROMPT},5\n{PROMPT}-2,5\n");
         fs::write(folder.join("rows.csv"), rows).unwrap();
-        let args = ["batch", "rows.csv", "--out-dir", "out", "--metrics", "0"];
+        Self::of(sandbox, folder, &["batch", "rows.csv", "--out-dir", "out"])
+    }
+
+    fn of(sandbox: &Sandbox, folder: &Path, command: &[&str]) -> Self {
+        let told = ["--metrics", "0", "--poll-interval", "10ms"];
         let mut process = sandbox
-            .genrex(folder, &[&args[..], &["--poll-interval", "10ms"]].concat())
+            .genrex(folder, &[command, &told].concat())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -106,35 +111,55 @@ fn a_batch_tells_its_numbers_and_nothing_that_is_somebody_s() {
     for secret in secrets {
         assert!(!page.contains(&secret), "{secret}: {page}");
     }
-    assert_names(&page);
 }
 
-/// Each number that an alert or the dashboard asks for is told.
-fn assert_names(page: &str) {
-    let told: BTreeSet<&str> = page
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split(['{', ' ']).next())
-        .collect();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
-    for file in ["alerts.yml", "dashboard.json"] {
-        let text = fs::read_to_string(folder.join(file)).unwrap();
-        let asked: BTreeSet<&str> = text
-            .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
-            .filter(|word| word.starts_with("genrex_"))
-            .collect();
-        assert!(asked.len() > 5, "{file}: {asked:?}");
-        for name in asked {
-            assert!(
-                told.contains(name) || name == "genrex_limit_credits",
-                "{file}: {name} is not among {told:?}"
-            );
-        }
-    }
-    serde_json::from_str::<serde_json::Value>(
-        &fs::read_to_string(folder.join("dashboard.json")).unwrap(),
+#[test]
+fn who_takes_up_what_is_open_tells_its_numbers_too() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let buyer = Running::start(&sandbox, folder.path());
+    while !buyer
+        .page()
+        .contains("genrex_submits_total{outcome=\"accepted\"} 2")
+    {}
+    drop(buyer);
+    let worker = Running::of(&sandbox, folder.path(), &["work", "--watch"]);
+    while !worker
+        .page()
+        .contains("genrex_open_jobs{state=\"accepted\"} 2")
+    {}
+    assert!(
+        worker
+            .page()
+            .contains("genrex_intents_total{result=\"begun\"} 0")
+    );
+}
+
+/// What was observed of nothing is told too, and a limit once one is set.
+#[test]
+fn what_the_rules_and_the_dashboard_ask_for_is_told() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let config = folder.path().join("config/genrex");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(
+        config.join("config.toml"),
+        "[limits]\nday = 200\nper_job = 60\n",
     )
     .unwrap();
+    let running = Running::start(&sandbox, folder.path());
+    while !running.page().contains("genrex_submit_seconds_count 2") {}
+    let page = running.page();
+    asked::is_told(&page);
+    for (name, longest) in [
+        ("genrex_queue_wait_seconds", 3_600.0),
+        ("genrex_submit_seconds", 3_600.0),
+        ("genrex_poll_lag_seconds", 60.0),
+        ("genrex_job_seconds", 86_400.0),
+        ("genrex_ledger_call_seconds", 60.0),
+    ] {
+        asked::tells_times_up_to(&page, name, longest);
+    }
 }
 
 #[test]

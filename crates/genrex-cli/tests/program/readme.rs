@@ -105,7 +105,8 @@ fn each_command_of_the_readme_is_there() {
     for row in rows {
         let cell = row.split('|').nth(1).unwrap();
         for command in cell.split('`').filter(|part| part.starts_with("genrex ")) {
-            let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+            let is_name = |word: &&str| !word.starts_with('-') && word.bytes().all(is_letter);
             let words: Vec<&str> = command.split(' ').skip(1).take_while(is_name).collect();
             let output = genrex(folder.path()).args(&words).arg("--help").output();
             let output = output.unwrap();
@@ -114,6 +115,64 @@ fn each_command_of_the_readme_is_there() {
         }
     }
     assert!(found >= 15, "{found}");
+}
+
+/// Its other programs need a server.
+#[test]
+fn each_command_of_the_guide_for_many_machines_is_there() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md");
+    // A block may be a part of a list.
+    let page = fs::read_to_string(page).unwrap().replace("\n   ", "\n");
+    let typed = lines_of(&page, "sh").join("\n").replace("\\\n", "");
+    let folder = tempdir().unwrap();
+    let mut found = 0;
+    for line in typed.lines() {
+        let words: Vec<&str> = line.split(' ').take_while(|word| *word != "|").collect();
+        let Some(first) = words.iter().position(|word| *word == "genrex") else {
+            continue;
+        };
+        let is_name = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let command: Vec<&str> = words[first + 1..]
+            .iter()
+            .take_while(is_name)
+            .copied()
+            .collect();
+        let help = genrex(folder.path()).args(&command).arg("--help").output();
+        let help = help.unwrap();
+        assert_eq!(code(&help), 0, "{line}: {}", stderr(&help));
+        let help = String::from_utf8(help.stdout).unwrap();
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            let mut words = help.split([' ', ',', '\n']);
+            assert!(
+                words.any(|word| word == *flag),
+                "{line}: {flag} is not in {help}"
+            );
+        }
+        found += 1;
+    }
+    assert!(found >= 6, "{found}");
+}
+
+/// What a command has of its own is in the table, each by its name.
+#[test]
+fn each_command_of_jobs_and_of_ledgers_is_in_the_readme() {
+    let readme = fs::read_to_string(README).unwrap();
+    let folder = tempdir().unwrap();
+    for (command, least) in [("jobs", 5), ("ledger", 5)] {
+        let help = genrex(folder.path()).args([command, "--help"]).output();
+        let help = String::from_utf8(help.unwrap().stdout).unwrap();
+        let (_, after) = help.split_once("Commands:\n").unwrap();
+        let names = after.lines().take_while(|line| !line.is_empty());
+        // What is said of one may go on in the next line.
+        let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        let names = names.filter(|name| !name.is_empty());
+        let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+        assert!(names.len() >= least, "{names:?}");
+        for name in names {
+            let named = format!("`genrex {command} {name}");
+            assert!(readme.contains(&named), "{named} is not in the table");
+        }
+    }
 }
 
 /// A sandbox charges a credit a second: no piece of the README may be dearer than its limit for one, which would stop

@@ -31,6 +31,7 @@ fn route(to: &str) -> Route {
         from: String::from("old"),
         to: to.to_owned(),
         command: format!("genrex ledger copy old {to}"),
+        use_it: format!("set GENREX_LEDGER to {to}"),
         token: format!("token of {to}"),
     }
 }
@@ -185,6 +186,11 @@ async fn a_crash_after_any_step_leaves_one<L: Portable, F: AsyncFnMut(&str) -> L
     )?;
     holds(RULE, over.is_none(), || format!("{over:?} after the end"))?;
     refused(&from, &party, 2_000, ErrorKind::Moved).await?;
+    let left = done(RULE, "hold", from.hold().await)?;
+    let said = left.map(|hold| hold.command);
+    holds(RULE, said == Some(route("here").use_it), || {
+        format!("the one that was left says to type {said:?}")
+    })?;
     let intent = party.intent(2_000, 10).after(look(7, 0));
     done(RULE, "intend", to.intend(&intent, START).await).map(drop)
 }

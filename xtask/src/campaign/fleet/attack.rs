@@ -1,7 +1,7 @@
 //! Workers that share one database, one account and one limit, and what is done to them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -35,8 +35,6 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 const MACHINES: usize = 3;
 /// How far off the clock of one of them is.
 const WRONG_CLOCK: &str = "-10m";
-/// What makes a program see another time.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// One run: its workers, and what they buy from.
 struct Fleet<'a> {
@@ -55,8 +53,11 @@ struct Fleet<'a> {
     done: Done,
 }
 
-fn has_faketime() -> bool {
-    Path::new(FAKETIME).exists()
+/// What makes a program see another time, if it is there: its folder is named after the processor.
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut found = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    found.find(|library| library.exists())
 }
 
 /// What was done to it.
@@ -157,9 +158,11 @@ impl Fleet<'_> {
         );
         let mut command = Command::new(&self.setting.xtask);
         // The last machine's clock is wrong, and its processes think nothing of it.
-        if machine + 1 == MACHINES && has_faketime() {
+        if machine + 1 == MACHINES
+            && let Some(faketime) = faketime()
+        {
             command
-                .env("LD_PRELOAD", FAKETIME)
+                .env("LD_PRELOAD", faketime)
                 .env("FAKETIME", WRONG_CLOCK)
                 .env("DONT_FAKE_MONOTONIC", "1");
         }
@@ -413,7 +416,7 @@ impl Fleet<'_> {
             late += u64::from(after.is_some_and(|after| after.contains(&State::Accepted)));
         }
         let buyers: BTreeSet<i64> = self.epochs()?;
-        let clock = if has_faketime() {
+        let clock = if faketime().is_some() {
             ", one with a clock ten minutes slow"
         } else {
             ""

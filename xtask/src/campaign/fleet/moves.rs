@@ -64,6 +64,7 @@ pub(crate) fn move_all(from: &dyn Portable, to: &dyn Portable, name: &str) -> an
         from: String::from("where it was"),
         to: name.to_owned(),
         command: String::from("genrex ledger copy"),
+        use_it: String::from("GENREX_LEDGER"),
         token: name.to_owned(),
     };
     while block_on(step(from, to, &route, 1))?.is_some() {}

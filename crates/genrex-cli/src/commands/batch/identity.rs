@@ -107,11 +107,16 @@ fn refuse_other_ledger(kept: &KeptIn, opened: &KeptIn, out: &OutDir) -> Result<(
         out.shown()
     );
     let again = same_command();
-    Err(CommandError::usage(message).hint(format!(
-        "GENREX_LEDGER={} {} goes on with it; --new buys everything in this folder again",
-        quoted(&place),
-        Escaped(&again)
-    )))
+    let again = Escaped(&again);
+    let how = match place.contains("://") {
+        // The marker does not say how the connection is encrypted.
+        true => format!(
+            "set GENREX_LEDGER to it, with the sslmode that it is used with, and {again} goes on with it"
+        ),
+        false => format!("GENREX_LEDGER={} {again} goes on with it", quoted(&place)),
+    };
+    let hint = format!("{how}; --new buys everything in this folder again");
+    Err(CommandError::usage(message).hint(hint))
 }
 
 /// The batch whose jobs lie in a folder that has lost its marker.

@@ -14,6 +14,9 @@ use crate::ledger::{self, Place, warn_of_set_aside_at};
 use crate::output::Output;
 use crate::random_name::random_name;
 
+/// Stands for the role that buys: there is none of this name, so that what is typed as it is printed is refused.
+const BUYER: &str = "ROLE";
+
 pub(crate) async fn run(arguments: &CopyLedger, output: &Output) -> Result<(), CommandError> {
     let from = place(&arguments.from, "FROM")?;
     if let Some(path) = from.file().filter(|path| !path.exists()) {
@@ -26,16 +29,7 @@ pub(crate) async fn run(arguments: &CopyLedger, output: &Output) -> Result<(), C
     };
     let to = place(to, "TO")?;
     let new = ledger::open_portable(&to).await?;
-    let route = Route {
-        from: from.to_string(),
-        to: to.to_string(),
-        command: format!(
-            "genrex ledger copy {} {}",
-            quoted(&from.to_string()),
-            quoted(&to.to_string())
-        ),
-        token: random_name(),
-    };
+    let route = route(&from, &to);
     if old.hold().await?.is_none() {
         // What an ended process left in flight is not in flight.
         recover_offline(&*old, clock::now()).await?;
@@ -44,7 +38,7 @@ pub(crate) async fn run(arguments: &CopyLedger, output: &Output) -> Result<(), C
     let mut is_any = false;
     while let Some(moved) = step(&*old, &*new, &route, clock::now())
         .await
-        .map_err(|error| explained(error, &route))?
+        .map_err(|error| explained(error, &route, &from))?
     {
         is_any = true;
         output.note(said(moved, &route));
@@ -59,9 +53,45 @@ pub(crate) async fn run(arguments: &CopyLedger, output: &Output) -> Result<(), C
         ));
     }
     output.line(format_args!(
-        "{jobs} jobs are in {to}, under the numbers that they had; on each machine: export GENREX_LEDGER={}",
-        quoted(&route.to)
+        "{jobs} jobs are in {to}, under the numbers that they had; on each machine{}: export {}",
+        as_whom(&to),
+        setting(&to)
     ))
+}
+
+fn route(from: &Place, to: &Place) -> Route {
+    let [source, target] = [from, to].map(|place| quoted(&typed(place)));
+    Route {
+        from: from.to_string(),
+        to: to.to_string(),
+        command: format!("genrex ledger copy {source} {target}"),
+        use_it: format!("use the other{}: {}", as_whom(to), setting(to)),
+        token: random_name(),
+    }
+}
+
+/// What leads to a place when it is typed.
+fn typed(place: &Place) -> String {
+    match place {
+        Place::File(path) => path.display().to_string(),
+        Place::Database(address) => address.to_url(),
+    }
+}
+
+/// What leads to a place whoever buys. Who moves a ledger owns its tables, and nobody is to buy with that right.
+fn setting(place: &Place) -> String {
+    let name = match place {
+        Place::File(_) => typed(place),
+        Place::Database(address) => address.to_url_as(BUYER),
+    };
+    format!("GENREX_LEDGER={}", quoted(&name))
+}
+
+const fn as_whom(place: &Place) -> &'static str {
+    match place {
+        Place::File(_) => "",
+        Place::Database(_) => ", with the role that buys in place of ROLE (docs/fleet.md)",
+    }
 }
 
 async fn give_it_up(from: &Place, old: &dyn Portable, output: &Output) -> Result<(), CommandError> {
@@ -98,7 +128,7 @@ fn said(moved: Moved, route: &Route) -> String {
 }
 
 /// What stands in the way, and the command that goes on.
-fn explained(error: Error, route: &Route) -> CommandError {
+fn explained(error: Error, route: &Route, from: &Place) -> CommandError {
     let hint = match error.kind() {
         ErrorKind::InFlight => format!("when it has ended: {}", route.command),
         ErrorKind::Taken => String::from(
@@ -108,8 +138,42 @@ fn explained(error: Error, route: &Route) -> CommandError {
         _ => format!(
             "to go on: {}. To stay with the old one: genrex ledger copy {} --give-up",
             route.command,
-            quoted(&route.from)
+            quoted(&typed(from))
         ),
     };
     CommandError::from(error).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_keeps_the_encryption_and_never_buys_as_the_owner() {
+        let mode = "sslmode=verify-full&sslrootcert=system";
+        let url = format!("postgres://postgres:hidden@db.example/genrex?{mode}");
+        let (file, database) = (place("/ledger.db", "FROM"), place(&url, "TO"));
+        let (file, database) = (file.unwrap(), database.unwrap());
+        let there = route(&file, &database);
+        assert_eq!(
+            there.command,
+            format!("genrex ledger copy /ledger.db 'postgres://postgres@db.example/genrex?{mode}'")
+        );
+        let buys = format!("GENREX_LEDGER='postgres://ROLE@db.example/genrex?{mode}'");
+        assert!(there.use_it.ends_with(&buys), "{}", there.use_it);
+        assert!(
+            there.use_it.contains("the role that buys"),
+            "{}",
+            there.use_it
+        );
+        let back = route(&database, &file);
+        assert_eq!(
+            back.command,
+            format!("genrex ledger copy 'postgres://postgres@db.example/genrex?{mode}' /ledger.db")
+        );
+        assert_eq!(back.use_it, "use the other: GENREX_LEDGER=/ledger.db");
+        for route in [there, back] {
+            assert!(!format!("{route:?}").contains("hidden"), "{route:?}");
+        }
+    }
 }
