@@ -5,6 +5,7 @@ mod identity;
 mod kept;
 mod marker;
 mod moved;
+mod other_batch;
 mod plan;
 mod report;
 mod rows;
@@ -59,7 +60,7 @@ pub(crate) async fn run(
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
     let account = connection.client.account().await?;
-    let identified = identify(&source, &out, &connection, account, batch.new).await?;
+    let identified = identify(&source, &out, &connection, account, &batch).await?;
     if !batch.force {
         let policy = row_policy(&batch);
         plan::refuse_taken(&source, &out, &identified.kept, policy).await?;

@@ -164,15 +164,7 @@ fn an_interrupt_after_which_every_row_is_done_is_no_failure() {
     let mut lines = BufReader::new(process.stderr.take().unwrap());
     interrupt(&process);
     read_until(&mut lines, "starting nothing more");
-    {
-        let mut state = service.state();
-        state.status = "Completed";
-        let audio = genrex_tests::wav();
-        let length = audio.len();
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-        state.audio = [head.into_bytes(), audio].concat();
-    }
+    service.state().serve_audio();
     let mut text = String::new();
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");

@@ -8,6 +8,7 @@ mod batches_ends;
 mod batches_forms;
 mod batches_identity;
 mod batches_plan;
+mod batches_race;
 mod batches_settled;
 mod bounds;
 #[cfg(unix)]

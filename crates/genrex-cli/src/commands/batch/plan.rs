@@ -62,7 +62,7 @@ pub(super) async fn run(
     }
     let account = whose(&connection, balance.as_ref()).await?;
     let out = OutDir::look(&batch.out_dir)?;
-    let identified = identify(source, &out, &connection, account, batch.new).await?;
+    let identified = identify(source, &out, &connection, account, batch).await?;
     let (kept, policy) = (&identified.kept, row_policy(batch));
     if !batch.force {
         refuse_taken(source, &out, kept, policy).await?;
