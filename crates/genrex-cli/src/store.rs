@@ -167,6 +167,25 @@ impl Store {
         Ok(Some(found.bytes().await.map_err(failed)?.to_vec()))
     }
 
+    /// Makes a small object; whether its name was free. A store that lets both of two make it is refused: each would take
+    /// itself for the first.
+    pub(crate) async fn make(&self, address: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+        let put = async || {
+            let payload = PutPayload::from(bytes.to_vec());
+            let how = (Existing::Keep, Attributes::default());
+            match self.put(address, payload, how).await {
+                Ok(()) => Ok(true),
+                Err(error) if error.is_taken() => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        let was_free = put().await?;
+        if was_free && put().await? {
+            return Err(StoreError::overwriting(&address.to_string_lossy()));
+        }
+        Ok(was_free)
+    }
+
     /// Puts a small object there.
     pub(crate) async fn put(
         &self,

@@ -11,6 +11,8 @@ mod batches_plan;
 mod batches_race;
 mod batches_settled;
 mod bounds;
+#[cfg(feature = "s3")]
+mod buckets;
 #[cfg(unix)]
 mod configuration;
 #[cfg(target_os = "linux")]
