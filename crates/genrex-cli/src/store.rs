@@ -96,6 +96,15 @@ impl Store {
         Key::parse(key).map_err(|error| StoreError::of(&address, error.into()))
     }
 
+    /// Refuses an address that no store has room for, with what is put beside it in the meantime.
+    pub(crate) fn fits(&self, address: &Path) -> Result<(), StoreError> {
+        const LONGEST: usize = 1024;
+        match self.key(address)?.as_ref().len() + sink::ADDED > LONGEST {
+            true => Err(StoreError::too_long(&address.to_string_lossy())),
+            false => Ok(()),
+        }
+    }
+
     /// What is known of the object at an address.
     pub(crate) async fn find(&self, address: &Path) -> Result<Option<Found>, StoreError> {
         let key = self.key(address)?;

@@ -10,6 +10,7 @@ mod plan;
 mod report;
 mod rows;
 mod runner;
+mod storable;
 mod unclear;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use crate::commands::batch::marker::folder_of as begun_in;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::Runner;
+use crate::commands::batch::storable::refuse_unstorable;
 use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
@@ -65,6 +67,8 @@ pub(crate) async fn run(
         let policy = row_policy(&batch);
         plan::refuse_taken(&source, &out, &identified.kept, policy).await?;
     }
+    let how = (row_policy(&batch), true);
+    refuse_unstorable(&source, &out, &identified.kept, how).await?;
     let kept = identified.mark(&out).await?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;

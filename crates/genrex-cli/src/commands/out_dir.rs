@@ -1,10 +1,11 @@
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::{Audio, Client, Downloaded, Error, ErrorKind, Existing, QueryId};
 use genrex_cli::template::{Template, Values};
+use genrex_file::PartFile;
 use genrex_ledger::Entry;
 use sha2::{Digest as _, Sha256};
 
@@ -71,7 +72,7 @@ impl OutDir {
         }
     }
 
-    fn of_folder(typed: &Path, whole: std::io::Result<PathBuf>) -> Result<Self, CommandError> {
+    fn of_folder(typed: &Path, whole: io::Result<PathBuf>) -> Result<Self, CommandError> {
         let path = whole.map_err(|error| {
             CommandError::usage("the folder cannot be found").with_source(&error)
         })?;
@@ -131,8 +132,30 @@ impl OutDir {
                 let found = store.find(path).await;
                 Ok(found.map_err(CommandError::from)?.is_some())
             }
-            None => Ok(path.symlink_metadata().is_ok()),
+            None => is_there(path).map_err(|error| {
+                let message = format!("{} cannot be looked at", files::from_here(path));
+                CommandError::usage(message).with_source(&error)
+            }),
         }
+    }
+
+    /// Whether a file could be put at a path, or an object. In a folder that is tried, unless nothing `may_be_made`: what
+    /// it is in stays, and nothing else.
+    pub(crate) fn try_out(&self, path: &Path, may_be_made: bool) -> io::Result<()> {
+        if let Some(store) = &self.store {
+            return Ok(store.fits(path)?);
+        }
+        if is_there(path)? && path.is_dir() {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "a folder has this name",
+            ));
+        }
+        if may_be_made {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            PartFile::create(path, Existing::Replace)?;
+        }
+        Ok(())
     }
 
     /// Whether the file of a downloaded job still stands where it was put. An object is as long as it was, too.
@@ -241,6 +264,15 @@ fn folder_of(typed: &Path) -> Result<PathBuf, CommandError> {
             .hint("give --out-dir a folder, file:///PATH or s3://BUCKET/PREFIX"));
     }
     Ok(PathBuf::from(path))
+}
+
+/// Whether something has a path. What cannot be looked at is not free.
+fn is_there(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The hash of a file that has so many bytes.

@@ -21,6 +21,8 @@ enum Why {
     Refused,
     /// The address is in another store.
     Elsewhere,
+    /// The address is longer than one can be.
+    TooLong,
     /// It replaces what it was told to keep.
     Overwrites,
     /// It has more than so many bytes.
@@ -54,6 +56,10 @@ impl StoreError {
         Self::because(address, Why::TooLarge(most))
     }
 
+    pub(super) fn too_long(address: &str) -> Self {
+        Self::because(address, Why::TooLong)
+    }
+
     pub(super) fn overwriting(address: &str) -> Self {
         Self::because(address, Why::Overwrites)
     }
@@ -83,7 +89,7 @@ impl StoreError {
     fn told(self, message: String) -> CommandError {
         let failure = match self.why {
             Why::Refused => CommandError::new(Code::Credentials, "credentials", message),
-            Why::Missing | Why::TooLarge(_) | Why::Elsewhere | Why::Overwrites => {
+            Why::Missing | Why::TooLarge(_) | Why::Elsewhere | Why::TooLong | Why::Overwrites => {
                 CommandError::usage(message)
             }
             Why::Taken | Why::Changed | Why::Other => {
@@ -109,7 +115,7 @@ impl StoreError {
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have to be those of who may get, put and list objects \
                  there: genrex help environment"
             }
-            Why::Elsewhere | Why::TooLarge(_) => {
+            Why::Elsewhere | Why::TooLarge(_) | Why::TooLong => {
                 "name another prefix by --out-dir s3://BUCKET/PREFIX"
             }
             Why::Overwrites => {
@@ -134,6 +140,7 @@ impl fmt::Display for StoreError {
                 "{address}: the store does not let these credentials do that"
             ),
             Why::Elsewhere => write!(f, "{address} is in another store"),
+            Why::TooLong => write!(f, "{address} is longer than stores take"),
             Why::Overwrites => write!(
                 f,
                 "{address}: the store replaced it though it was to keep it (If-None-Match), so that two machines would \
@@ -165,6 +172,7 @@ impl From<StoreError> for io::Error {
             Why::Taken => io::ErrorKind::AlreadyExists,
             Why::Missing => io::ErrorKind::NotFound,
             Why::Refused => io::ErrorKind::PermissionDenied,
+            Why::TooLong => io::ErrorKind::InvalidFilename,
             Why::Elsewhere | Why::Overwrites | Why::TooLarge(_) | Why::Changed | Why::Other => {
                 io::ErrorKind::Other
             }

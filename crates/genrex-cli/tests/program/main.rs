@@ -10,6 +10,7 @@ mod batches_identity;
 mod batches_plan;
 mod batches_race;
 mod batches_settled;
+mod batches_storable;
 mod bounds;
 #[cfg(feature = "s3")]
 mod buckets;
