@@ -294,6 +294,8 @@ fn hash_of(path: &Path, bytes: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use genrex_async::core::block_on;
+
     use super::*;
 
     /// Whatever the folder and the names are called.
@@ -324,5 +326,22 @@ mod tests {
             assert!(OutDir::open(Path::new(other)).is_err(), "{other}");
         }
         assert!(!Path::new("gs:").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_free() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let out = OutDir::open(folder.path()).unwrap();
+        let is_taken = |name: &str| {
+            let taken = block_on(out.is_taken(&out.at(Path::new(name))));
+            taken.ok()
+        };
+        assert_eq!(is_taken("free.wav"), Some(false));
+        assert_eq!(is_taken("missing/free.wav"), Some(false));
+        assert_eq!(is_taken("file"), Some(true));
+        for name in ["file/a.wav", "a\0.wav", &"x".repeat(300)] {
+            assert_eq!(is_taken(name), None, "{name:?}");
+        }
     }
 }

@@ -26,13 +26,12 @@ pub(super) fn inside(output: &str) -> Result<(), String> {
 
 /// Refuses names that no file system takes: the audio would be paid for, and have no place.
 pub(super) fn storable(output: &Path) -> Result<(), String> {
-    let names = || output.components().map(|name| name.as_os_str());
     if output.to_string_lossy().chars().any(char::is_control) {
         return Err(format!(
             "{output:?} has a control character; write a name without it"
         ));
     }
-    match names().find(|name| name.len() > LONGEST_NAME) {
+    match output.iter().find(|name| name.len() > LONGEST_NAME) {
         Some(long) => Err(format!(
             "a name in it has {} bytes, where an id can have {}, and {LONGEST_NAME} have room; shorten it",
             long.len(),
