@@ -67,9 +67,8 @@ pub(crate) async fn run(
         let policy = row_policy(&batch);
         plan::refuse_taken(&source, &out, &identified.kept, policy).await?;
     }
-    let how = (row_policy(&batch), true);
-    refuse_unstorable(&source, &out, &identified.kept, how).await?;
     let kept = identified.mark(&out).await?;
+    refuse_unstorable(&source, &out, &kept, (row_policy(&batch), true)).await?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::support::{Sandbox, answer_with};
@@ -212,12 +213,21 @@ fn http_date(ahead: u64) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// Puts a file into the place of an empty folder.
+pub(crate) fn make_a_file_of(folder: &Path) {
+    std::fs::remove_dir(folder).unwrap();
+    std::fs::write(folder, "is no folder").unwrap();
+}
+
 /// Stands before a sandbox, and loses the answers to submits for as long as it is told to.
 #[derive(Clone)]
 pub(crate) struct Lossy {
     state: Arc<Mutex<Losses>>,
+    at_submit: Arc<Mutex<Option<Act>>>,
     pub(crate) url: String,
 }
+
+type Act = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
@@ -231,7 +241,11 @@ impl Lossy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(Losses::default()));
-        let lossy = Self { state, url };
+        let lossy = Self {
+            state,
+            at_submit: Arc::default(),
+            url,
+        };
         let serving = lossy.clone();
         let behind = sandbox.url.trim_start_matches("http://").to_owned();
         std::thread::spawn(move || {
@@ -243,12 +257,22 @@ impl Lossy {
         lossy
     }
 
+    /// What is done when the next submit comes, before it is passed on.
+    pub(crate) fn at_submit(&self, act: impl FnOnce() + Send + 'static) {
+        *self.at_submit.lock().unwrap() = Some(Box::new(act));
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, Losses> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serve(&self, mut stream: TcpStream, behind: &str) {
         let request = read_request(&mut stream);
+        if request.contains("generateMusic")
+            && let Some(act) = self.at_submit.lock().unwrap().take()
+        {
+            act();
+        }
         let own = self.url.trim_start_matches("http://");
         let request = request.replacen(own, behind, 1);
         let request = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);

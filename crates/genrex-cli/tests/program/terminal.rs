@@ -103,7 +103,10 @@ fn a_hostile_refusal_is_shown_escaped() {
 fn a_hostile_file_of_rows_is_shown_escaped() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
-    let row = format!("{{\"text\":\"{IN_JSON}\",\"duration\":5,\"output\":\"{IN_JSON}.wav\"}}\n");
+    let row_to = |output: &str| {
+        format!("{{\"text\":\"{IN_JSON}\",\"duration\":5,\"output\":\"{output}.wav\"}}\n")
+    };
+    let row = row_to("\u{202e}\u{3164}z");
     fs::write(folder.path().join("rows"), &row).unwrap();
     let args = [
         "batch",
@@ -117,10 +120,12 @@ fn a_hostile_file_of_rows_is_shown_escaped() {
     assert_eq!(code, 0, "{shown}");
     assert_harmless(&shown);
 
-    fs::write(folder.path().join("rows"), format!("{row}{row}")).unwrap();
-    let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
-    assert_eq!(code, 2, "{shown}");
-    assert_harmless(&shown);
+    for refused in [format!("{row}{row}"), row_to(IN_JSON)] {
+        fs::write(folder.path().join("rows"), refused).unwrap();
+        let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
+        assert_eq!(code, 2, "{shown}");
+        assert_harmless(&shown);
+    }
 
     let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &["jobs", "list"]));
     assert_eq!(code, 0, "{shown}");
