@@ -31,11 +31,15 @@ pub(crate) fn typing(command: &mut Command, typed: &str) -> (String, i32) {
 
 /// Nothing of [`HOSTILE`] is there as it is, and it is there to be read.
 fn assert_harmless(shown: &str) {
+    assert_nothing_raw(shown);
+    let start = SHOWN.split_at(15).0;
+    assert!(shown.contains(start), "{shown:?}");
+}
+
+fn assert_nothing_raw(shown: &str) {
     for raw in ["\u{1b}]", "\u{7}", "\u{202e}", "\u{3164}", "\u{9b}"] {
         assert!(!shown.contains(raw), "{raw:?} in {shown:?}");
     }
-    let start = SHOWN.split_at(15).0;
-    assert!(shown.contains(start), "{shown:?}");
 }
 
 #[test]
@@ -118,13 +122,17 @@ fn a_hostile_file_of_rows_is_shown_escaped() {
     ];
     let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
     assert_eq!(code, 0, "{shown}");
-    assert_harmless(&shown);
+    assert_nothing_raw(&shown);
+    assert!(shown.contains(r"\u{202e}\u{3164}z.wav"), "{shown:?}");
 
-    for refused in [format!("{row}{row}"), row_to(IN_JSON)] {
+    let twice = (format!("{row}{row}"), "is the output of two rows");
+    let control = (row_to(IN_JSON), r"a\u{1b}]0;owned");
+    for (refused, said) in [twice, control] {
         fs::write(folder.path().join("rows"), refused).unwrap();
         let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
         assert_eq!(code, 2, "{shown}");
-        assert_harmless(&shown);
+        assert_nothing_raw(&shown);
+        assert!(shown.contains(said), "{shown:?}");
     }
 
     let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &["jobs", "list"]));
