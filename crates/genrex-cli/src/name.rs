@@ -52,6 +52,12 @@ pub(crate) fn target(
     path.with_file_name(name)
 }
 
+/// As long an id as a job can have: what has room with it has room with any.
+pub(crate) fn longest_id() -> QueryId {
+    let id = QueryId::new("Q".repeat(QueryId::MAX_LENGTH));
+    id.unwrap_or_else(|_| unreachable!("letters are safe in an id"))
+}
+
 /// The fields of a path's name, if it has any.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The rows of a batch: CSV with a header, JSON Lines, a JSON array, or plain lines, told apart by their content.
 
 mod array;
+mod place;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -10,17 +11,18 @@ mod written;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
-use std::path::{Component, PathBuf};
+use std::path::PathBuf;
 
-use genrex_async::{Prompt, Seconds};
+use genrex_async::{Prompt, QueryId, Seconds};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use self::array::Array;
+use self::place::{inside, storable};
 use self::table::{Header, Table, header_of};
 use self::text::Text;
 use self::written::{Column, WRITE, Written, shortened};
-use crate::template::{Field, Template, Values, other_format};
+use crate::template::{Field, Template, Values};
 
 /// The most bytes of a row as it is written: a prompt has 250 characters, each of which JSON can write in twelve.
 const LONGEST: usize = 64 * 1024;
@@ -65,6 +67,12 @@ impl Row {
             None => "",
         };
         Some(PathBuf::from(self.named(template, id)))
+    }
+
+    /// The same as it is with the longest id that a job can have.
+    #[must_use]
+    pub fn longest_output(&self) -> Option<PathBuf> {
+        self.output(Some(&"Q".repeat(QueryId::MAX_LENGTH)))
     }
 
     /// How many folders and names its place in the folder has.
@@ -171,6 +179,9 @@ impl<R: Read> Rows<R> {
         };
         if let Some(template) = &row.output {
             inside(&row.named(template, "id")).map_err(|fault| output.fault(fault))?;
+        }
+        if let Some(longest) = row.longest_output() {
+            storable(&longest).map_err(|fault| output.fault(fault))?;
         }
         Ok(row)
     }
@@ -318,20 +329,4 @@ fn checked(text: &Column) -> Result<Prompt, Fault> {
         )));
     }
     Prompt::new(written).map_err(|error| text.fault(format!("{error}; shorten it")))
-}
-
-/// Refuses a place that is not in the folder, and one that says that it holds something else.
-fn inside(output: &str) -> Result<(), String> {
-    let path = PathBuf::from(output);
-    let mut parts = path.components();
-    let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
-    if !is_inside || path.file_name().is_none() {
-        return Err(format!("{output:?} leads out of the folder; write a name"));
-    }
-    match other_format(output) {
-        Some(other) => Err(format!(
-            "{output:?} would not hold {other} but WAV; end it with .wav"
-        )),
-        None => Ok(()),
-    }
 }

@@ -96,6 +96,15 @@ impl Store {
         Key::parse(key).map_err(|error| StoreError::of(&address, error.into()))
     }
 
+    /// Refuses an address that no store has room for, with what is put beside it in the meantime.
+    pub(crate) fn fits(&self, address: &Path) -> Result<(), StoreError> {
+        const LONGEST: usize = 1024;
+        match self.key(address)?.as_ref().len() + sink::ADDED > LONGEST {
+            true => Err(StoreError::too_long(&address.to_string_lossy())),
+            false => Ok(()),
+        }
+    }
+
     /// What is known of the object at an address.
     pub(crate) async fn find(&self, address: &Path) -> Result<Option<Found>, StoreError> {
         let key = self.key(address)?;
@@ -165,6 +174,25 @@ impl Store {
             return Err(StoreError::too_large(&address.to_string_lossy(), most));
         }
         Ok(Some(found.bytes().await.map_err(failed)?.to_vec()))
+    }
+
+    /// Makes a small object; whether its name was free. A store that lets both of two make it is refused: each would take
+    /// itself for the first.
+    pub(crate) async fn make(&self, address: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+        let put = async || {
+            let payload = PutPayload::from(bytes.to_vec());
+            let how = (Existing::Keep, Attributes::default());
+            match self.put(address, payload, how).await {
+                Ok(()) => Ok(true),
+                Err(error) if error.is_taken() => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        let was_free = put().await?;
+        if was_free && put().await? {
+            return Err(StoreError::overwriting(&address.to_string_lossy()));
+        }
+        Ok(was_free)
     }
 
     /// Puts a small object there.

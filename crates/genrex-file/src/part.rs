@@ -28,6 +28,9 @@ pub struct PartFile {
 }
 
 impl PartFile {
+    /// How many bytes a part's name has more than the file's.
+    pub const ADDED: usize = ".01234567.part".len();
+
     /// Begins a file that is to be named `target`, in a folder that exists.
     ///
     /// # Errors

@@ -189,5 +189,10 @@ mod tests {
         let by = "job_row (row=? AND batch=? AND account=?)";
         assert!(found.contains(by), "{found}");
         assert!(!found.contains("TEMP B-TREE"), "{found}");
+        filter.row = None;
+        filter.row_name = Some(String::from("r"));
+        let (query, values) = select(&filter);
+        let found = plan(&query, &values).concat();
+        assert!(found.contains("job_row (row=?)"), "{found}");
     }
 }

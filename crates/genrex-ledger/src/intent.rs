@@ -26,6 +26,8 @@ pub struct Intent {
     pub run: Option<Run>,
     /// What else it must not be bought beside.
     pub once: Once,
+    /// Whether its row is bought although another batch has bought the same.
+    pub anew: bool,
     /// Where its audio is to go, for whoever downloads it.
     pub output: Option<String>,
 }
@@ -59,7 +61,8 @@ pub enum Once {
     No,
     /// A job with the same body that is on its way, unclear, or not here yet.
     Prompt,
-    /// Another job of the same row of a batch.
+    /// Another job of the same row of a batch, or of a row of another batch that has its name, text and duration, unless
+    /// it is wanted [anew](Intent::anew).
     Row {
         /// The row.
         row: Row,
@@ -109,6 +112,7 @@ impl Intent {
             limits: Limits::default(),
             run: None,
             once: Once::No,
+            anew: false,
             output: None,
         }
     }

@@ -5,7 +5,10 @@ use crate::entry::Entry;
 use crate::error::ErrorKind;
 use crate::intent::Once;
 use crate::ledger::Filter;
-use crate::{Credits, Doubt, Error, Event, Hold, HoldKind, Intent, LocalId, Reconciliation, State};
+use crate::{
+    Account, Credits, Doubt, Error, Event, Hold, HoldKind, Intent, LocalId, Reconciliation, Row,
+    State,
+};
 
 /// A job that may begin, and what it is bought in place of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,12 +37,26 @@ pub fn rivals(intent: &Intent) -> Option<Filter> {
             ];
             Some(filter)
         }
-        Once::Row { row, .. } => {
+        Once::Row { row, .. } if intent.anew => {
             filter.row = Some(row.clone());
             filter.limit = Some(1);
             Some(filter)
         }
+        Once::Row { row, .. } => {
+            filter.row_name = Some(row.name.clone());
+            Some(filter)
+        }
     }
+}
+
+/// The jobs which show that a row of this name was bought by a batch of the account, or is being bought: they may have
+/// been charged, and were not given up.
+#[must_use]
+pub fn bought(account: Account, row: &str) -> Filter {
+    let states: Vec<State> = State::ALL.into_iter().filter(|it| is_bought(*it)).collect();
+    let mut filter = Filter::of(account).states(states);
+    filter.row_name = Some(row.to_owned());
+    filter
 }
 
 /// Begins a job, if nothing it must not be bought beside stands in the way and it is within its limits.
@@ -60,7 +77,12 @@ pub fn intend(
     let supersedes = match &intent.once {
         Once::No => None,
         Once::Prompt => beside_prompt(credits, rivals, intent)?,
-        Once::Row { last, .. } => beside_row(credits, rivals.first(), *last, intent)?,
+        Once::Row { row, last } => {
+            let newest = newest_of(row, rivals);
+            let supersedes = beside_row(credits, newest, *last, intent)?;
+            beside_other_batches(rivals, row, newest, intent)?;
+            supersedes
+        }
     };
     let reserved = credits.reserve(id, intent, now)?;
     Ok(Begun {
@@ -209,6 +231,13 @@ const fn blocks_prompt(state: State) -> bool {
     }
 }
 
+fn newest_of<'a>(row: &Row, rivals: &'a [Entry]) -> Option<&'a Entry> {
+    let of_row = rivals
+        .iter()
+        .filter(|rival| rival.row().as_ref() == Some(row));
+    of_row.max_by_key(|rival| rival.id)
+}
+
 fn beside_row(
     credits: &Credits,
     newest: Option<&Entry>,
@@ -247,6 +276,48 @@ fn beside_row(
     }
 }
 
+/// What another batch had bought when the newest job of the row was intended was passed then: it was wanted anew.
+fn beside_other_batches(
+    rivals: &[Entry],
+    row: &Row,
+    newest: Option<&Entry>,
+    intent: &Intent,
+) -> Result<(), Error> {
+    let stands_in_the_way = |rival: &&Entry| {
+        let is_the_same = rival.row.as_ref() == Some(&row.name)
+            && (&rival.text, rival.duration) == (&intent.text, intent.duration);
+        is_the_same
+            && rival.batch.as_ref() != Some(&row.batch)
+            && is_bought(rival.state)
+            && newest.is_none_or(|newest| rival.id > newest.id)
+    };
+    if intent.anew {
+        return Ok(());
+    }
+    match rivals.iter().find(stands_in_the_way) {
+        Some(rival) => {
+            let message = format!(
+                "another batch has bought the same, or is buying it: job {}",
+                rival.id
+            );
+            Err(Error::new(ErrorKind::Taken, message).about(rival.id))
+        }
+        None => Ok(()),
+    }
+}
+
+const fn is_bought(state: State) -> bool {
+    match state {
+        State::Intended
+        | State::Sent
+        | State::Ambiguous
+        | State::Accepted
+        | State::Completed
+        | State::Downloaded => true,
+        State::NotSent | State::Refused | State::Failed => false,
+    }
+}
+
 /// A verdict is checked again right before it is acted on, by a look that was taken for it.
 fn is_still_not_charged(credits: &Credits, entry: &Entry, intent: &Intent) -> Result<(), Error> {
     let looked = intent.look.as_ref();
@@ -277,8 +348,8 @@ fn taken(rival: &Entry) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Look;
     use crate::entry::Reserved;
-    use crate::{Account, Look, Row};
 
     fn intent() -> Intent {
         Intent::new(1, Account::new("http://a", "u"), "text", 10, b"{}").after(Look::new(0))
@@ -327,6 +398,7 @@ mod tests {
             last: Some(LocalId(1)),
         };
         let mut lost = entry(State::Ambiguous);
+        (lost.batch, lost.row) = (Some(String::from("batch")), Some(String::from("row")));
         lost.resolved_by_hand = true;
         for said in [Reconciliation::NotCharged, Reconciliation::Charged] {
             lost.reconciliation = Some(said);

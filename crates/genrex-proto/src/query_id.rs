@@ -15,7 +15,8 @@ use crate::{Error, ErrorKind};
 pub struct QueryId(String);
 
 impl QueryId {
-    const MAX_LENGTH: usize = 128;
+    /// How long an id can be, in bytes.
+    pub const MAX_LENGTH: usize = 128;
 
     /// Checks and takes an id.
     ///

@@ -5,10 +5,12 @@ mod identity;
 mod kept;
 mod marker;
 mod moved;
+mod other_batch;
 mod plan;
 mod report;
 mod rows;
 mod runner;
+mod storable;
 mod unclear;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub(crate) use crate::commands::batch::marker::folder_of as begun_in;
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::Runner;
+use crate::commands::batch::storable::refuse_unstorable;
 use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
@@ -59,12 +62,13 @@ pub(crate) async fn run(
     let balance = connection.client.balance().await?;
     checked.refuse_longer_than(balance.max_duration_seconds)?;
     let account = connection.client.account().await?;
-    let identified = identify(&source, &out, &connection, account, batch.new).await?;
+    let identified = identify(&source, &out, &connection, account, &batch).await?;
     if !batch.force {
         let policy = row_policy(&batch);
         plan::refuse_taken(&source, &out, &identified.kept, policy).await?;
     }
     let kept = identified.mark(&out).await?;
+    refuse_unstorable(&source, &out, &kept, (row_policy(&batch), true)).await?;
     if batch.retry_failed {
         say_what_failed_ones_cost(&source, &kept, output).await?;
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::{GivenUp, PurchaseOptions, PurchaseSoFar, recover_offline};
-use genrex_async::{Error, ErrorKind, Existing, GenerateRequest, Job, Prompt, Submission};
+use genrex_async::{Error, ErrorKind, Existing, GenerateRequest, Job, Prompt, Submission, Track};
 use genrex_cli::template::Values;
 use genrex_file::PartFile;
 use genrex_ledger::{Once, Run};
@@ -18,7 +18,7 @@ use crate::commands::price::when_price_is_known;
 use crate::connect::{CallOptions, Connection, quoted};
 use crate::interrupt::Interrupts;
 use crate::ledger;
-use crate::name;
+use crate::name::{self, longest_id};
 use crate::output::Output;
 use crate::progress::Display;
 use crate::random_name::random_name;
@@ -250,8 +250,11 @@ fn check_target(delivery: &Delivery, prompt: &Prompt) -> Result<(), CommandError
         let make = format!("mkdir -p {}", quoted(&folder.display().to_string()));
         return Err(CommandError::usage(message).hint(make));
     }
-    // Made and removed again.
-    match PartFile::create(&folder.join("genrex"), Existing::Replace) {
+    // Made and removed again, under as long a name as it can come to.
+    let output = delivery.output.as_deref();
+    let last = Track::MOST_ASSETS - 1;
+    let longest = name::target(output, Some(prompt.as_str()), &longest_id(), last);
+    match PartFile::create(&longest, Existing::Replace) {
         Ok(_) => Ok(()),
         Err(error) => {
             let message = format!(

@@ -1,10 +1,11 @@
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use genrex_async::core::proto::Escaped;
 use genrex_async::{Audio, Client, Downloaded, Error, ErrorKind, Existing, QueryId};
 use genrex_cli::template::{Template, Values};
+use genrex_file::PartFile;
 use genrex_ledger::Entry;
 use sha2::{Digest as _, Sha256};
 
@@ -71,7 +72,7 @@ impl OutDir {
         }
     }
 
-    fn of_folder(typed: &Path, whole: std::io::Result<PathBuf>) -> Result<Self, CommandError> {
+    fn of_folder(typed: &Path, whole: io::Result<PathBuf>) -> Result<Self, CommandError> {
         let path = whole.map_err(|error| {
             CommandError::usage("the folder cannot be found").with_source(&error)
         })?;
@@ -131,8 +132,30 @@ impl OutDir {
                 let found = store.find(path).await;
                 Ok(found.map_err(CommandError::from)?.is_some())
             }
-            None => Ok(path.symlink_metadata().is_ok()),
+            None => is_there(path).map_err(|error| {
+                let message = format!("{} cannot be looked at", files::from_here(path));
+                CommandError::usage(message).with_source(&error)
+            }),
         }
+    }
+
+    /// Whether a file could be put at a path, or an object. In a folder that is tried, unless nothing `may_be_made`: what
+    /// it is in stays, and nothing else.
+    pub(crate) fn try_out(&self, path: &Path, may_be_made: bool) -> io::Result<()> {
+        if let Some(store) = &self.store {
+            return Ok(store.fits(path)?);
+        }
+        if is_there(path)? && path.is_dir() {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "a folder has this name",
+            ));
+        }
+        if may_be_made {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            PartFile::create(path, Existing::Replace)?;
+        }
+        Ok(())
     }
 
     /// Whether the file of a downloaded job still stands where it was put. An object is as long as it was, too.
@@ -243,6 +266,15 @@ fn folder_of(typed: &Path) -> Result<PathBuf, CommandError> {
     Ok(PathBuf::from(path))
 }
 
+/// Whether something has a path. What cannot be looked at is not free.
+fn is_there(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The hash of a file that has so many bytes.
 fn hash_of(path: &Path, bytes: u64) -> Option<String> {
     let found = fs::symlink_metadata(path).ok()?;
@@ -262,6 +294,8 @@ fn hash_of(path: &Path, bytes: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use genrex_async::core::block_on;
+
     use super::*;
 
     /// Whatever the folder and the names are called.
@@ -292,5 +326,22 @@ mod tests {
             assert!(OutDir::open(Path::new(other)).is_err(), "{other}");
         }
         assert!(!Path::new("gs:").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_free() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let out = OutDir::open(folder.path()).unwrap();
+        let is_taken = |name: &str| {
+            let taken = block_on(out.is_taken(&out.at(Path::new(name))));
+            taken.ok()
+        };
+        assert_eq!(is_taken("free.wav"), Some(false));
+        assert_eq!(is_taken("missing/free.wav"), Some(false));
+        assert_eq!(is_taken("file"), Some(true));
+        for name in ["file/a.wav", "a\0.wav", &"x".repeat(300)] {
+            assert_eq!(is_taken(name), None, "{name:?}");
+        }
     }
 }

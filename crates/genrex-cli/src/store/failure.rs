@@ -21,6 +21,10 @@ enum Why {
     Refused,
     /// The address is in another store.
     Elsewhere,
+    /// The address is longer than one can be.
+    TooLong,
+    /// It replaces what it was told to keep.
+    Overwrites,
     /// It has more than so many bytes.
     TooLarge(usize),
     /// What is there is not what was put there.
@@ -52,6 +56,14 @@ impl StoreError {
         Self::because(address, Why::TooLarge(most))
     }
 
+    pub(super) fn too_long(address: &str) -> Self {
+        Self::because(address, Why::TooLong)
+    }
+
+    pub(super) fn overwriting(address: &str) -> Self {
+        Self::because(address, Why::Overwrites)
+    }
+
     pub(super) fn changed(address: &str) -> Self {
         Self::because(address, Why::Changed)
     }
@@ -77,7 +89,9 @@ impl StoreError {
     fn told(self, message: String) -> CommandError {
         let failure = match self.why {
             Why::Refused => CommandError::new(Code::Credentials, "credentials", message),
-            Why::Missing | Why::TooLarge(_) | Why::Elsewhere => CommandError::usage(message),
+            Why::Missing | Why::TooLarge(_) | Why::Elsewhere | Why::TooLong | Why::Overwrites => {
+                CommandError::usage(message)
+            }
             Why::Taken | Why::Changed | Why::Other => {
                 CommandError::new(Code::Other, "storage", message)
             }
@@ -101,8 +115,12 @@ impl StoreError {
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have to be those of who may get, put and list objects \
                  there: genrex help environment"
             }
-            Why::Elsewhere | Why::TooLarge(_) => {
+            Why::Elsewhere | Why::TooLarge(_) | Why::TooLong => {
                 "name another prefix by --out-dir s3://BUCKET/PREFIX"
+            }
+            Why::Overwrites => {
+                "use a store that knows conditional writes, as Amazon S3 does, or give --out-dir a folder that all machines \
+                 have"
             }
             Why::Changed | Why::Other => {
                 "AWS_REGION and AWS_ENDPOINT_URL say where it is looked for; when it answers, run the same command again"
@@ -122,6 +140,12 @@ impl fmt::Display for StoreError {
                 "{address}: the store does not let these credentials do that"
             ),
             Why::Elsewhere => write!(f, "{address} is in another store"),
+            Why::TooLong => write!(f, "{address} is longer than stores take"),
+            Why::Overwrites => write!(
+                f,
+                "{address}: the store replaced it though it was to keep it (If-None-Match), so that two machines would \
+                 not see each other"
+            ),
             Why::TooLarge(most) => write!(f, "{address} is larger than {most} bytes"),
             Why::Changed => write!(f, "{address} is not as it was put there"),
             Why::Other => write!(f, "{address}: the store cannot be asked"),
@@ -148,7 +172,10 @@ impl From<StoreError> for io::Error {
             Why::Taken => io::ErrorKind::AlreadyExists,
             Why::Missing => io::ErrorKind::NotFound,
             Why::Refused => io::ErrorKind::PermissionDenied,
-            Why::Elsewhere | Why::TooLarge(_) | Why::Changed | Why::Other => io::ErrorKind::Other,
+            Why::TooLong => io::ErrorKind::InvalidFilename,
+            Why::Elsewhere | Why::Overwrites | Why::TooLarge(_) | Why::Changed | Why::Other => {
+                io::ErrorKind::Other
+            }
         };
         Self::new(kind, error)
     }

@@ -20,6 +20,9 @@ const LARGE: u64 = 32 << 20;
 /// In bytes; each but the last, as stores want it.
 const PART: u64 = 8 << 20;
 
+/// How many bytes the name of parts has more than the object's.
+pub(super) const ADDED: usize = ".0123456789abcdef.part".len();
+
 /// A download into an object: the bytes go to a file without a name on this machine first, and to the store when all of
 /// them are here and were checked.
 pub(crate) struct StoreSink {

@@ -134,3 +134,25 @@ fn what_is_read_has_a_bound() {
     block_on(store.put(&at, PutPayload::from("fives"), plain)).unwrap();
     block_on(store.read(&at, 4)).unwrap_err();
 }
+
+#[test]
+fn an_address_is_no_longer_than_stores_take() {
+    let store = store();
+    let fits = |length: usize| {
+        let name = vec!["x"; length.div_ceil(2)].join("/");
+        store.fits(&store.at(Path::new(&name)))
+    };
+    // With the prefix before it, and the part's ending after it.
+    fits(1024 - "a/prefix/".len() - sink::ADDED).unwrap();
+    fits(1024 - "a/prefix/".len() - sink::ADDED + 2).unwrap_err();
+    store.fits(Path::new("s3://elsewhere/x")).unwrap_err();
+}
+
+#[test]
+fn the_first_of_two_makes_an_object_and_the_other_is_told() {
+    let store = store();
+    let at = store.at(Path::new("marker"));
+    assert!(block_on(store.make(&at, b"first")).unwrap());
+    assert!(!block_on(store.make(&at, b"second")).unwrap());
+    assert_eq!(read(&store, "marker").unwrap(), b"first");
+}

@@ -8,7 +8,7 @@ use std::process::{Child, Output, Stdio};
 use tempfile::{TempDir, tempdir};
 
 use crate::interrupts::{interrupt, read_until};
-use crate::service::Counting;
+use crate::service::{Counting, Lossy, make_a_file_of};
 use crate::support::{Played, Sandbox, code, error, run, stderr, stdout};
 
 const AGAIN: &str = "run the same command again";
@@ -95,10 +95,12 @@ fn a_batch_without_credit_says_how_to_see_what_is_left() {
 fn audio_that_cannot_be_stored_is_told_with_its_cause() {
     let folder = folder_of("text,duration,output\none,5,taken/a.wav\n");
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
-    fs::create_dir(folder.path().join("out")).unwrap();
-    fs::write(folder.path().join("out/taken"), "a file").unwrap();
+    let before = Lossy::before(&sandbox);
+    let at = ["--base-url", &before.url];
+    let taken = folder.path().join("out/taken");
+    before.at_submit(move || make_a_file_of(&taken));
     for _ in 0..2 {
-        let lost = batch(&sandbox, folder.path(), &[]);
+        let lost = batch(&sandbox, folder.path(), &at);
         let (line, said) = (stdout(&lost), stderr(&lost));
         assert_eq!(code(&lost), 1, "{said}");
         assert!(
@@ -112,7 +114,7 @@ fn audio_that_cannot_be_stored_is_told_with_its_cause() {
         );
     }
     fs::remove_file(folder.path().join("out/taken")).unwrap();
-    let done = batch(&sandbox, folder.path(), &[]);
+    let done = batch(&sandbox, folder.path(), &at);
     assert_eq!(code(&done), 0, "{}", stderr(&done));
 }
 
@@ -164,15 +166,7 @@ fn an_interrupt_after_which_every_row_is_done_is_no_failure() {
     let mut lines = BufReader::new(process.stderr.take().unwrap());
     interrupt(&process);
     read_until(&mut lines, "starting nothing more");
-    {
-        let mut state = service.state();
-        state.status = "Completed";
-        let audio = genrex_tests::wav();
-        let length = audio.len();
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-        state.audio = [head.into_bytes(), audio].concat();
-    }
+    service.state().serve_audio();
     let mut text = String::new();
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");

@@ -434,7 +434,8 @@ fn an_id_that_cannot_be_printed_goes_to_standard_error() {
 fn what_cannot_be_stored_is_found_out_before_anything_is_paid() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &[]);
-    for output in ["missing/", "missing/a.wav", "/proc/"] {
+    let (long, with_id) = ("x".repeat(242), format!("{}{{id}}", "x".repeat(120)));
+    for output in ["missing/", "missing/a.wav", "/proc/", &long, &with_id] {
         let refused = sandbox.run(folder.path(), &["generate", "a", "-o", output]);
         assert_eq!(code(&refused), 2, "{output} {}", stderr(&refused));
         assert!(

@@ -8,8 +8,12 @@ mod batches_ends;
 mod batches_forms;
 mod batches_identity;
 mod batches_plan;
+mod batches_race;
 mod batches_settled;
+mod batches_storable;
 mod bounds;
+#[cfg(feature = "s3")]
+mod buckets;
 #[cfg(unix)]
 mod configuration;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,10 @@
 //! A service that counts, and whose clock, charges and answers a test sets.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::support::{Sandbox, answer_with};
 
@@ -39,15 +41,61 @@ pub(crate) struct Service {
     pub(crate) retrieve_fails: Option<&'static str>,
 }
 
+impl Service {
+    /// Each job is over, and leads to audio.
+    pub(crate) fn serve_audio(&mut self) {
+        self.status = "Completed";
+        let audio = genrex_tests::wav();
+        let length = audio.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        self.audio = [head.into_bytes(), audio].concat();
+    }
+}
+
 /// A service of the test's own; it ends with the test's process.
 #[derive(Clone)]
 pub(crate) struct Counting {
     service: Arc<Mutex<Service>>,
+    meeting: Arc<Meeting>,
     pub(crate) url: String,
+}
+
+/// Where those who look at the balance for the second time, which is before their first purchase, wait for each other.
+#[derive(Default)]
+struct Meeting {
+    /// How many there have to be.
+    size: usize,
+    /// How often each key has looked.
+    looks: Mutex<BTreeMap<String, u64>>,
+    changed: Condvar,
+}
+
+impl Meeting {
+    fn join(&self, request: &str) {
+        let mut lines = request.lines().map(str::to_ascii_lowercase);
+        let key = lines.find(|line| line.starts_with("gx-key:"));
+        let Some(key) = key.filter(|_| request.contains("getBalance")) else {
+            return;
+        };
+        let mut looks = self.looks.lock().unwrap();
+        *looks.entry(key.clone()).or_default() += 1;
+        self.changed.notify_all();
+        let is_alone = |looks: &mut BTreeMap<String, u64>| {
+            let here = looks.values().filter(|count| **count > 1).count();
+            looks[&key] > 1 && here < self.size
+        };
+        drop(self.changed.wait_while(looks, is_alone).unwrap());
+    }
 }
 
 impl Counting {
     pub(crate) fn start() -> Self {
+        Self::meeting_before_purchases(0)
+    }
+
+    /// Answers no look before a purchase until so many keys have come to theirs.
+    pub(crate) fn meeting_before_purchases(size: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = Arc::new(Mutex::new(Service {
@@ -56,7 +104,15 @@ impl Counting {
             status: "Processing",
             ..Service::default()
         }));
-        let counting = Self { service, url };
+        let meeting = Meeting {
+            size,
+            ..Meeting::default()
+        };
+        let counting = Self {
+            service,
+            meeting: Arc::new(meeting),
+            url,
+        };
         let serving = counting.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -73,6 +129,7 @@ impl Counting {
 
     fn serve(&self, mut stream: TcpStream) {
         let text = read_request(&mut stream);
+        self.meeting.join(&text);
         let mut service = self.state();
         let date = format!("Date: {}\r\n", http_date(service.ahead));
         let free = service.raw_when_free.clone();
@@ -156,12 +213,21 @@ fn http_date(ahead: u64) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// Puts a file into the place of an empty folder.
+pub(crate) fn make_a_file_of(folder: &Path) {
+    std::fs::remove_dir(folder).unwrap();
+    std::fs::write(folder, "is no folder").unwrap();
+}
+
 /// Stands before a sandbox, and loses the answers to submits for as long as it is told to.
 #[derive(Clone)]
 pub(crate) struct Lossy {
     state: Arc<Mutex<Losses>>,
+    at_submit: Arc<Mutex<Option<Act>>>,
     pub(crate) url: String,
 }
+
+type Act = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
@@ -175,7 +241,11 @@ impl Lossy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(Losses::default()));
-        let lossy = Self { state, url };
+        let lossy = Self {
+            state,
+            at_submit: Arc::default(),
+            url,
+        };
         let serving = lossy.clone();
         let behind = sandbox.url.trim_start_matches("http://").to_owned();
         std::thread::spawn(move || {
@@ -187,12 +257,22 @@ impl Lossy {
         lossy
     }
 
+    /// What is done when the next submit comes, before it is passed on.
+    pub(crate) fn at_submit(&self, act: impl FnOnce() + Send + 'static) {
+        *self.at_submit.lock().unwrap() = Some(Box::new(act));
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, Losses> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serve(&self, mut stream: TcpStream, behind: &str) {
         let request = read_request(&mut stream);
+        if request.contains("generateMusic")
+            && let Some(act) = self.at_submit.lock().unwrap().take()
+        {
+            act();
+        }
         let own = self.url.trim_start_matches("http://");
         let request = request.replacen(own, behind, 1);
         let request = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);

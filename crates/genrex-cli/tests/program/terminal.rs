@@ -31,11 +31,15 @@ pub(crate) fn typing(command: &mut Command, typed: &str) -> (String, i32) {
 
 /// Nothing of [`HOSTILE`] is there as it is, and it is there to be read.
 fn assert_harmless(shown: &str) {
+    assert_nothing_raw(shown);
+    let start = SHOWN.split_at(15).0;
+    assert!(shown.contains(start), "{shown:?}");
+}
+
+fn assert_nothing_raw(shown: &str) {
     for raw in ["\u{1b}]", "\u{7}", "\u{202e}", "\u{3164}", "\u{9b}"] {
         assert!(!shown.contains(raw), "{raw:?} in {shown:?}");
     }
-    let start = SHOWN.split_at(15).0;
-    assert!(shown.contains(start), "{shown:?}");
 }
 
 #[test]
@@ -103,7 +107,10 @@ fn a_hostile_refusal_is_shown_escaped() {
 fn a_hostile_file_of_rows_is_shown_escaped() {
     let folder = tempdir().unwrap();
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
-    let row = format!("{{\"text\":\"{IN_JSON}\",\"duration\":5,\"output\":\"{IN_JSON}.wav\"}}\n");
+    let row_to = |output: &str| {
+        format!("{{\"text\":\"{IN_JSON}\",\"duration\":5,\"output\":\"{output}.wav\"}}\n")
+    };
+    let row = row_to("\u{202e}\u{3164}z");
     fs::write(folder.path().join("rows"), &row).unwrap();
     let args = [
         "batch",
@@ -115,12 +122,18 @@ fn a_hostile_file_of_rows_is_shown_escaped() {
     ];
     let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
     assert_eq!(code, 0, "{shown}");
-    assert_harmless(&shown);
+    assert_nothing_raw(&shown);
+    assert!(shown.contains(r"\u{202e}\u{3164}z.wav"), "{shown:?}");
 
-    fs::write(folder.path().join("rows"), format!("{row}{row}")).unwrap();
-    let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
-    assert_eq!(code, 2, "{shown}");
-    assert_harmless(&shown);
+    let twice = (format!("{row}{row}"), "is the output of two rows");
+    let control = (row_to(IN_JSON), r"a\u{1b}]0;owned");
+    for (refused, said) in [twice, control] {
+        fs::write(folder.path().join("rows"), refused).unwrap();
+        let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &args));
+        assert_eq!(code, 2, "{shown}");
+        assert_nothing_raw(&shown);
+        assert!(shown.contains(said), "{shown:?}");
+    }
 
     let (shown, code) = on_terminal(&mut sandbox.genrex(folder.path(), &["jobs", "list"]));
     assert_eq!(code, 0, "{shown}");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tempfile::{TempDir, tempdir};
 
+use crate::service::{Lossy, make_a_file_of};
 use crate::support::{Sandbox, code, run, stderr, stdout};
 
 /// A batch of which one row could not be stored: its job is paid for and open.
@@ -12,13 +13,19 @@ fn left_open() -> (TempDir, Sandbox) {
     let folder = tempdir().unwrap();
     let rows = "text,duration,output\none,5,sub/{id}.wav\ntwo,5,\n";
     fs::write(folder.path().join("batch.csv"), rows).unwrap();
-    let out = folder.path().join("out");
-    fs::create_dir(&out).unwrap();
-    fs::write(out.join("sub"), "is no folder").unwrap();
-    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let below = folder.path().join("out/sub");
+    let mut sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let before = Lossy::before(&sandbox);
+    sandbox
+        .environment
+        .push(("GENREX_BASE_URL", before.url.clone()));
+    before.at_submit({
+        let below = below.clone();
+        move || make_a_file_of(&below)
+    });
     let done = batch(&sandbox, folder.path());
     assert_eq!(code(&done), 1, "{}", stderr(&done));
-    fs::remove_file(out.join("sub")).unwrap();
+    fs::remove_file(below).unwrap();
     (folder, sandbox)
 }
 

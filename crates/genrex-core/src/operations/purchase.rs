@@ -31,6 +31,8 @@ use crate::{BalanceCheck, Error, ErrorKind, Progress};
 pub struct PurchaseOptions {
     /// What it must not be bought beside; nothing unless set.
     pub once: Once,
+    /// Whether its row is bought although another batch has bought the same.
+    pub anew: bool,
     /// The run that it is of, and what that run may spend.
     pub run: Option<Run>,
     /// Where its audio is to go, for whoever downloads it; the ledger keeps it.
@@ -133,6 +135,7 @@ impl Purchase {
         {
             intent.limits = balance_check.limits();
             intent.once = options.once.clone();
+            intent.anew = options.anew;
             intent.run.clone_from(&options.run);
             intent.output.clone_from(&options.output);
         }

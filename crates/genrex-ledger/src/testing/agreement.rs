@@ -120,9 +120,10 @@ fn an_intent(random: &mut Random, party: &Party, key: u128, last: Option<LocalId
         credits: 80,
     });
     let row = Row {
-        batch: String::from("batch"),
+        batch: format!("batch {}", random.below(2)),
         name: format!("row {}", random.below(2)),
     };
+    intent.anew = random.below(3) == 0;
     intent.once = random.one_of(&[Once::No, Once::No, Once::Prompt, Once::Row { row, last }]);
     intent
 }

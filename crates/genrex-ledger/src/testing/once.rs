@@ -1,5 +1,7 @@
 //! What must not be bought beside itself, and what is bought in place of another.
 
+mod other_batches;
+
 use super::fixture::{Kept, Party, START, accepted, done, holds, look, path_to};
 use super::race::{Call, Way};
 use super::twin::Twin;
@@ -16,6 +18,7 @@ pub(super) async fn check<L: Ledger, F: AsyncFnMut(&str) -> L>(
     a_prompt_is_bought_once(open).await?;
     a_row_is_bought_once(open).await?;
     a_row_goes_by_its_newest_job(open).await?;
+    other_batches::check(open).await?;
     one_of_many_wins(open).await?;
     what_was_not_charged_is_superseded(open).await?;
     a_verdict_is_checked_again(open).await

@@ -61,6 +61,8 @@ flaws! {
     OnceIgnored: Once,
     RivalsCheckedBefore: Once,
     LastIgnored: Once,
+    OtherBatchesIgnored: Once,
+    AnewIgnored: Once,
     SupersedesNothing: Superseded,
     ActsOnStoredVerdicts: Rechecked,
     LimitCheckedBefore: Limits,

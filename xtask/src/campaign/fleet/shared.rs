@@ -318,10 +318,10 @@ impl Drop for Batch<'_> {
     }
 }
 
-/// Each job is of a batch of its own, whatever is said: nothing stands in the way of the next who buys its row.
+/// Each job is of a row of its own, whatever is said: nothing stands in the way of the next who buys its row.
 fn forget_rows(cluster: &Cluster, database: &str) -> anyhow::Result<()> {
     let sql = "CREATE FUNCTION genrex.planted() RETURNS trigger LANGUAGE plpgsql AS \
-             'BEGIN NEW.batch := NEW.batch || NEW.id; RETURN NEW; END'; \
+             'BEGIN NEW.\"row\" := NEW.\"row\" || NEW.id; RETURN NEW; END'; \
          CREATE TRIGGER planted BEFORE INSERT ON genrex.job FOR EACH ROW EXECUTE FUNCTION genrex.planted()";
     cluster.sql(database, sql).map(drop)
 }

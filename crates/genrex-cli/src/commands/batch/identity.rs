@@ -1,17 +1,19 @@
 use std::path::Path;
 
 use genrex_async::QueryId;
-use genrex_async::core::bought_elsewhere;
 use genrex_async::core::proto::Escaped;
+use genrex_async::core::{RowPolicy, RowStep, bought_elsewhere};
 use genrex_ledger::{Account, Entry};
 
+use crate::args::Batch;
 use crate::command_error::CommandError;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::marker::{KeptIn, Marker, folder_of, new_batch, words};
+use crate::commands::batch::other_batch::OtherBatch;
+use crate::commands::batch::row_policy;
 use crate::commands::batch::rows::{Row, Source};
 use crate::commands::out_dir::OutDir;
 use crate::connect::{Connection, quoted, same_command};
-use crate::files;
 
 /// A batch, and the marker that its folder is to have.
 pub(crate) struct Identified {
@@ -30,13 +32,13 @@ impl Identified {
     }
 }
 
-/// Finds out which batch a folder holds, and refuses what would buy its rows a second time; `is_new` is `--new`.
+/// Finds out which batch a folder holds, and refuses what would buy its rows a second time, unless `--new` asks for that.
 pub(crate) async fn identify(
     source: &Source,
     out: &OutDir,
     connection: &Connection,
     account: Account,
-    is_new: bool,
+    batch: &Batch,
 ) -> Result<Identified, CommandError> {
     let mut kept = Kept::of(&connection.client, account, new_batch(out.path()))?;
     // What a sandbox in this process holds ends with it: no folder is known by it.
@@ -55,16 +57,17 @@ pub(crate) async fn identify(
     match &found {
         Some(marker) => kept.batch.clone_from(&marker.batch),
         None => {
-            if let Some(batch) = batch_that_lies_in(out, source, &kept).await? {
-                kept.batch = batch;
+            if let Some(known) = batch_that_lies_in(out, source, &kept).await? {
+                kept.batch = known;
             }
         }
     }
-    if !is_new {
+    if !batch.new {
         if let Some(other) = found.as_ref().and_then(|marker| marker.ledger.as_ref()) {
             refuse_other_ledger(other, &kept_in, out)?;
         }
-        if let Err(refusal) = refuse_bought_elsewhere(source, out, &kept).await {
+        let how = (row_policy(batch), found.is_some());
+        if let Err(refusal) = refuse_other_batch(source, out, &kept, how).await {
             // Another process of this very batch may have named it, and bought of it, meanwhile.
             let named = Marker::read(out).await?.filter(|_| found.is_none());
             let Some(marker) = named else {
@@ -72,7 +75,7 @@ pub(crate) async fn identify(
             };
             kept.batch.clone_from(&marker.batch);
             found = Some(marker);
-            refuse_bought_elsewhere(source, out, &kept).await?;
+            refuse_other_batch(source, out, &kept, (how.0, true)).await?;
         }
     }
     let marker = Marker {
@@ -151,67 +154,34 @@ fn lies_in(out: &OutDir, row: &Row, job: &Entry) -> bool {
     }
 }
 
-/// Rows that another batch has bought are not bought again unasked: the folder may be the wrong one.
-async fn refuse_bought_elsewhere(
+/// Rows that another batch has bought are not bought again unasked: the folder may be the wrong one. `is_marked` says
+/// whether it was known before which batch the folder holds.
+async fn refuse_other_batch(
     source: &Source,
     out: &OutDir,
     kept: &Kept,
+    (policy, is_marked): (RowPolicy, bool),
 ) -> Result<(), CommandError> {
-    let mut elsewhere = None;
-    let mut count = 0_u64;
+    let other = OtherBatch::default();
     for row in source.rows()? {
         let row = row?;
-        if kept.newest(&row).await?.is_some() {
+        let newest = kept.newest(&row).await?;
+        if !matches!(
+            RowStep::of(newest.as_ref(), policy, false),
+            RowStep::Buy { .. }
+        ) {
             continue;
         }
-        let mut jobs = bought_elsewhere(kept.account.clone(), &row.name);
-        jobs.limit = Some(1);
-        let Some(job) = kept.ledger.entries(&jobs).await?.into_iter().next() else {
+        let Some(job) = kept.bought_elsewhere(&row, newest.as_ref()).await? else {
             continue;
         };
         // Another process of this very batch may have begun it meanwhile.
-        if lies_in(out, &row, &job) || kept.newest(&row).await?.is_some() {
-            continue;
+        if is_marked || !lies_in(out, &row, &job) {
+            other.has(&row, job);
         }
-        count += 1;
-        elsewhere.get_or_insert((row, job));
     }
-    let Some((row, job)) = elsewhere else {
-        return Ok(());
-    };
-    let id = job.id;
-    let place = place_of(&row, &job);
-    let begins = match count {
-        1 => format!("line {} was bought by another batch", row.line),
-        _ => format!(
-            "{count} rows were bought by another batch, the first of them line {}",
-            row.line
-        ),
-    };
-    let message = format!(
-        "{begins}: job {id}, in {}; nothing was sent",
-        place.as_deref().map_or_else(
-            || String::from("a folder that its jobs do not name"),
-            |place| Escaped(&files::from_here(place)).to_string()
-        )
-    );
-    let go_on = match place.filter(|place| *place != words(out.path())) {
-        Some(place) => {
-            let place = Escaped(&files::from_here(place)).to_string();
-            format!("--out-dir {} goes on with it", quoted(&place))
-        }
-        None => format!("genrex jobs show {id} says how to go on with it"),
-    };
-    Err(CommandError::usage(message).hint(format!(
-        "{go_on}; --new buys them again for {}",
-        out.shown()
-    )))
-}
-
-/// The folder of the batch that a job is of.
-fn place_of(row: &Row, job: &Entry) -> Option<String> {
-    let path = job.path.as_deref().map(Path::new);
-    let folder = path.and_then(|path| path.ancestors().nth(row.depth()));
-    let begun = || job.batch.as_deref().and_then(folder_of).map(str::to_owned);
-    folder.map(words).or_else(begun)
+    match other.refusal(out, "nothing was sent") {
+        Some((message, hint)) => Err(CommandError::usage(message).hint(hint)),
+        None => Ok(()),
+    }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use genrex_async::Client;
+use genrex_async::core::bought_elsewhere;
 use genrex_ledger::{self as ledger, Account, Entry, Filter, Ledger, LocalId};
 
 use crate::command_error::CommandError;
@@ -48,5 +49,21 @@ impl Kept {
         filter.row = Some(self.row(row));
         filter.limit = Some(1);
         Ok(self.ledger.entries(&filter).await?.into_iter().next())
+    }
+
+    /// The job by which another batch has bought a row, where that was later than the row's newest job here: what was
+    /// there before stood in nobody's way.
+    pub(crate) async fn bought_elsewhere(
+        &self,
+        row: &Row,
+        newest: Option<&Entry>,
+    ) -> Result<Option<Entry>, CommandError> {
+        let mut jobs = bought_elsewhere(self.account.clone(), &row.name);
+        jobs.limit = Some(1);
+        let last = self.ledger.entries(&jobs).await?.into_iter().next();
+        Ok(last.filter(|job| {
+            job.batch.as_ref() != Some(&self.batch)
+                && newest.is_none_or(|newest| job.id > newest.id)
+        }))
     }
 }

@@ -69,25 +69,28 @@ impl Marker {
         out: &OutDir,
         found: Option<&Self>,
     ) -> Result<Self, CommandError> {
-        if found == Some(&self) {
-            return Ok(self);
-        }
-        let json = serde_json::to_vec(&self).map_err(|error| {
-            CommandError::other("the batch cannot be named").with_source(&error)
-        })?;
-        let existing = match found {
-            Some(_) => Existing::Replace,
-            None => Existing::Keep,
-        };
-        let is_first = match out.store() {
-            Some(store) => write_object(store, out, (json, existing)).await?,
-            None => write_file(&out.at(Path::new(NAME)), &json, existing)?,
-        };
-        if is_first {
-            return Ok(self);
+        let is_known = found == Some(&self);
+        match out.store() {
+            // What it does with the condition is found out each time, before anything is bought.
+            Some(store) => write_object(store, out, (&self, found)).await?,
+            None if is_known => return Ok(self),
+            None => {
+                let existing = match found {
+                    Some(_) => Existing::Replace,
+                    None => Existing::Keep,
+                };
+                if write_file(&out.at(Path::new(NAME)), &self.json()?, existing)? {
+                    return Ok(self);
+                }
+            }
         }
         let there = Self::read(out).await?;
         there.ok_or_else(|| CommandError::usage("the batch's marker went away; run it again"))
+    }
+
+    fn json(&self) -> Result<Vec<u8>, CommandError> {
+        serde_json::to_vec(self)
+            .map_err(|error| CommandError::other("the batch cannot be named").with_source(&error))
     }
 }
 
@@ -113,14 +116,17 @@ fn write_file(path: &Path, json: &[u8], existing: Existing) -> Result<bool, Comm
 async fn write_object(
     store: &Store,
     out: &OutDir,
-    (json, existing): (Vec<u8>, Existing),
-) -> Result<bool, CommandError> {
-    let how = (existing, Attributes::default());
-    match store.put(&out.at(Path::new(NAME)), json.into(), how).await {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_taken() => Ok(false),
-        Err(error) => Err(error.before_anything()),
+    (marker, found): (&Marker, Option<&Marker>),
+) -> Result<(), CommandError> {
+    let path = out.at(Path::new(NAME));
+    let made = store.make(&path, &found.unwrap_or(marker).json()?).await;
+    made.map_err(StoreError::before_anything)?;
+    if found.is_some_and(|found| found != marker) {
+        let how = (Existing::Replace, Attributes::default());
+        let put = store.put(&path, marker.json()?.into(), how).await;
+        put.map_err(StoreError::before_anything)?;
     }
+    Ok(())
 }
 
 /// A name for a new batch: its folder, so that it is known where it was, and something that no other has.

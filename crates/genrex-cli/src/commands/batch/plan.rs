@@ -12,6 +12,7 @@ use crate::command_error::{CommandError, in_a_line};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::rows::{Checked, Row, Source};
+use crate::commands::batch::storable::refuse_unstorable;
 use crate::commands::batch::{call_options, row_policy};
 use crate::commands::out_dir::OutDir;
 use crate::connect::Connection;
@@ -62,11 +63,12 @@ pub(super) async fn run(
     }
     let account = whose(&connection, balance.as_ref()).await?;
     let out = OutDir::look(&batch.out_dir)?;
-    let identified = identify(source, &out, &connection, account, batch.new).await?;
+    let identified = identify(source, &out, &connection, account, batch).await?;
     let (kept, policy) = (&identified.kept, row_policy(batch));
     if !batch.force {
         refuse_taken(source, &out, kept, policy).await?;
     }
+    refuse_unstorable(source, &out, kept, (policy, false)).await?;
     let mut rows = Vec::new();
     for row in source.rows()? {
         rows.push(Planned::of(&row?, kept, &out, policy).await?);
@@ -113,6 +115,7 @@ pub(super) async fn refuse_taken(
         let Some(path) = row.output(None).map(|output| out.at(&output)) else {
             continue;
         };
+        // What cannot be looked at is refused as what cannot be stored.
         if path.symlink_metadata().is_err() {
             continue;
         }

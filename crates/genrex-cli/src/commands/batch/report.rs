@@ -32,6 +32,9 @@ pub(crate) struct Report {
     /// The first of these.
     #[serde(skip)]
     first_unsettled: Option<LocalId>,
+    /// What is to be said of rows that another batch has bought, and what leads out.
+    #[serde(skip)]
+    other_batch: Option<(String, String)>,
     /// Whether there was audio that the disk did not take.
     #[serde(skip)]
     is_not_stored: bool,
@@ -75,6 +78,8 @@ impl Report {
                 report.first_unsettled = report.first_unsettled.or(job);
             }
         }
+        let ending = "they were not sent";
+        report.other_batch = runner.other_batch.refusal(&runner.out, ending);
         report.is_not_stored = runner.is_not_stored();
         let (bought, downloaded) = runner.part();
         report.own = Own { bought, downloaded };
@@ -121,6 +126,7 @@ impl Report {
             own,
             unsettled: _,
             first_unsettled: _,
+            other_batch: _,
             is_not_stored: _,
             is_shared,
         } = self;
@@ -194,6 +200,9 @@ impl Report {
     fn end(&self) -> Result<(), CommandError> {
         if self.unsettled > 0 {
             return Err(self.ambiguous(""));
+        }
+        if let Some((message, hint)) = &self.other_batch {
+            return Err(CommandError::usage(message.clone()).hint(hint.clone()));
         }
         if self.failed > 0 {
             let message = format!(

@@ -60,21 +60,13 @@ impl Source {
         let mut count = 0_u64;
         let mut longest = None;
         let mut rows = 0;
-        let mut outputs = HashSet::new();
+        let mut outputs = Outputs::default();
         for row in self.rows()? {
             rows += 1;
             let fault = match row {
                 Ok(row) => {
                     longest = longest.max(Some((row.duration, row.line)));
-                    let known = row.output(None);
-                    let twice = known.filter(|output| !outputs.insert(output.clone()));
-                    twice.map(|output| {
-                        format!(
-                            "line {}: {} is the output of two rows; {{n}} or {{id}} in the name tells them apart",
-                            row.line,
-                            output.display()
-                        )
-                    })
+                    outputs.fault_of(&row)
                 }
                 Err(failure) => Some(failure.message),
             };
@@ -133,6 +125,37 @@ impl Checked {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Where the rows so far go, as far as it is known.
+#[derive(Default)]
+struct Outputs {
+    files: HashSet<PathBuf>,
+    /// Those that they are in.
+    folders: HashSet<PathBuf>,
+}
+
+impl Outputs {
+    /// What is wrong with where a row goes, beside the others.
+    fn fault_of(&mut self, row: &Row) -> Option<String> {
+        let output = row.output(None)?;
+        let (line, shown) = (row.line, output.display());
+        if self.files.contains(&output) {
+            return Some(format!(
+                "line {line}: {shown} is the output of two rows; {{n}} or {{id}} in the name tells them apart"
+            ));
+        }
+        let folders = || output.ancestors().skip(1);
+        let is_folder = self.folders.contains(&output);
+        if is_folder || folders().any(|folder| self.files.contains(folder)) {
+            return Some(format!(
+                "line {line}: {shown} is a file of one row in a folder that is a file of another; rename one"
+            ));
+        }
+        self.folders.extend(folders().map(Path::to_owned));
+        self.files.insert(output);
+        None
     }
 }
 

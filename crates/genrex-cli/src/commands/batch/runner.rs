@@ -16,6 +16,7 @@ use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
 use crate::commands::batch::kept::Kept;
 use crate::commands::batch::moved;
+use crate::commands::batch::other_batch::OtherBatch;
 use crate::commands::batch::rows::Row;
 use crate::commands::out_dir::OutDir;
 use crate::commands::price::when_price_is_known;
@@ -49,7 +50,7 @@ pub(crate) struct Runner {
     pub(crate) buyer: Client,
     buying: Stop,
     pub(crate) kept: Kept,
-    out: OutDir,
+    pub(crate) out: OutDir,
     pub(crate) output: Output,
     policy: RowPolicy,
     stops_at_ambiguous: bool,
@@ -65,6 +66,9 @@ pub(crate) struct Runner {
     part: Part,
     /// Whether other machines may work on the batch.
     pub(crate) is_shared: bool,
+    /// Whether a row is bought although another batch has bought it.
+    anew: bool,
+    pub(crate) other_batch: OtherBatch,
     /// The lines of rows that another process still had when this one had nothing else left to do.
     elsewhere: Mutex<HashSet<u64>>,
 }
@@ -129,6 +133,8 @@ impl Runner {
             is_not_stored: AtomicBool::new(false),
             part: Part::default(),
             is_shared: connection.is_ledger_shared,
+            anew: batch.new,
+            other_batch: OtherBatch::default(),
             elsewhere: Mutex::default(),
         }
     }
@@ -287,12 +293,14 @@ impl Runner {
                 Ok(Bought::Unclear(why))
             }
             Submission::NotSent(error) if error.kind() == ErrorKind::AlreadyBought => {
-                let newest = self.kept.newest(row).await?.map(|entry| entry.id);
-                // It may be this very job that stands in the way: then nobody has it.
-                match newest == last {
-                    true => Ok(Bought::Nothing(in_a_line(&error))),
-                    false => Ok(Bought::Taken),
+                let newest = self.kept.newest(row).await?;
+                if newest.as_ref().map(|entry| entry.id) != last {
+                    return Ok(Bought::Taken);
                 }
+                let other = self.kept.bought_elsewhere(row, newest.as_ref()).await?;
+                // Else it may be this very job that stands in the way: then nobody has it.
+                let why = other.map(|job| self.other_batch.has(row, job));
+                Ok(Bought::Nothing(why.unwrap_or_else(|| in_a_line(&error))))
             }
             Submission::Refused(error) | Submission::NotSent(error) => self.refused(&error),
         }
@@ -300,6 +308,7 @@ impl Runner {
 
     fn options(&self, row: &Row, last: Option<LocalId>) -> PurchaseOptions {
         let mut options = RowStep::options(self.kept.row(row), last);
+        options.anew = self.anew;
         options.run.clone_from(&self.run);
         let output = row.output(Some("\0"));
         options.output = Some(self.out.planned(output.as_deref()));

@@ -1,16 +1,8 @@
-use genrex_ledger::{Account, Filter, State};
+use genrex_ledger::{Account, Filter, rules};
 
-/// The jobs which show that a row was bought by another batch of the account: they may have been charged, and were
-/// not given up. `row` is the row's name.
+/// The jobs which show that a row was bought by another batch of the account, or is being bought: they may have been
+/// charged, and were not given up. `row` is the row's name.
 #[must_use]
 pub fn bought_elsewhere(account: Account, row: &str) -> Filter {
-    let mut filter = Filter::of(account).states([
-        State::Sent,
-        State::Ambiguous,
-        State::Accepted,
-        State::Completed,
-        State::Downloaded,
-    ]);
-    filter.row_name = Some(row.to_owned());
-    filter
+    rules::bought(account, row)
 }

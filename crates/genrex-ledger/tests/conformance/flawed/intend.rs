@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_ledger::{Credits, Entry, Error, Intent, LocalId, Once, Reconciliation, State, rules};
+use genrex_ledger::{
+    Credits, Entry, Error, Intent, LocalId, Once, Reconciliation, Row, State, rules,
+};
 
 use super::{Flawed, Stored};
 use crate::flaw::Flaw;
@@ -17,6 +19,9 @@ impl Flawed {
         checked: Option<(&[Entry], &Credits)>,
     ) -> Result<Entry, Error> {
         let mut intent = intent.clone();
+        if self.has(Flaw::AnewIgnored) {
+            intent.anew = false;
+        }
         if self.has(Flaw::TakesHalfAKey) {
             intent.key &= u128::from(u64::MAX);
         }
@@ -32,11 +37,14 @@ impl Flawed {
                 .unwrap_or_default(),
         };
         if self.has(Flaw::LastIgnored)
-            && let Once::Row { last, .. } = &mut intent.once
+            && let Once::Row { row, last } = &mut intent.once
         {
-            *last = rivals.first().map(|rival| rival.id);
+            let newest = rivals
+                .iter()
+                .find(|rival| rival.row().as_ref() == Some(row));
+            *last = newest.map(|rival| rival.id);
         }
-        let rivals = self.judged(rivals);
+        let rivals = self.judged(rivals, intent.row());
         let id = self.next_id(stored);
         let account = self.account_of(&intent.account);
         let mut credits = stored.credits.get(&account).cloned().unwrap_or_default();
@@ -83,8 +91,11 @@ impl Flawed {
     }
 
     /// The rivals as the rules see them.
-    fn judged(&self, rivals: Vec<Entry>) -> Vec<Entry> {
+    fn judged(&self, rivals: Vec<Entry>, row: Option<&Row>) -> Vec<Entry> {
         let mut rivals = rivals;
+        if self.has(Flaw::OtherBatchesIgnored) && row.is_some() {
+            rivals.retain(|rival| rival.row().as_ref() == row);
+        }
         if self.has(Flaw::OnceIgnored) {
             rivals.retain(|rival| rival.state != State::Accepted);
         }
