@@ -71,6 +71,17 @@ impl Counting {
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Each job is ready from now on, and its link leads to audio.
+    pub(crate) fn completes(&self) {
+        let audio = genrex_tests::wav();
+        let length = audio.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        let mut state = self.state();
+        state.status = "Completed";
+        state.audio = [head.into_bytes(), audio].concat();
+    }
+
     fn serve(&self, mut stream: TcpStream) {
         let text = read_request(&mut stream);
         let mut service = self.state();
