@@ -23,7 +23,8 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 ///
 /// **Carried.** A job that the service has taken is waited for and downloaded by one process at a time: by whoever
 /// intended it while its process lives, and after that, or once that one has [released](Self::release) it, by
-/// whoever [claims](Self::claim) it first. A storage that one machine has to itself may let everyone, since doing it
+/// whoever [claims](Self::claim) it first. Once it is downloaded it is nobody's: whoever has not got its file may claim
+/// it. A storage that one machine has to itself may let everyone, since doing it
 /// twice costs no credits.
 ///
 /// **Dropped.** A future may be dropped at any time, and what it was to do is done or not. Of an
