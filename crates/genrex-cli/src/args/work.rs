@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::MetricsAddress;
 use super::values::duration;
 
 #[derive(Debug, clap::Args)]
@@ -24,4 +25,7 @@ pub(crate) struct Work {
     /// Ask always so often [default: when it is likely to be ready, by how long others took]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) poll_interval: Option<Duration>,
+    /// Tell Prometheus what is done, at this address [default: this machine alone, port 9464]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = MetricsAddress::DEFAULT)]
+    pub(crate) metrics: Option<MetricsAddress>,
 }

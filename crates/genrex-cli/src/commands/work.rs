@@ -28,6 +28,7 @@ use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger::{self, Place};
+use crate::metrics;
 use crate::output::Output;
 
 /// How long is waited between two looks at what is open.
@@ -42,6 +43,7 @@ pub(crate) async fn run(work: Work, global: &Global, output: &Output) -> Result<
         Place::choose(name.clone());
     }
     let others = work.out_dir.as_deref().map(OutDir::open).transpose()?;
+    metrics::serve(work.metrics.as_ref(), output).await?;
     let options = CallOptions {
         timeout: work.timeout,
         poll_interval: work.poll_interval,

@@ -162,6 +162,7 @@ impl World {
             concurrency: 8,
             timeout: Duration::from_secs(60),
             poll_interval: None,
+            metrics: None,
         };
         Worker::new(client, ledger, &work, quiet())
             .run(interrupted)
