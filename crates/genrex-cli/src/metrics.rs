@@ -8,6 +8,7 @@ mod page;
 mod server;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use genrex_ledger::{Ledger, Watched};
 use prometheus_client::metrics::counter::Counter;
@@ -75,6 +76,8 @@ pub(crate) fn limits(limits: &genrex_ledger::Limits) {
 pub(crate) struct Metrics {
     registry: Registry,
     ledger: OnceLock<Arc<dyn Ledger>>,
+    /// When the ledger was read last, by the time since the program's start. Who asks meanwhile waits.
+    read: tokio::sync::Mutex<Option<Duration>>,
     /// Whose credits are shown.
     account: OnceLock<genrex_ledger::Account>,
     submits: Family<Label, Counter>,
@@ -97,6 +100,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("genrex"),
             ledger: OnceLock::new(),
+            read: tokio::sync::Mutex::new(None),
             account: OnceLock::new(),
             submits: Family::default(),
             intents: Family::default(),

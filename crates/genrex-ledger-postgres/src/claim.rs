@@ -8,11 +8,11 @@ use crate::store::{Owner, Store};
 
 impl Store<'_> {
     /// Makes a job that the service has taken this owner's to carry on, unless another has it that was heard of
-    /// within a lease. Of two that ask at once the second is asked again, and finds the first.
+    /// within a lease. One that is downloaded is nobody's: whoever has not got its file may fetch it. Of two that ask at once the second is asked again, and finds the first.
     pub(crate) async fn claim(self, id: LocalId) -> Result<bool, Failure> {
         let sql = format!(
             "UPDATE genrex.job SET carrier = $2 WHERE id = $1 AND NOT ({IN_FLIGHT}) AND \
-             (coalesce(carrier, epoch) = $2 OR NOT EXISTS (SELECT 1 FROM genrex.machine \
+             (state = 'downloaded' OR coalesce(carrier, epoch) = $2 OR NOT EXISTS (SELECT 1 FROM genrex.machine \
                  WHERE machine.epoch = coalesce(job.carrier, job.epoch) \
                  AND machine.seen_at > clock_timestamp() - $3 * interval '1 millisecond')) RETURNING id"
         );

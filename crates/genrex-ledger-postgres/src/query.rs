@@ -42,6 +42,10 @@ pub(crate) fn select(filter: &Filter) -> (String, Vec<Value>) {
         values.push(i64::try_from(since).unwrap_or(i64::MAX).into());
         conditions.push(format!("created_at >= ${}", values.len()));
     }
+    if let Some(after) = filter.after {
+        values.push(after.0.into());
+        conditions.push(format!("id > ${}", values.len()));
+    }
     let conditions = match conditions.as_slice() {
         [] => String::new(),
         conditions => format!(" WHERE {}", conditions.join(" AND ")),

@@ -243,7 +243,7 @@ impl Worker {
         let (mut note, mut is_late, mut is_queue_open) = (None, false, true);
         let mut moment = pin!(clock::pause(MOMENT));
         let ended = {
-            let mut attempt = pin!(self.attempt(asked));
+            let mut attempt = Box::pin(self.attempt(asked));
             loop {
                 tokio::select! {
                     biased;

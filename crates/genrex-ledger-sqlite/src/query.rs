@@ -28,6 +28,10 @@ pub(crate) fn select(filter: &Filter) -> (String, Vec<Value>) {
         conditions.push(String::from("created_at >= ?"));
         values.push(i64::try_from(since).unwrap_or(i64::MAX).into());
     }
+    if let Some(after) = filter.after {
+        conditions.push(String::from("id > ?"));
+        values.push(after.0.into());
+    }
     let conditions = match conditions.as_slice() {
         [] => String::new(),
         conditions => format!(" WHERE {}", conditions.join(" AND ")),

@@ -23,7 +23,8 @@ use crate::{Account, Alias, Credits, Entry, Error, Event, Intent, LocalId, Look,
 ///
 /// **Carried.** A job that the service has taken is waited for and downloaded by one process at a time: by whoever
 /// intended it while its process lives, and after that, or once that one has [released](Self::release) it, by
-/// whoever [claims](Self::claim) it first. A storage that one machine has to itself may let everyone, since doing it
+/// whoever [claims](Self::claim) it first. Once it is downloaded it is nobody's: whoever has not got its file may claim
+/// it. A storage that one machine has to itself may let everyone, since doing it
 /// twice costs no credits.
 ///
 /// **Dropped.** A future may be dropped at any time, and what it was to do is done or not. Of an
@@ -191,6 +192,8 @@ pub struct Filter {
     pub row_name: Option<String>,
     /// Intended at this time or later, in milliseconds since 1970.
     pub since: Option<u64>,
+    /// Later than this job: with [`oldest_first`](Self::oldest_first) and a limit, the next of many.
+    pub after: Option<LocalId>,
     /// Oldest first; newest first unless set.
     pub oldest_first: bool,
     /// At most so many.
@@ -243,6 +246,7 @@ impl Filter {
             && fits(self.row.as_ref(), entry.row().as_ref())
             && fits(self.row_name.as_ref(), entry.row.as_ref())
             && self.since.is_none_or(|since| entry.created_at >= since)
+            && self.after.is_none_or(|after| entry.id > after)
     }
 }
 
@@ -349,6 +353,7 @@ mod tests {
             with(&|filter| filter.row_name = Some(String::from("row"))),
             with(&|filter| filter.since = Some(4)),
             with(&|filter| filter.since = Some(5)),
+            with(&|filter| filter.after = Some(LocalId(0))),
         ] {
             assert!(fits.admits(&entry), "{fits:?}");
         }
@@ -360,6 +365,7 @@ mod tests {
             with(&|filter| filter.row = Some(Row::new("other", "row"))),
             with(&|filter| filter.row_name = Some(String::from("other"))),
             with(&|filter| filter.since = Some(6)),
+            with(&|filter| filter.after = Some(LocalId(1))),
         ] {
             assert!(!other.admits(&entry), "{other:?}");
         }

@@ -230,13 +230,13 @@ impl Ledger for MemoryLedger {
 
     async fn claim(&self, id: LocalId, _: u64) -> Result<bool, Error> {
         let mut state = self.state();
-        let is_free = !state.known(id)?.state.is_in_flight();
+        let stands = state.known(id)?.state;
         let own = Arc::downgrade(&self.process);
         let is_others = state
             .owners
             .get(&id)
             .is_some_and(|owner| owner.strong_count() > 0 && !owner.ptr_eq(&own));
-        if !is_free || is_others {
+        if stands.is_in_flight() || (is_others && stands != crate::State::Downloaded) {
             return Ok(false);
         }
         state.owners.insert(id, own);

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::metrics::MetricsAddress;
+use super::MetricsAddress;
 use super::values::duration;
 
 #[derive(Debug, clap::Args)]

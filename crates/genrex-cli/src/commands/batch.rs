@@ -25,7 +25,7 @@ use crate::command_error::CommandError;
 use crate::commands::batch::drive::{Order, drive};
 use crate::commands::batch::identity::identify;
 use crate::commands::batch::kept::Kept;
-pub(crate) use crate::commands::batch::marker::folder_of as begun_in;
+pub(crate) use crate::commands::batch::marker::{folder_of as begun_in, is_in_folder_of};
 use crate::commands::batch::report::Report;
 use crate::commands::batch::rows::Source;
 use crate::commands::batch::runner::Runner;

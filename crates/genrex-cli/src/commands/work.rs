@@ -1,23 +1,30 @@
 //! `genrex work`: takes jobs that are paid for and not here, of all batches of a ledger, waits for them and downloads
 //! them to where their rows belong. It buys nothing.
 
-use std::collections::{HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+mod later;
+mod pass;
+mod placed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use genrex_async::core::{Transport as _, claim, end_orphans, give_up};
-use genrex_async::{Audio, Client, Error, ErrorKind, Existing};
-use genrex_ledger::{Entry, Filter, Ledger, LocalId, State};
+use genrex_async::core::{Moment, Transport as _, claim, end_orphans, give_up};
+use genrex_async::{Client, Error, ErrorKind, Existing};
+use genrex_ledger::{Account, Entry, Ledger, LocalId};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use self::later::Later;
+use self::pass::{Pass, is_open};
+use self::placed::Placed;
 use crate::account_flags::AccountFlags;
 use crate::args::{Global, Work};
 use crate::clock;
-use crate::command_error::{Code, CommandError, in_a_line};
-use crate::commands::batch::begun_in;
-use crate::commands::out_dir::{OutDir, place_of};
+use crate::command_error::{Code, CommandError};
+use crate::commands::out_dir::OutDir;
 use crate::connect::{CallOptions, Connection};
 use crate::interrupt::Interrupts;
 use crate::ledger::{self, Place};
@@ -26,8 +33,6 @@ use crate::output::Output;
 
 /// How long is waited between two looks at what is open.
 const LOOK: Duration = Duration::from_secs(2);
-/// How many open jobs a look finds that were not dealt with.
-const AT_A_TIME: u32 = 1000;
 
 pub(crate) async fn run(work: Work, global: &Global, output: &Output) -> Result<(), CommandError> {
     if global.sandbox {
@@ -51,63 +56,117 @@ pub(crate) async fn run(work: Work, global: &Global, output: &Output) -> Result<
     let ledger = connection.client.ledger().cloned();
     let ledger = ledger.ok_or_else(|| CommandError::other("there is no ledger"))?;
     let accounts = AccountFlags::read(global, &*ledger).await?;
-    let worker = Worker {
-        client: connection.client.clone(),
-        ledger: &*ledger,
-        accounts,
-        others,
-        output: *output,
-        tried: HashSet::new(),
-        open: VecDeque::new(),
-        is_any_elsewhere: false,
-        failures: Vec::new(),
-        done: 0,
-    };
-    worker.run(&work, &mut Interrupts::watch()?).await
+    let mut worker = Worker::new(connection.client.clone(), &*ledger, &work, *output);
+    worker.account = accounts.own().cloned();
+    worker.others = others;
+    let mut interrupts = Interrupts::watch()?;
+    worker.run(interrupts.next()).await
 }
 
 struct Worker<'a> {
     client: Client,
     ledger: &'a dyn Ledger,
-    accounts: AccountFlags,
+    /// Whose jobs are taken; everybody's where that is not known.
+    account: Option<Account>,
     /// Where those go of which the ledger does not know it.
     others: Option<OutDir>,
     output: Output,
-    /// Those that this process has dealt with.
-    tried: HashSet<LocalId>,
-    /// What was open when it last looked, and was not dealt with since.
+    /// Whether it goes on when no job is open.
+    watches: bool,
+    at_once: usize,
+    /// How long a job is waited for, and how long what others have and do not bring on.
+    longest: Duration,
+    pass: Pass,
+    /// What the pass has found, and was not dealt with since.
     open: VecDeque<Entry>,
-    /// Whether another process had something of it.
-    is_any_elsewhere: bool,
-    failures: Vec<CommandError>,
+    under_way: HashSet<LocalId>,
+    /// What could not be fetched.
+    failed: Later,
+    /// What another process had.
+    held: Later,
+    /// What others had by the pass before, and when that last changed.
+    held_before: BTreeMap<LocalId, u64>,
+    changed: Moment,
+    first_failure: Option<CommandError>,
     done: u64,
 }
 
 /// What is done with a job.
 struct Task {
     entry: Entry,
-    out: OutDir,
-    path: PathBuf,
+    placed: Placed,
 }
 
 /// What came of it.
 type Ended = (Task, Result<(), Error>);
 
-impl Worker<'_> {
-    async fn run(mut self, work: &Work, interrupts: &mut Interrupts) -> Result<(), CommandError> {
-        let at_once = usize::from(work.concurrency);
+impl<'a> Worker<'a> {
+    fn new(client: Client, ledger: &'a dyn Ledger, work: &Work, output: Output) -> Self {
+        let failed = match work.watch {
+            true => Later::new(Duration::from_secs(30), Duration::from_secs(15 * 60)),
+            false => Later::never(),
+        };
+        Self {
+            changed: client.transport().now().moment,
+            client,
+            ledger,
+            account: None,
+            others: None,
+            output,
+            watches: work.watch,
+            at_once: usize::from(work.concurrency),
+            longest: work.timeout,
+            pass: Pass::default(),
+            open: VecDeque::new(),
+            under_way: HashSet::new(),
+            failed,
+            held: Later::new(LOOK, Duration::from_secs(30)),
+            held_before: BTreeMap::new(),
+            first_failure: None,
+            done: 0,
+        }
+    }
+
+    async fn run(mut self, interrupted: impl Future<Output = ()>) -> Result<(), CommandError> {
         let mut running = JoinSet::new();
-        self.look().await?;
+        let ended = tokio::select! {
+            ended = self.work(&mut running) => Some(ended),
+            () = interrupted => None,
+        };
+        running.shutdown().await;
+        let Some(ended) = ended else {
+            let message = "interrupted; the jobs go on at the service";
+            return Err(CommandError::new(Code::Interrupted, "interrupted", message)
+                .hint("run the same command again to go on"));
+        };
+        ended?;
+        self.output.note(format_args!(
+            "no job is open; {} were downloaded",
+            self.done
+        ));
+        self.first_failure.map_or(Ok(()), Err)
+    }
+
+    /// Passes over all that is open again and again, and takes what nobody has.
+    async fn work(&mut self, running: &mut JoinSet<Ended>) -> Result<(), CommandError> {
         let transport = Arc::clone(self.client.transport());
+        let mut looks = 0;
+        // It is one sleep however many jobs end meanwhile.
+        let mut slept = std::pin::pin!(transport.sleep(LOOK));
         loop {
-            self.take(at_once, &mut running).await?;
-            if running.is_empty() && !self.is_any_elsewhere && !work.watch {
-                // More may be open than one look shows.
-                self.look().await?;
-                if self.open.is_empty() {
-                    break;
-                }
+            self.take(running).await?;
+            let is_free = running.len() < self.at_once;
+            if is_free && !self.pass.is_over() {
+                self.read_page().await?;
                 continue;
+            }
+            let has_nothing = is_free && running.is_empty() && !self.watches;
+            if has_nothing && self.pass.has_taken {
+                self.begin_pass();
+                continue;
+            }
+            if has_nothing && self.pass.held.is_empty() {
+                return Ok(());
             }
             tokio::select! {
                 Some(ended) = running.join_next() => {
@@ -116,161 +175,130 @@ impl Worker<'_> {
                     });
                     self.ended(ended?)?;
                 }
-                _ = transport.sleep(LOOK) => {
+                _ = &mut slept => {
+                    slept.set(transport.sleep(LOOK));
                     end_orphans(self.ledger, clock::now()).await?;
-                    self.look().await?;
-                }
-                () = interrupts.next() => {
-                    running.shutdown().await;
-                    let message = "interrupted; the jobs go on at the service";
-                    return Err(CommandError::new(Code::Interrupted, "interrupted", message)
-                        .hint("run the same command again to go on"));
+                    looks += 1;
+                    // A ledger with many open jobs is not read from end to end each time.
+                    if is_free && looks >= self.pass.pages {
+                        looks = 0;
+                        self.begin_pass();
+                        self.refuse_to_wait(running.is_empty())?;
+                    }
                 }
             }
         }
-        self.output.note(format_args!(
-            "no job is open; {} were downloaded",
-            self.done
-        ));
-        self.output.all_failed(self.failures)
-    }
-
-    /// Finds what is open, if nothing is left of what it found before.
-    async fn look(&mut self) -> Result<(), CommandError> {
-        if !self.open.is_empty() {
-            return Ok(());
-        }
-        self.is_any_elsewhere = false;
-        let mut filter = Filter::default().states([State::Accepted, State::Completed]);
-        filter.oldest_first = true;
-        filter.account = self.accounts.own().cloned();
-        // What could not be dealt with stays open, and must not hide the others.
-        let tried = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
-        filter.limit = Some(tried.saturating_add(AT_A_TIME));
-        let open = self.ledger.entries(&filter).await?.into_iter();
-        self.open = open
-            .filter(|entry| !self.tried.contains(&entry.id))
-            .collect();
-        Ok(())
     }
 
     /// Starts what nobody has, up to so many at once.
-    async fn take(
-        &mut self,
-        at_once: usize,
-        running: &mut JoinSet<Ended>,
-    ) -> Result<(), CommandError> {
-        while running.len() < at_once
+    async fn take(&mut self, running: &mut JoinSet<Ended>) -> Result<(), CommandError> {
+        while running.len() < self.at_once
             && let Some(entry) = self.open.pop_front()
         {
-            if !claim(self.ledger, entry.id, clock::now()).await? {
-                self.is_any_elsewhere = true;
+            let id = entry.id;
+            if !claim(self.ledger, id, clock::now()).await? {
+                self.held.put_off(id, self.now());
+                self.pass.held.insert(id, entry.updated_at);
                 continue;
             }
-            self.tried.insert(entry.id);
-            match self.placed(&entry) {
-                Ok((out, path)) => {
-                    let task = Task { entry, out, path };
+            self.held.forget(id);
+            // Another process may have brought it to its end since the pass came to it.
+            let Some(entry) = self.ledger.entry(id).await?.filter(is_open) else {
+                give_up(self.ledger, id, clock::now());
+                continue;
+            };
+            self.pass.has_taken = true;
+            match Placed::of(&entry, self.others.as_ref()) {
+                Ok(placed) => {
+                    self.under_way.insert(id);
+                    let task = Task { entry, placed };
                     let client = self.client.one_job();
                     running.spawn(async move {
                         let ended = fetch(&client, &task).await;
                         (task, ended)
                     });
                 }
-                Err(failure) => {
-                    give_up(self.ledger, entry.id, clock::now());
-                    self.failures.push(failure);
-                }
+                Err(failure) => self.fail(&entry, failure)?,
             }
         }
         Ok(())
     }
 
-    /// Where a job's audio goes.
-    fn placed(&self, entry: &Entry) -> Result<(OutDir, PathBuf), CommandError> {
-        let id = entry.id;
-        let Some(query_id) = &entry.query_id else {
-            return Err(CommandError::other(format!(
-                "job {id} has no id at the service"
-            )));
-        };
-        let Some(planned) = &entry.output else {
-            let Some(others) = &self.others else {
-                let message = format!("job {id}: nobody has said where its audio is to go");
-                return Err(CommandError::usage(message).hint(format!(
-                    "give --out-dir a place for all of these, or take it alone: genrex wait {id}"
-                )));
-            };
-            let path = others.named_after(&entry.text, query_id);
-            return Ok((others.clone(), path));
-        };
-        let unreadable = |why| CommandError::usage(format!("job {id}: {why}"));
-        let path = place_of(planned, &entry.text, query_id).map_err(unreadable)?;
-        let out = OutDir::around(&path)?;
-        let begun = entry.batch.as_deref().and_then(begun_in);
-        match begun.filter(|_| out.store().is_none()) {
-            // A folder that is made here in its place is seen by nobody else.
-            Some(folder) if !Path::new(folder).is_dir() => {
-                let message =
-                    format!("job {id}: the folder {folder} of its batch is not on this machine");
-                Err(CommandError::usage(message)
-                    .hint("mount it here under this name, or run this where it is"))
-            }
-            _ => Ok((out, path)),
+    fn ended(&mut self, (task, ended): Ended) -> Result<(), CommandError> {
+        let Task { entry, placed } = task;
+        self.under_way.remove(&entry.id);
+        if let Err(error) = ended {
+            let mut failure = CommandError::from(error);
+            failure.message = format!("job {}: {}", entry.id, failure.message);
+            return self.fail(&entry, failure);
+        }
+        self.failed.forget(entry.id);
+        self.done += 1;
+        match self.output.is_json() {
+            true => self.output.document(&json!({
+                "localId": entry.id.0,
+                "queryId": entry.query_id,
+                "path": placed.path,
+                "error": null,
+            })),
+            false => self.output.line(placed.path.display()),
         }
     }
 
-    fn ended(&mut self, (task, ended): Ended) -> Result<(), CommandError> {
-        let Task { entry, path, .. } = task;
-        let failure = ended.err();
+    /// Leaves a job to others, and to itself for later; why is said at once, since a watcher has no end.
+    fn fail(&mut self, entry: &Entry, failure: CommandError) -> Result<(), CommandError> {
+        give_up(self.ledger, entry.id, clock::now());
+        match entry.output.is_none() && self.others.is_none() {
+            // The command line does not change.
+            true => self.failed.leave(entry.id),
+            false => self.failed.put_off(entry.id, self.now()),
+        }
+        let words = std::iter::once(&failure.message).chain(&failure.causes);
+        let why = words.cloned().collect::<Vec<_>>().join(": ");
         if self.output.is_json() {
             self.output.document(&json!({
                 "localId": entry.id.0,
                 "queryId": entry.query_id,
-                "path": failure.is_none().then_some(&path),
-                "error": failure.as_ref().map(in_a_line),
+                "path": null,
+                "error": why,
             }))?;
-        } else if failure.is_none() {
-            self.output.line(path.display())?;
         }
-        match failure {
-            None => {
-                // It is open no more.
-                self.tried.remove(&entry.id);
-                self.done += 1;
-            }
-            Some(error) => {
-                give_up(self.ledger, entry.id, clock::now());
-                let failure = CommandError::from(error);
-                self.failures.push(match &entry.query_id {
-                    Some(id) => failure.resumable(id, None),
-                    None => failure,
-                });
-            }
+        self.output.warning(why);
+        if let Some(hint) = &failure.hint {
+            self.output.note(hint);
         }
+        let failure = match &entry.query_id {
+            Some(id) => failure.resumable(id, None),
+            None => failure,
+        };
+        self.first_failure.get_or_insert(failure);
         Ok(())
+    }
+
+    fn now(&self) -> Moment {
+        self.client.transport().now().moment
     }
 }
 
-async fn fetch(client: &Client, task: &Task) -> Result<(), Error> {
-    let Some(id) = &task.entry.query_id else {
+async fn fetch(client: &Client, Task { entry, placed }: &Task) -> Result<(), Error> {
+    let Some(id) = &entry.query_id else {
         return Err(Error::new(
             ErrorKind::NotFound,
             "the job has no id at the service",
         ));
     };
-    let job = client.job(id.clone()).kept_as(task.entry.id);
+    let job = client.job(id.clone()).kept_as(entry.id);
     let track = client.wait(&job).await?;
-    let audio: &Audio = track.audio();
-    let done = task
-        .out
-        .download(client, audio, (&task.path, Existing::Keep));
-    match done.await? {
+    // While it was waited for, a share may have gone away.
+    let is_there = placed.check(entry);
+    is_there.map_err(|why| Error::new(ErrorKind::Storage, why))?;
+    let place = (placed.path.as_path(), Existing::Keep);
+    match placed.out.download(client, track.audio(), place).await? {
         Some(_) => Ok(()),
         None => {
             let message = format!(
                 "{} is there already, and is another file",
-                task.path.display()
+                placed.path.display()
             );
             Err(Error::new(ErrorKind::Storage, message))
         }

@@ -1,17 +1,33 @@
-//! The server of the page: `GET /metrics`.
+//! The server of the page: `GET /metrics`. Whoever asks must not take from the work what it needs: its descriptors, and
+//! the ledger's time.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, Request, Response};
-use tokio::net::TcpListener;
+use axum::serve::Listener;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, Method, Request, Response};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
+use crate::clock;
 use crate::command_error::CommandError;
 use crate::metrics::METRICS;
 
 const FORM: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How many connections there are at once; further ones wait.
+const PLACES: usize = 16;
+/// How long a request may take to come.
+const REQUEST: Duration = Duration::from_secs(5);
+/// How long a connection lives in all: it has one request, and an answer that has to be taken.
+const CONNECTION: Duration = Duration::from_secs(60);
 
 /// Listens, and answers until the program ends.
 pub(super) async fn start(address: SocketAddr) -> Result<SocketAddr, CommandError> {
@@ -23,16 +39,39 @@ pub(super) async fn start(address: SocketAddr) -> Result<SocketAddr, CommandErro
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let listens = listener.local_addr().map_err(refused)?;
     let is_local = listens.ip().is_loopback();
-    let answers = move |request: Request<Body>| answer(request, is_local);
-    let router = Router::new().fallback(answers);
-    tokio::spawn(async move {
-        // It ends with the program.
-        let _ = axum::serve(listener, router).await;
-    });
+    // It ends with the program.
+    tokio::spawn(accept(listener, is_local));
     Ok(listens)
 }
 
-async fn answer(request: Request<Body>, is_local: bool) -> Response<Body> {
+async fn accept(mut listener: TcpListener, is_local: bool) {
+    let places = Arc::new(Semaphore::new(PLACES));
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        // Where there is no descriptor left, this waits a second and tries again.
+        let (stream, _) = Listener::accept(&mut listener).await;
+        tokio::spawn(async move {
+            serve(stream, is_local).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, is_local: bool) {
+    let answers =
+        service_fn(
+            move |request| async move { Ok::<_, Infallible>(answer(&request, is_local).await) },
+        );
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), answers);
+    // Who is too slow is told nothing.
+    let _ = tokio::time::timeout(CONNECTION, served).await;
+}
+
+async fn answer<B: Sync>(request: &Request<B>, is_local: bool) -> Response<Body> {
     if is_local && !is_of_this_machine(request.headers()) {
         return said(403, "the Host is not this machine's, or a web page asks");
     }
@@ -45,7 +84,12 @@ async fn answer(request: Request<Body>, is_local: bool) -> Response<Body> {
     let Some(metrics) = METRICS.get() else {
         return said(404, "there are no metrics");
     };
-    let mut page = said(200, &metrics.page().await);
+    // It is made to its end where who asks goes away: so it is not begun again by the next.
+    let page = tokio::spawn(metrics.page(clock::since_start()));
+    let Ok(page) = page.await else {
+        return said(500, "the metrics cannot be read");
+    };
+    let mut page = said(200, &page);
     if let Ok(form) = FORM.parse() {
         page.headers_mut().insert(CONTENT_TYPE, form);
     }

@@ -195,3 +195,71 @@ fn a_submit_that_a_second_interrupt_gives_up_is_7_with_its_command() {
     assert!(text.contains("1 unclear"), "{text}");
     assert!(text.contains("genrex jobs reconcile 1"), "{text}");
 }
+
+/// What was downloaded once and is not here any more is no success, and is not bought again.
+#[test]
+fn a_file_that_is_gone_and_cannot_be_fetched_again_is_not_downloaded() {
+    let folder = folder_of("text,duration,output\none,5,sub/one.wav\ntwo,5,two.wav\n");
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
+    let done = batch(&sandbox, folder.path(), &["--json"]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let used = sandbox.used(folder.path());
+    let sub = folder.path().join("out/sub");
+    fs::remove_dir_all(&sub).unwrap();
+    fs::write(&sub, "no folder").unwrap();
+
+    let lost = batch(&sandbox, folder.path(), &["--json"]);
+    let said = stderr(&lost);
+    assert_eq!(code(&lost), 1, "{said}");
+    assert_eq!(error(&lost)["message"], "1 of 2 are here", "{said}");
+    for count in [r#""downloaded":1,"#, r#""open":1,"#] {
+        assert!(said.contains(count), "{said}");
+    }
+    let lines: Vec<serde_json::Value> = stdout(&lost)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |line: u64| lines.iter().find(|told| told["line"] == line).unwrap();
+    assert!(of(3)["error"].is_null(), "{lines:?}");
+    assert!(
+        of(2)["error"].is_string() && of(2)["path"].is_null(),
+        "{lines:?}"
+    );
+    let told = batch(&sandbox, folder.path(), &[]);
+    let line = "line 2: downloaded before, and not here: the folder cannot be made";
+    assert!(stdout(&told).contains(line), "{}", stdout(&told));
+
+    fs::remove_file(&sub).unwrap();
+    let done = batch(&sandbox, folder.path(), &[]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert!(sub.join("one.wav").exists());
+    assert_eq!(sandbox.used(folder.path()), used, "something was bought");
+}
+
+/// The service has lost it too: the file can only be put back.
+#[test]
+fn a_file_that_the_service_has_no_more_is_told_with_what_leads_out() {
+    let folder = folder_of("text,duration\none,5\n");
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Counting::start();
+    service.state().serve_audio();
+    let more = ["--base-url", &service.url, "--output", "{line}.wav"];
+    let done = batch(&sandbox, folder.path(), &more);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let file = folder.path().join("out/2.wav");
+    let kept = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    service.state().retrieve_fails = Some("410 Gone");
+
+    let lost = batch(&sandbox, folder.path(), &more);
+    let said = stderr(&lost);
+    assert_eq!(code(&lost), 1, "{said}");
+    assert!(
+        said.contains("0 of 1 are here") && said.contains("put them back"),
+        "{said}"
+    );
+    fs::write(&file, kept).unwrap();
+    let done = batch(&sandbox, folder.path(), &more);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert_eq!(service.state().submits, 1);
+}

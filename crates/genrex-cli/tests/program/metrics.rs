@@ -75,6 +75,26 @@ impl Drop for Running {
     }
 }
 
+/// Who holds connections and says nothing takes only what there is for the numbers, and not for long: the first have to
+/// go before the last is answered.
+#[test]
+fn connections_are_few_and_a_silent_one_ends() {
+    const SILENT: usize = 20;
+    const AT_ONCE: usize = 16;
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
+    let running = Running::start(&sandbox, folder.path());
+    let connect = || TcpStream::connect(&running.address).unwrap();
+    let silent: Vec<_> = std::iter::repeat_with(connect).take(SILENT).collect();
+    running.page();
+    let is_closed = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        matches!(stream.read(&mut [0]), Ok(0))
+    };
+    let closed = silent.iter().filter(|stream| is_closed(stream)).count();
+    assert!(closed > SILENT - AT_ONCE, "{closed} of {SILENT}");
+}
+
 /// The jobs are made for as long as the test looks.
 #[test]
 fn a_batch_tells_its_numbers_and_nothing_that_is_somebody_s() {
@@ -82,12 +102,16 @@ fn a_batch_tells_its_numbers_and_nothing_that_is_somebody_s() {
     let sandbox = Sandbox::start(folder.path(), &["--render-time", "1h"]);
     let running = Running::start(&sandbox, folder.path());
     let bought = "genrex_submits_total{outcome=\"accepted\"} 2";
-    while !running.page().contains(bought) {}
-    // What stands in the ledger is read before what this process counts.
-    let page = running.page();
+    // What stands in the ledger is told for some seconds before it is read again.
+    let both = "genrex_open_jobs{state=\"accepted\"} 2";
+    let page = loop {
+        let page = running.page();
+        if page.contains(bought) && page.contains(both) {
+            break page;
+        }
+    };
     for line in [
         "genrex_intents_total{result=\"begun\"} 2",
-        "genrex_open_jobs{state=\"accepted\"} 2",
         "genrex_queue_wait_seconds_count 2",
         "genrex_submit_seconds_count 2",
     ] {

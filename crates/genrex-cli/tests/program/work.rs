@@ -85,6 +85,27 @@ fn a_folder_that_is_not_here_is_not_made() {
     assert!(!out.exists());
 }
 
+/// Such as the place where a share is mounted at other times.
+#[test]
+fn a_folder_that_is_not_the_batchs_own_is_left_as_it_is() {
+    let (folder, sandbox) = left_open();
+    let out = folder.path().join("out");
+    fs::rename(&out, folder.path().join("share")).unwrap();
+    fs::create_dir(&out).unwrap();
+    let worked = sandbox.run(folder.path(), &["work"]);
+    assert_eq!(code(&worked), 2, "{}", stderr(&worked));
+    let said = stderr(&worked);
+    assert!(
+        said.contains("job 1: ") && said.contains("is not the folder of its batch"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    fs::remove_dir(&out).unwrap();
+    fs::rename(folder.path().join("share"), &out).unwrap();
+    let worked = sandbox.run(folder.path(), &["work"]);
+    assert_eq!(code(&worked), 0, "{}", stderr(&worked));
+}
+
 #[test]
 fn a_job_of_no_batch_goes_where_the_command_says() {
     let folder = tempdir().unwrap();

@@ -339,18 +339,15 @@ impl Purchase {
             }
             Err(error) => error,
         };
-        let is_first = self
-            .entry
-            .as_ref()
-            .is_none_or(|entry| entry.state == ledger::State::Intended);
-        if is_first {
-            // Nothing has left, and nothing does.
-            self.state = State::not_sent(refused(error, self.local()));
-            return;
+        let error = refused(error, self.local());
+        let entry = self.entry.as_ref();
+        if entry.is_some_and(|entry| entry.state == ledger::State::Sent) {
+            let why = "the ledger did not let it be sent again";
+            let submission = submit.give_up(why, Some(error));
+            return self.submitted(submission);
         }
-        let why = "the ledger did not let it be sent again";
-        let submission = submit.give_up(why, Some(refused(error, self.local())));
-        self.submitted(submission);
+        // Nothing has left, and nothing does.
+        self.state = State::not_sent(error);
     }
 
     fn kept_id(&mut self, mut submit: Submit, now: Now) {

@@ -355,6 +355,9 @@ fn filters(all: &[Entry]) -> Vec<Filter> {
     for since in [0, middle.created_at, middle.created_at + 1, u64::MAX] {
         filters.push(with(&|filter| filter.since = Some(since)));
     }
+    for after in [LocalId(0), middle.id, all[all.len() - 1].id] {
+        filters.push(with(&|filter| filter.after = Some(after)));
+    }
     let mut every = Filter::of(party.account).states(State::ALL);
     every.query_id = Some(String::from("QRY_odd"));
     every.body_sha256 = Some(crate::hash(&[1]));

@@ -129,6 +129,15 @@ async fn write_object(
     Ok(())
 }
 
+/// Whether a path is in the folder of a batch, as the marker of a folder that it is in says.
+pub(crate) fn is_in_folder_of(batch: &str, path: &Path) -> bool {
+    path.ancestors().skip(1).any(|folder| {
+        let json = files::read(&folder.join(NAME), LARGEST).ok();
+        let marker = json.and_then(|json| serde_json::from_slice::<Marker>(&json).ok());
+        marker.is_some_and(|marker| marker.batch == batch)
+    })
+}
+
 /// A name for a new batch: its folder, so that it is known where it was, and something that no other has.
 pub(crate) fn new_batch(folder: &Path) -> String {
     format!("{}#{}{}", words(folder), random_name(), random_name())
@@ -194,6 +203,18 @@ mod tests {
         let found = Some(&there);
         write(marker("2"), folder.path(), found);
         assert_eq!(read(folder.path()), Some(marker("2")));
+    }
+
+    #[test]
+    fn a_path_is_in_the_folder_whose_marker_names_the_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/a.wav");
+        assert!(!is_in_folder_of("1", &path), "no marker");
+        write(marker("1"), folder.path(), None);
+        assert!(is_in_folder_of("1", &path));
+        assert!(!is_in_folder_of("2", &path), "another batch");
+        fs::write(folder.path().join(NAME), "{").unwrap();
+        assert!(!is_in_folder_of("1", &path), "unreadable");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::commands::batch::runner::{Runner, StopReason};
 use crate::output::Output;
 use crate::typed;
 
-/// Where every row of a batch stands, read from the ledger: the numbers add up to `planned`.
+/// Where every row of a batch stands, by the ledger and by what is in its place: the numbers add up to `planned`.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
@@ -35,6 +35,9 @@ pub(crate) struct Report {
     /// What is to be said of rows that another batch has bought, and what leads out.
     #[serde(skip)]
     other_batch: Option<(String, String)>,
+    /// Downloaded before, and not in their place: they are counted as open, or elsewhere.
+    #[serde(skip)]
+    not_here: u64,
     /// Whether there was audio that the disk did not take.
     #[serde(skip)]
     is_not_stored: bool,
@@ -67,11 +70,10 @@ impl Report {
             report.planned += 1;
             let newest = runner.kept.newest(&row).await?;
             let newest = newest.as_ref();
-            let place = match RowPlace::of(newest) {
-                RowPlace::Open if runner.is_left_elsewhere(&row) => RowPlace::Elsewhere,
-                place => place,
-            };
+            let place = runner.place(&row, newest).await;
             *report.count(place) += 1;
+            let was_here = RowPlace::of(newest) == RowPlace::Downloaded;
+            report.not_here += u64::from(was_here && place != RowPlace::Downloaded);
             if newest.is_some_and(is_to_be_settled) || place == RowPlace::Unclear {
                 report.unsettled += 1;
                 let job = newest.map(|entry| entry.id);
@@ -127,6 +129,7 @@ impl Report {
             unsettled: _,
             first_unsettled: _,
             other_batch: _,
+            not_here: _,
             is_not_stored: _,
             is_shared,
         } = self;
@@ -226,6 +229,11 @@ impl Report {
             0 if self.is_not_stored => String::from(
                 "make room on the disk, or free the names that are taken, and run the same command again: what is paid for \
                  is downloaded then, and not bought again",
+            ),
+            0 if self.not_here > 0 => format!(
+                "{} were downloaded before, and are not where they were put: put them back, or {AGAIN}; the line of each \
+                 says why it could not be fetched",
+                self.not_here
             ),
             0 => String::from(AGAIN),
             lost => format!(

@@ -1,16 +1,17 @@
-use std::collections::HashSet;
-use std::path::Path;
+mod fetch;
+mod found;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genrex_async::core::proto::Escaped;
-use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep, claim, give_up};
-use genrex_async::{
-    Balance, Client, Error, ErrorKind, Existing, GenerateRequest, Job, Submission, Track,
-};
+use genrex_async::core::{PurchaseOptions, RowPolicy, RowStep, claim};
+use genrex_async::{Balance, Client, Error, ErrorKind, GenerateRequest, Job, Submission};
 use genrex_ledger::{Entry, LocalId, Run, State};
 use serde_json::json;
 
+use self::found::Found;
 use crate::args::{Batch, OnAmbiguous};
 use crate::clock;
 use crate::command_error::{Code, CommandError, in_a_line};
@@ -69,8 +70,8 @@ pub(crate) struct Runner {
     /// Whether a row is bought although another batch has bought it.
     anew: bool,
     pub(crate) other_batch: OtherBatch,
-    /// The lines of rows that another process still had when this one had nothing else left to do.
-    elsewhere: Mutex<HashSet<u64>>,
+    /// Of the rows' lines, what this run has found out of where their files are.
+    found: Mutex<HashMap<u64, Found>>,
 }
 
 /// What this process has done of a batch that several may share.
@@ -135,7 +136,7 @@ impl Runner {
             is_shared: connection.is_ledger_shared,
             anew: batch.new,
             other_batch: OtherBatch::default(),
-            elsewhere: Mutex::default(),
+            found: Mutex::default(),
         }
     }
 
@@ -191,7 +192,11 @@ impl Runner {
                 let line = self.line_of(&row, "waiting for the service");
                 self.fetch(&row, line, &job, newest).await?;
             }
-            RowStep::Here | RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
+            RowStep::Here => {
+                self.find(&row, Found::Here);
+                self.say(&row, newest, None)?;
+            }
+            RowStep::Leave | RowStep::Settled(_) | RowStep::Unclear(_) => {
                 self.say(&row, newest, None)?;
             }
             RowStep::Buy { .. } if self.is_output_taken(&row).await? => {
@@ -228,13 +233,8 @@ impl Runner {
 
     /// A row that another process has, for all that is known when this one ends.
     pub(crate) async fn leave_elsewhere(&self, row: &Row) -> Result<(), CommandError> {
-        self.lines_elsewhere().insert(row.line);
+        self.find(row, Found::Elsewhere);
         self.say_newest(row, Some("another genrex has it")).await
-    }
-
-    /// Whether another process still had a row when this one left it.
-    pub(crate) fn is_left_elsewhere(&self, row: &Row) -> bool {
-        self.lines_elsewhere().contains(&row.line)
     }
 
     /// How many pieces this process has bought, and how many it has put in their place.
@@ -357,65 +357,6 @@ impl Runner {
         CommandError::new(Code::Other, "ledger", why).resumable(job.id(), None)
     }
 
-    /// Waits for a job that is paid for, and downloads it. Its troubles are its own: others go on.
-    async fn fetch(
-        &self,
-        row: &Row,
-        line: Arc<RowDisplay>,
-        job: &Job,
-        newest: Option<&Entry>,
-    ) -> Result<(), CommandError> {
-        let client = self.client.on_progress(move |progress| line.show(progress));
-        let fetched = async {
-            let track = client.wait(job).await?;
-            self.download(&client, row, &track, newest).await
-        };
-        let failure = fetched.await.err();
-        drop(client);
-        if failure.as_ref().map(Error::kind) == Some(ErrorKind::Storage) {
-            self.is_not_stored.store(true, Ordering::Relaxed);
-        }
-        let why = failure.as_ref().map(in_a_line);
-        match (&why, job.local_id()) {
-            // Another process may have more luck with it.
-            (Some(_), Some(id)) => give_up(&*self.kept.ledger, id, clock::now()),
-            (Some(_), None) => {}
-            (None, _) => drop(self.part.downloaded.fetch_add(1, Ordering::Relaxed)),
-        }
-        if why.is_none() && newest.is_none() {
-            self.display.made();
-        }
-        self.say_newest(row, why.as_deref()).await
-    }
-
-    async fn download(
-        &self,
-        client: &Client,
-        row: &Row,
-        track: &Track,
-        newest: Option<&Entry>,
-    ) -> Result<(), Error> {
-        let output = row.output(Some(track.id().as_str()));
-        let path = match &output {
-            Some(output) => self.out.at(output),
-            None => self.out.named_after(row.text.as_str(), track.id()),
-        };
-        let replaces = self.replaces || (output.is_none() && was_put(&path, newest));
-        let existing = match replaces {
-            true => Existing::Replace,
-            false => Existing::Keep,
-        };
-        let done = self.out.download(client, track.audio(), (&path, existing));
-        if done.await?.is_none() {
-            let message = format!(
-                "{} is there already, and is another file; --force replaces it",
-                path.display()
-            );
-            return Err(Error::new(ErrorKind::Storage, message));
-        }
-        Ok(())
-    }
-
     /// What a person sees of a row while it is worked on.
     fn line_of(&self, row: &Row, doing: &'static str) -> Arc<RowDisplay> {
         Arc::new(self.display.row(row.line, row.text.as_str(), doing))
@@ -435,29 +376,31 @@ impl Runner {
     fn say(&self, row: &Row, entry: Option<&Entry>, why: Option<&str>) -> Result<(), CommandError> {
         self.display.done();
         let state = entry.map_or("notStarted", |entry| entry.state.as_str());
+        let here = entry.filter(|entry| entry.state == State::Downloaded && why.is_none());
+        let path = here.and_then(|entry| entry.path.clone());
         if self.output.is_json() {
             return ignore_broken_pipe(self.output.document(&json!({
                 "line": row.line,
                 "localId": entry.map(|entry| entry.id.0),
                 "queryId": entry.and_then(|entry| entry.query_id.clone()),
                 "state": state,
-                "path": entry.and_then(|entry| entry.path.clone()),
+                "path": path,
                 "error": why,
                 "columns": columns(row),
             })));
         }
-        let here = entry.filter(|entry| entry.state == State::Downloaded);
-        let line = match (here.and_then(|entry| entry.path.clone()), why) {
-            (Some(path), None) => self.out.as_typed(&path),
-            (_, Some(why)) => format!("line {}: {state}: {}", row.line, Escaped(why)),
+        let line = match (path, why) {
+            (Some(path), _) => self.out.as_typed(&path),
+            (None, Some(why)) => {
+                let state = match entry.map(|entry| entry.state) {
+                    Some(State::Downloaded) => "downloaded before, and not here",
+                    _ => state,
+                };
+                format!("line {}: {state}: {}", row.line, Escaped(why))
+            }
             (None, None) => format!("line {}: {state}", row.line),
         };
         ignore_broken_pipe(self.output.line(&line))
-    }
-
-    fn lines_elsewhere(&self) -> MutexGuard<'_, HashSet<u64>> {
-        let lines = self.elsewhere.lock();
-        lines.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn locked_stop(&self) -> MutexGuard<'_, Option<StopReason>> {
@@ -473,13 +416,6 @@ impl Drop for Runner {
 
 fn elsewhere(row: Row, newest: Option<&Entry>) -> Worked {
     Worked::Elsewhere(row, newest.map(|entry| (entry.id, entry.updated_at)))
-}
-
-/// Whether the ledger says that a job's file was put under this name: then the name is the job's own, also where its
-/// folder was moved.
-fn was_put(path: &Path, newest: Option<&Entry>) -> bool {
-    let put = newest.and_then(|entry| entry.path.as_deref());
-    put.is_some_and(|put| Path::new(put).file_name() == path.file_name())
 }
 
 /// What the row's file says beside what a batch knows.

@@ -53,4 +53,23 @@ mod tests {
         assert!(asks(&third));
         assert!(!asks(&first));
     }
+
+    /// Its file may be lost, or lie where only one of them sees it.
+    #[test]
+    fn what_is_downloaded_is_nobodys() {
+        let first = MemoryLedger::new();
+        let second = first.reopened();
+        let id = block_on(first.intend(&intent(), 0)).unwrap().id;
+        let here = Event::Downloaded {
+            path: String::from("/a.wav"),
+            bytes: 1,
+            sha256: String::new(),
+        };
+        for event in [Event::Sent, Event::Accepted("QRY_1".parse().unwrap())] {
+            block_on(first.record(id, &event, 1)).unwrap();
+        }
+        assert!(!block_on(claim(&second, id, 1)).unwrap());
+        block_on(first.record(id, &here, 1)).unwrap();
+        assert!(block_on(claim(&second, id, 1)).unwrap());
+    }
 }

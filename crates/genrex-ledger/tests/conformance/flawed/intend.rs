@@ -30,21 +30,7 @@ impl Flawed {
         {
             return Ok(stored.entries[id].clone());
         }
-        let rivals = match checked {
-            Some((rivals, _)) if self.has(Flaw::RivalsCheckedBefore) => rivals.to_vec(),
-            _ => rules::rivals(&intent)
-                .map(|filter| self.select(stored, &filter, false))
-                .unwrap_or_default(),
-        };
-        if self.has(Flaw::LastIgnored)
-            && let Once::Row { row, last } = &mut intent.once
-        {
-            let newest = rivals
-                .iter()
-                .find(|rival| rival.row().as_ref() == Some(row));
-            *last = newest.map(|rival| rival.id);
-        }
-        let rivals = self.judged(rivals, intent.row());
+        let rivals = self.rivals_of(stored, &mut intent, checked);
         let id = self.next_id(stored);
         let account = self.account_of(&intent.account);
         let mut credits = stored.credits.get(&account).cloned().unwrap_or_default();
@@ -74,6 +60,30 @@ impl Flawed {
         stored.keys.insert(intent.key, id);
         stored.owners.insert(id, Arc::downgrade(&self.process));
         Ok(self.write(stored, entry, now))
+    }
+
+    /// What stands in the way of an intent, as this storage has it.
+    fn rivals_of(
+        &self,
+        stored: &Stored,
+        intent: &mut Intent,
+        checked: Option<(&[Entry], &Credits)>,
+    ) -> Vec<Entry> {
+        let rivals = match checked {
+            Some((rivals, _)) if self.has(Flaw::RivalsCheckedBefore) => rivals.to_vec(),
+            _ => rules::rivals(intent)
+                .map(|filter| self.select(stored, &filter, false))
+                .unwrap_or_default(),
+        };
+        if self.has(Flaw::LastIgnored)
+            && let Once::Row { row, last } = &mut intent.once
+        {
+            let newest = rivals
+                .iter()
+                .find(|rival| rival.row().as_ref() == Some(row));
+            *last = newest.map(|rival| rival.id);
+        }
+        self.judged(rivals, intent.row())
     }
 
     /// Waits a moment for another that checks at the same time.
