@@ -36,14 +36,7 @@ impl Flawed {
                 .map(|filter| self.select(stored, &filter, false))
                 .unwrap_or_default(),
         };
-        if self.has(Flaw::LastIgnored)
-            && let Once::Row { row, last } = &mut intent.once
-        {
-            let newest = rivals
-                .iter()
-                .find(|rival| rival.row().as_ref() == Some(row));
-            *last = newest.map(|rival| rival.id);
-        }
+        self.ignore_last(&mut intent, &rivals);
         let rivals = self.judged(rivals, intent.row());
         let id = self.next_id(stored);
         let account = self.account_of(&intent.account);
@@ -88,6 +81,18 @@ impl Flawed {
             .wait_timeout_while(checking, moment, is_alone)
             .unwrap();
         *checking = checking.saturating_sub(1);
+    }
+
+    /// Whatever was seen of a row, its newest job is said to have been.
+    fn ignore_last(&self, intent: &mut Intent, rivals: &[Entry]) {
+        if self.has(Flaw::LastIgnored)
+            && let Once::Row { row, last } = &mut intent.once
+        {
+            let newest = rivals
+                .iter()
+                .find(|rival| rival.row().as_ref() == Some(row));
+            *last = newest.map(|rival| rival.id);
+        }
     }
 
     /// The rivals as the rules see them.
