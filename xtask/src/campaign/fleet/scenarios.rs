@@ -151,6 +151,14 @@ fn carried(cluster: &Cluster) -> anyhow::Result<()> {
     ensure!(block_on(third.claim(job, 1))?, "not given up");
     drop(third);
     ensure!(block_on(second.claim(job, 1))?, "its process has ended");
+    // What is here is nobody's: who misses the file fetches it again.
+    let here = Event::Downloaded {
+        path: String::from("a.wav"),
+        bytes: 1,
+        sha256: String::from("0"),
+    };
+    record(&second, job, &here)?;
+    ensure!(block_on(owner.claim(job, 1))?, "not to be fetched again");
     Ok(())
 }
 
