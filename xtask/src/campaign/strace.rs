@@ -88,7 +88,12 @@ fn put_through(
     let plain = scene.command(setting);
     scene.service.begin_run();
     let mut command = injected(&plain, call, fault, *nth);
-    let (ended, hung) = within_limit(command.stderr(Stdio::piped()))?;
+    let limit = if call == "write" {
+        LIMIT_OF_WAKES
+    } else {
+        LIMIT
+    };
+    let (ended, hung) = within(limit, command.stderr(Stdio::piped()))?;
     // strace dies of the signal that it has sent.
     scene.service.end_run(ended.status.code().is_none());
     scene.perhaps_move()?;
@@ -105,15 +110,19 @@ fn put_through(
     Ok(found)
 }
 
+/// The program itself gives up after a minute.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// How long is waited where a thread may have lost its wake, and the run counts as killed.
+const LIMIT_OF_WAKES: Duration = Duration::from_secs(20);
+
 /// Runs a command to its end; kills it, and says so, if that does not come.
-fn within_limit(command: &mut Command) -> anyhow::Result<(Output, bool)> {
-    /// The program itself gives up after a minute.
-    const LIMIT: Duration = Duration::from_secs(90);
+fn within(limit: Duration, command: &mut Command) -> anyhow::Result<(Output, bool)> {
     let child = command.process_group(0).spawn()?;
     let group = format!("-{}", child.id());
     let (ended, is_over) = mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
-        let hung = is_over.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout);
+        let hung = is_over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
         if hung {
             let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         }
