@@ -127,7 +127,7 @@ impl Worker {
             return Ok(false);
         }
         // Another has time to look: on a slow disk or a busy machine it has as much.
-        pause(3);
+        pause(50);
         let entry = self.begin(row)?;
         let submission = self.client.submit(&row.request);
         self.conclude(entry, &submission)?;
