@@ -1,30 +1,42 @@
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_core::{Body, TransportError};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
-
-use async_trait::async_trait;
-use bytes::Bytes;
-use genrex_core::{Body, TransportError, TransportErrorKind};
 use tokio::task::coop;
 
+use crate::limits::Limits;
 use crate::network::Network;
 use crate::transport_error::read_failure;
 
-/// An answer, and what of its body came with the head.
+/// An answer: its head, and what of its body came with it.
 pub(crate) struct Begun {
-    pub(crate) response: reqwest::Response,
+    head: http::Response<()>,
     chunks: VecDeque<Bytes>,
-    end: Option<reqwest::Result<()>>,
+    rest: Rest,
+}
+
+enum Rest {
+    Open(reqwest::Response),
+    /// All of it was read. What it was read from is left where the connection is: to let go of it anywhere else
+    /// wakes that thread.
+    Ended,
+    /// It broke off; what is told once.
+    Failed(Option<reqwest::Error>),
 }
 
 impl Begun {
-    pub(crate) const fn at_head(response: reqwest::Response) -> Self {
+    pub(crate) fn at_head(mut response: reqwest::Response) -> Self {
+        let mut head = http::Response::new(());
+        *head.status_mut() = response.status();
+        *head.version_mut() = response.version();
+        *head.headers_mut() = std::mem::take(response.headers_mut());
         Self {
-            response,
+            head,
             chunks: VecDeque::new(),
-            end: None,
+            rest: Rest::Open(response),
         }
     }
 
@@ -37,14 +49,17 @@ impl Begun {
         const TURNS: u32 = 4;
         let mut begun = Self::at_head(response);
         let (mut length, mut turns) = (0, 0);
-        while begun.end.is_none() && length < MOST && begun.chunks.len() < CHUNKS && turns < TURNS {
-            match begun.next().await {
+        while length < MOST && begun.chunks.len() < CHUNKS && turns < TURNS {
+            let Rest::Open(response) = &mut begun.rest else {
+                break;
+            };
+            match next(response).await {
                 Poll::Ready(Ok(Some(chunk))) => {
                     length += chunk.len();
                     begun.chunks.push_back(chunk);
                 }
-                Poll::Ready(Ok(None)) => begun.end = Some(Ok(())),
-                Poll::Ready(Err(error)) => begun.end = Some(Err(error)),
+                Poll::Ready(Ok(None)) => begun.rest = Rest::Ended,
+                Poll::Ready(Err(error)) => begun.rest = Rest::Failed(Some(error)),
                 Poll::Pending => {
                     turns += 1;
                     after_others().await;
@@ -54,20 +69,24 @@ impl Begun {
         begun
     }
 
-    /// The next chunk, if it is here.
-    async fn next(&mut self) -> Poll<reqwest::Result<Option<Bytes>>> {
-        let mut chunk = pin!(self.response.chunk());
-        poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await
-    }
-
-    /// The rest of the body.
-    pub(crate) fn into_body(self, idle_timeout: Duration, network: Network) -> Box<dyn Body> {
-        Box::new(ReqwestBody {
-            begun: self,
-            idle_timeout,
-            _network: network,
+    /// The head, with a body that is read within these limits.
+    pub(crate) fn within(self, limit: Limits, network: Network) -> http::Response<Box<dyn Body>> {
+        let (chunks, rest) = (self.chunks, self.rest);
+        self.head.map(|()| -> Box<dyn Body> {
+            Box::new(ReqwestBody {
+                chunks,
+                rest,
+                limit,
+                _network: network,
+            })
         })
     }
+}
+
+/// The next chunk, if it is here.
+async fn next(response: &mut reqwest::Response) -> Poll<reqwest::Result<Option<Bytes>>> {
+    let mut chunk = pin!(response.chunk());
+    poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await
 }
 
 /// Lets the tasks that are ready go first.
@@ -85,8 +104,9 @@ async fn after_others() {
 }
 
 struct ReqwestBody {
-    begun: Begun,
-    idle_timeout: Duration,
+    chunks: VecDeque<Bytes>,
+    rest: Rest,
+    limit: Limits,
     /// The rest is read there.
     _network: Network,
 }
@@ -96,23 +116,21 @@ impl Body for ReqwestBody {
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         // Chunks that are here already must not keep the runtime's thread from everyone else.
         coop::consume_budget().await;
-        if let Some(chunk) = self.begun.chunks.pop_front() {
+        if let Some(chunk) = self.chunks.pop_front() {
             return Ok(Some(chunk));
         }
-        match self.begun.end.take() {
-            Some(Ok(())) => {
-                self.begun.end = Some(Ok(()));
-                return Ok(None);
+        let response = match &mut self.rest {
+            Rest::Open(response) => response,
+            Rest::Ended => return Ok(None),
+            Rest::Failed(error) => {
+                return error
+                    .take()
+                    .map_or(Ok(None), |error| Err(read_failure(error)));
             }
-            Some(Err(error)) => return Err(read_failure(error)),
-            None => {}
-        }
-        match tokio::time::timeout(self.idle_timeout, self.begun.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(read_failure),
-            Err(elapsed) => Err(TransportError::with_source(
-                TransportErrorKind::Timeout,
-                elapsed,
-            )),
+        };
+        match self.limit.hold(response.chunk()).await? {
+            Ok(chunk) => Ok(chunk),
+            Err(error) => Err(read_failure(error)),
         }
     }
 }

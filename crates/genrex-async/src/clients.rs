@@ -2,6 +2,7 @@
 //! milliseconds, and most of what is called needs one client, or none that speaks TLS.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use genrex_core::{
     AddressPolicy, Error, ErrorKind, Route, SendOptions, Timeouts, TransportError,
@@ -124,6 +125,8 @@ impl Lazy {
             .no_brotli()
             .no_deflate()
             .no_zstd()
+            // A transport's own limits hold, and no other ends a paid call.
+            .timeout(Duration::MAX)
             // Shared out among a name's addresses; a request's own may be shorter.
             .connect_timeout(timeouts.connect)
             .connector_layer(TimedLayer);

@@ -45,6 +45,7 @@ mod builder;
 mod client;
 mod clients;
 mod connector;
+mod limits;
 mod network;
 mod resolver;
 mod sink;

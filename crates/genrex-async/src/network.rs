@@ -3,38 +3,39 @@
 //! An HTTP client that is flooded reads for as long as more is there: with informational answers, tens of
 //! megabytes at a time. On the caller's own runtime nothing else would run meanwhile, no timer either.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::panic;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A runtime of one thread; a clone is of the same one. It ends with the last clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
-    runtime: Handle,
-    _ends_when_dropped: Arc<oneshot::Sender<Infallible>>,
+    /// Waking the thread is a call to the system, also where it is awake: whatever is handed over before it looks
+    /// here costs one.
+    tasks: mpsc::UnboundedSender<Task>,
 }
 
 impl Network {
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (alive, ended) = oneshot::channel();
+        let (tasks, mut handed_over) = mpsc::unbounded_channel::<Task>();
+        let begin_each = async move {
+            while let Some(task) = handed_over.recv().await {
+                tokio::spawn(task);
+            }
+        };
         thread::Builder::new()
             .name(String::from("genrex-network"))
-            // That nothing is sent is how it ends.
-            .spawn(move || drop(runtime.block_on(ended)))?;
-        Ok(Self {
-            runtime: handle,
-            _ends_when_dropped: Arc::new(alive),
-        })
+            .spawn(move || runtime.block_on(begin_each))?;
+        Ok(Self { tasks })
     }
 
     /// Begins an exchange there.
@@ -42,18 +43,45 @@ impl Network {
         &self,
         exchange: impl Future<Output = T> + Send + 'static,
     ) -> Exchange<T> {
-        Exchange(self.runtime.spawn(exchange))
+        let (result, outcome) = oneshot::channel();
+        // While there is a `Network`, its thread takes what is sent; without it, the outcome is that there is none.
+        let _ = self.tasks.send(Box::pin(carry_out(exchange, result)));
+        Exchange(outcome)
+    }
+}
+
+/// Runs it to its end, or until nobody waits for it.
+async fn carry_out<T>(
+    exchange: impl Future<Output = T>,
+    mut result: oneshot::Sender<thread::Result<T>>,
+) {
+    let output = {
+        let mut exchange = pin!(exchange);
+        poll_fn(|context| {
+            let polled = AssertUnwindSafe(|| exchange.as_mut().poll(context));
+            match panic::catch_unwind(polled) {
+                Ok(Poll::Ready(output)) => Poll::Ready(Some(Ok(output))),
+                Ok(Poll::Pending) => result.poll_closed(context).map(|()| None),
+                Err(payload) => Poll::Ready(Some(Err(payload))),
+            }
+        })
+        .await
+        // The exchange is gone before its end is told.
+    };
+    if let Some(output) = output {
+        // Nobody may wait any more.
+        let _ = result.send(output);
     }
 }
 
 /// An exchange on its way; dropping it gives it up.
 #[derive(Debug)]
-pub(crate) struct Exchange<T>(JoinHandle<T>);
+pub(crate) struct Exchange<T>(oneshot::Receiver<thread::Result<T>>);
 
 impl<T> Exchange<T> {
     /// Gives it up and waits until nothing of it runs any more: what it came to, if it was over by then.
     pub(crate) async fn give_up(mut self) -> Option<T> {
-        self.0.abort();
+        self.0.close();
         (&mut self).await
     }
 }
@@ -64,17 +92,9 @@ impl<T> Future for Exchange<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         match ready!(Pin::new(&mut self.0).poll(context)) {
-            Ok(output) => Poll::Ready(Some(output)),
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => panic::resume_unwind(payload),
-                Err(_) => Poll::Ready(None),
-            },
+            Ok(Ok(output)) => Poll::Ready(Some(output)),
+            Ok(Err(payload)) => panic::resume_unwind(payload),
+            Err(_) => Poll::Ready(None),
         }
-    }
-}
-
-impl<T> Drop for Exchange<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

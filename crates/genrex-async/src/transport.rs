@@ -1,5 +1,4 @@
 use std::env;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use genrex_core::{
 use crate::body::Begun;
 use crate::clients::Clients;
 use crate::connector::Connecting;
+use crate::limits::{self, Limits};
 use crate::network::Network;
 use crate::resolver::Targets;
 use crate::tls;
@@ -111,10 +111,10 @@ impl Transport for ReqwestTransport {
         request: http::Request<Bytes>,
         options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        let mut request = reqwest::Request::try_from(request).map_err(|error| {
+        let limit = Limits::from_now(options);
+        let request = reqwest::Request::try_from(request).map_err(|error| {
             TransportError::with_source(TransportErrorKind::Request, error.without_url())
         })?;
-        *request.timeout_mut() = Some(options.total_timeout);
         // Held until the head is here; an address in place of a name is not resolved.
         let _target = match (options.route, request.url().host_str()) {
             (Route::Asset, Some(host)) => Some(self.targets.hold(host, options.addresses)?),
@@ -132,9 +132,7 @@ impl Transport for ReqwestTransport {
             })
         };
         let mut exchange = self.network.run(sent);
-        // reqwest has the total time too, on a thread that may be busy.
-        let limit = options.idle_timeout.min(options.total_timeout);
-        let answered = match tokio::time::timeout(limit, &mut exchange).await {
+        let answered = match limit.hold(&mut exchange).await {
             Ok(answered) => answered,
             // Whether the connection stood is known for good once nothing of the exchange runs.
             Err(_) if connecting.never_stood() => exchange.give_up().await,
@@ -142,15 +140,9 @@ impl Transport for ReqwestTransport {
         };
         let answered = match answered {
             Some(answered) => answered.map_err(send_failure),
-            None => {
-                let elapsed = io::Error::from(io::ErrorKind::TimedOut);
-                Err(TransportError::with_source(
-                    TransportErrorKind::Timeout,
-                    elapsed,
-                ))
-            }
+            None => Err(limits::elapsed()),
         };
-        let mut begun = answered.map_err(|error| match error.kind() {
+        let begun = answered.map_err(|error| match error.kind() {
             // The paid client keeps no connections: there was none that it could have left by.
             TransportErrorKind::Timeout
                 if options.route == Route::Paid && connecting.never_stood() =>
@@ -159,12 +151,7 @@ impl Transport for ReqwestTransport {
             }
             _ => error,
         })?;
-        let mut head = http::Response::new(());
-        *head.status_mut() = begun.response.status();
-        *head.version_mut() = begun.response.version();
-        *head.headers_mut() = std::mem::take(begun.response.headers_mut());
-        let network = self.network.clone();
-        Ok(head.map(|()| begun.into_body(options.idle_timeout, network)))
+        Ok(begun.within(limit, self.network.clone()))
     }
 
     #[expect(
@@ -205,7 +192,7 @@ impl Default for Wire {
     clippy::disallowed_methods,
     reason = "this is where an async client's time comes from"
 )]
-fn monotonic() -> Instant {
+pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 

@@ -1,6 +1,6 @@
 //! The limits of an exchange over real sockets, and that one exchange does not keep the thread from others.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -169,6 +169,48 @@ async fn a_body_in_tiny_chunks_leaves_the_thread_to_others() {
         biased;
         () = async { while body.chunk().await.unwrap().is_some() {} } => panic!("it never ends"),
         done = other => done.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_here_is_given_up_too_when_its_time_is_over() {
+    let port = serve(|mut stream| {
+        read_request(&mut stream);
+        answer(&mut stream, &" ".repeat(1 << 20));
+        hang(stream);
+    });
+    let transport = transport();
+    let read = async {
+        let limits = options(Route::Asset, SHORT);
+        let response = transport.send(get("http", port), limits).await?;
+        let mut body = response.into_body();
+        body.chunk().await?;
+        // The next is brought meanwhile.
+        let time_is_over = || {
+            let (_open, nothing) = mpsc::channel::<()>();
+            nothing.recv_timeout(SHORT).unwrap_err();
+        };
+        tokio::task::spawn_blocking(time_is_over).await.unwrap();
+        body.chunk().await
+    };
+    let kind = read.await.unwrap_err().kind();
+    assert_eq!(kind, TransportErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_time_out_of_the_callers_own_client_ends_no_exchange() {
+    let port = serve(|mut stream| {
+        read_request(&mut stream);
+        // Later than the caller's client would wait.
+        stream.set_read_timeout(Some(SHORT)).unwrap();
+        stream.read(&mut [0]).unwrap_err();
+        answer(&mut stream, "{}");
+    });
+    let configured = |http: reqwest::ClientBuilder| http.no_proxy().timeout(SHORT / 100);
+    let transport = ReqwestTransport::new(configured).unwrap();
+    for route in [Route::Paid, Route::Api, Route::Asset] {
+        let sent = transport.send(get("http", port), options(route, LONG));
+        assert_eq!(sent.await.unwrap().status(), 200, "{route:?}");
     }
 }
 
