@@ -18,6 +18,7 @@ use crate::request::{Request, Write};
 use crate::schema;
 use crate::storage_error::{RequestError, StorageError};
 use crate::store::Store;
+use crate::store::unwritten::Unwritten;
 
 /// So many requests are kept by one transaction, at most: other processes get their turn.
 const MOST: usize = 256;
@@ -39,6 +40,8 @@ pub(crate) struct Writer {
     rescue: Rescue,
     owners: Owners,
     owner: Owner,
+    /// Of the transaction that is open.
+    unwritten: Unwritten,
 }
 
 impl Writer {
@@ -55,6 +58,7 @@ impl Writer {
             rescue: Rescue::at(written.place.rescue(), written.place.reserve()),
             owner: owners.begin()?,
             owners,
+            unwritten: Unwritten::default(),
         };
         writer.owners.sweep();
         writer.rescue.gather();
@@ -130,11 +134,13 @@ impl Writer {
         notes: &mut [Option<String>],
     ) -> Result<(), StorageError> {
         let transaction = self.begin(writes, notes)?;
+        self.unwritten.clear();
         self.opened.check()?;
         let rescued = self.apply_rescued()?;
         for write in &mut *writes {
-            self.in_savepoint(|| write.keep(&self.store()))?.ok();
+            self.in_savepoint(|| write.keep(&self.writing()))?.ok();
         }
+        self.writing().write_credits().map_err(unwritten)?;
         transaction.commit()?;
         // It may have been replaced in between.
         self.opened.check()?;
@@ -176,6 +182,7 @@ impl Writer {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<Result<T, E>, StorageError> {
         self.connection.execute_batch("SAVEPOINT request")?;
+        self.unwritten.begin();
         let done = work();
         // Some troubles make SQLite take the whole transaction back.
         if self.connection.is_autocommit() {
@@ -187,6 +194,9 @@ impl Writer {
             Ok(_) => "RELEASE request",
             Err(_) => "ROLLBACK TO request; RELEASE request",
         })?;
+        if done.is_err() {
+            self.unwritten.take_back();
+        }
         Ok(done)
     }
 
@@ -205,7 +215,7 @@ impl Writer {
             pending,
         };
         for line in &rescued.pending.lines {
-            match self.in_savepoint(|| self.store().apply(line, &self.name()))? {
+            match self.in_savepoint(|| self.writing().apply(line, &self.name()))? {
                 Ok(()) => {}
                 Err(failure) if is_refusal(&failure) => rescued.is_any_refused = true,
                 Err(_) => rescued.is_any_left = true,
@@ -246,7 +256,23 @@ impl Writer {
             connection: &self.connection,
             owners: &self.owners,
             owner: self.owner.name(),
+            unwritten: None,
         }
+    }
+
+    /// The same in a transaction, which ends by [`Store::write_credits`].
+    fn writing(&self) -> Store<'_> {
+        Store {
+            unwritten: Some(&self.unwritten),
+            ..self.store()
+        }
+    }
+}
+
+fn unwritten(failure: RequestError) -> StorageError {
+    match failure {
+        RequestError::Storage(trouble) => trouble,
+        RequestError::Rule(error) => StorageError::new("cannot be written").with_source(error),
     }
 }
 
@@ -284,3 +310,6 @@ pub(crate) fn is_refusal(failure: &RequestError) -> bool {
 fn is_refused(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Unreadable | ErrorKind::Moved)
 }
+
+#[cfg(test)]
+mod tests;

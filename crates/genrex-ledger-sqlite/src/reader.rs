@@ -42,6 +42,7 @@ impl Reader {
                             connection,
                             owners: &self.owners,
                             owner: "",
+                            unwritten: None,
                         };
                         read(Ok(&store), &self.path);
                     }

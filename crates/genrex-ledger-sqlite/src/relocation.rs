@@ -214,6 +214,7 @@ impl Store<'_> {
     }
 
     fn all_credits(&self) -> Result<Vec<(Account, genrex_ledger::Credits)>, RequestError> {
+        self.write_credits()?;
         let all = "SELECT account FROM credits ORDER BY account";
         let mut query = self.connection.prepare(all)?;
         let names = query.query_map([], |row| row.get::<_, String>(0))?;
@@ -229,6 +230,7 @@ impl Store<'_> {
     }
 
     fn fill(&self, contents: &Contents, now: u64) -> Result<(), RequestError> {
+        self.write_credits()?;
         let any = "SELECT EXISTS (SELECT 1 FROM job) OR EXISTS (SELECT 1 FROM credits) \
              OR EXISTS (SELECT 1 FROM alias)";
         let is_any: bool = self.connection.query_row(any, [], |row| row.get(0))?;

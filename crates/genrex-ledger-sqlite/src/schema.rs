@@ -184,6 +184,7 @@ fn restore_credits(transaction: &Transaction<'_>, owners: &Owners) -> Result<(),
         connection: transaction,
         owners,
         owner: NOBODY,
+        unwritten: None,
     };
     for account in texts(transaction, "SELECT DISTINCT account FROM job")? {
         let account = Account::from(account);

@@ -14,6 +14,9 @@ use crate::owner::{NOBODY, Owners};
 use crate::query;
 use crate::row::{self, COLUMNS, Raw};
 use crate::storage_error::RequestError;
+use unwritten::{Changed, Unwritten};
+
+pub(crate) mod unwritten;
 
 pub(crate) mod sql {
     pub(crate) const ACCOUNT: &str = "SELECT account FROM alias WHERE alias = ?1";
@@ -52,6 +55,8 @@ pub(crate) struct Store<'c> {
     pub(crate) owners: &'c Owners,
     /// Whose the jobs are that begin here.
     pub(crate) owner: &'c str,
+    /// Where changed credits wait until the transaction ends; without it they are written at once.
+    pub(crate) unwritten: Option<&'c Unwritten>,
 }
 
 /// A job that an intent began, or one that it had begun before.
@@ -89,6 +94,7 @@ impl Store<'_> {
             && let Some(kept) = self.kept_credits(&before)?
         {
             rules::join(&mut credits, &kept);
+            self.write_credits()?;
             self.execute(sql::DROP_CREDITS, [before.as_str()])?;
         }
         credits.observe(look, now);
@@ -242,6 +248,9 @@ impl Store<'_> {
     }
 
     fn kept_credits(&self, account: &Account) -> Result<Option<Credits>, RequestError> {
+        if let Some(credits) = self.unwritten.and_then(|kept| kept.credits(account)) {
+            return Ok(Some(credits));
+        }
         let mut query = self.connection.prepare_cached(sql::CREDITS)?;
         let json: Option<String> = query
             .query_row([account.as_str()], |row| row.get(0))
@@ -256,11 +265,37 @@ impl Store<'_> {
         credits: &Credits,
         now: u64,
     ) -> Result<(), RequestError> {
-        let json = credits.to_json()?;
-        self.execute(
-            sql::KEEP_CREDITS,
-            params![account.as_str(), json, now.cast_signed()],
-        )
+        let changed = Changed {
+            account: account.clone(),
+            credits: credits.clone(),
+            at: now,
+        };
+        let Some(unwritten) = self.unwritten else {
+            return self.write(&changed);
+        };
+        if let Some(other) = unwritten.in_the_way_of(Some(account)) {
+            self.write(&other)?;
+        }
+        unwritten.set(Some(changed));
+        Ok(())
+    }
+
+    /// Writes what has changed of credits: before the transaction ends, and before a statement that reads them.
+    pub(crate) fn write_credits(&self) -> Result<(), RequestError> {
+        let Some(unwritten) = self.unwritten else {
+            return Ok(());
+        };
+        if let Some(changed) = unwritten.in_the_way_of(None) {
+            self.write(&changed)?;
+            unwritten.set(None);
+        }
+        Ok(())
+    }
+
+    fn write(&self, changed: &Changed) -> Result<(), RequestError> {
+        let json = changed.credits.to_json()?;
+        let (account, at) = (changed.account.as_str(), changed.at.cast_signed());
+        self.execute(sql::KEEP_CREDITS, params![account, json, at])
     }
 
     fn known(&self, id: LocalId) -> Result<Entry, RequestError> {

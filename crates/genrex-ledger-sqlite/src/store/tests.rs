@@ -50,6 +50,7 @@ fn instructions(jobs: u64) -> Vec<[u64; 3]> {
         connection: &written.connection,
         owners: &Owners::of(written.place.owners()),
         owner: "me",
+        unwritten: None,
     };
     let counts = |work: &mut dyn FnMut()| {
         let before = count.load(Ordering::Relaxed);
