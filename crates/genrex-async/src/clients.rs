@@ -125,7 +125,7 @@ impl Lazy {
             .no_brotli()
             .no_deflate()
             .no_zstd()
-            // A transport's own limits hold, and no other ends a paid call.
+            // The transport's own limits hold: a shorter one of the client's would end a paid call too early.
             .timeout(Duration::MAX)
             // Shared out among a name's addresses; a request's own may be shorter.
             .connect_timeout(timeouts.connect)

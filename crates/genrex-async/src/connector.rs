@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,37 +18,77 @@ tokio::task_local! {
 }
 
 /// What one request knows of its connection.
+///
+/// Who waits for the request and who makes the connection are on two threads. They agree in one place whether a
+/// connection stands or the request is given up before: never both.
 #[derive(Debug, Clone)]
 pub(crate) struct Connecting {
     within: Duration,
-    seen: Arc<Seen>,
+    stage: Arc<AtomicU8>,
 }
 
-#[derive(Debug, Default)]
-struct Seen {
-    /// Whether a connection was begun.
-    began: AtomicBool,
-    /// Whether one came to stand.
-    stands: AtomicBool,
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    /// Nobody has begun it.
+    Waiting,
+    /// It is begun, and may go over a connection that is not known here.
+    Begun,
+    /// A connection of its own is being made.
+    Connecting,
+    /// One came to stand.
+    Stands,
+    /// It was given up while nothing of it could have left, and none will stand.
+    GivenUp,
 }
 
 impl Connecting {
     pub(crate) fn within(within: Duration) -> Self {
         Self {
             within,
-            seen: Arc::default(),
+            stage: Arc::new(AtomicU8::new(Stage::Waiting as u8)),
         }
     }
 
-    /// Runs a request; the connections that it asks for are this one's.
-    pub(crate) async fn scope<F: Future>(&self, request: F) -> F::Output {
-        CONNECTING.scope(self.clone(), request).await
+    /// Runs a request; the connections that it asks for are this one's. Nothing comes of one that is given up.
+    pub(crate) async fn scope<F: Future>(&self, request: F) -> Option<F::Output> {
+        if !self.comes_to(Stage::Begun, &[Stage::Waiting]) {
+            return None;
+        }
+        Some(CONNECTING.scope(self.clone(), request).await)
     }
 
-    /// Whether a connection was begun and none came to stand: over a client that keeps no connections, that
-    /// is proof that nothing left.
-    pub(crate) fn never_stood(&self) -> bool {
-        self.seen.began.load(Ordering::Acquire) && !self.seen.stands.load(Ordering::Acquire)
+    /// Gives it up. Whether that is known to be before anything left: over a client that keeps no connections it is
+    /// proof of it.
+    pub(crate) fn give_up(&self) -> bool {
+        self.comes_to(Stage::GivenUp, &[Stage::Waiting, Stage::Connecting])
+    }
+
+    /// Whether it came to this stage, from one of those.
+    fn comes_to(&self, stage: Stage, from: &[Stage]) -> bool {
+        let next = |now: u8| {
+            let is_from = from.iter().any(|from| *from as u8 == now);
+            is_from.then_some(stage as u8)
+        };
+        let ordering = Ordering::AcqRel;
+        let came = self.stage.fetch_update(ordering, Ordering::Acquire, next);
+        came.is_ok()
+    }
+
+    /// A connection is begun; after another came to stand it changes nothing.
+    fn connects(&self) {
+        self.comes_to(Stage::Connecting, &[Stage::Begun]);
+    }
+
+    /// A connection stands, unless the request was given up.
+    fn stands(&self) -> io::Result<()> {
+        let before = [Stage::Begun, Stage::Connecting, Stage::Stands];
+        if self.comes_to(Stage::Stands, &before) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::TimedOut.into())
+        }
     }
 }
 
@@ -93,7 +133,7 @@ where
             let Some(connecting) = connecting else {
                 return connection.await;
             };
-            connecting.seen.began.store(true, Ordering::Release);
+            connecting.connects();
             let connection = tokio::time::timeout(connecting.within, connection);
             let connection = match connection.await {
                 Ok(connection) => connection?,
@@ -102,8 +142,59 @@ where
                     return Err(error.into());
                 }
             };
-            connecting.seen.stands.store(true, Ordering::Release);
+            connecting.stands()?;
             Ok(connection)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    fn connecting() -> Connecting {
+        let connecting = Connecting::within(Duration::from_secs(1));
+        assert!(connecting.comes_to(Stage::Begun, &[Stage::Waiting]));
+        connecting.connects();
+        connecting
+    }
+
+    #[test]
+    fn either_it_is_given_up_or_a_connection_stands() {
+        const TIMES: usize = 2_000;
+        let requests: Vec<_> = (0..TIMES).map(|_| connecting()).collect();
+        let together = Barrier::new(2);
+        let (mut stood, mut given_up) = (Vec::new(), Vec::new());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for request in &requests {
+                    together.wait();
+                    stood.push(request.stands().is_ok());
+                }
+            });
+            for request in &requests {
+                together.wait();
+                given_up.push(request.give_up());
+            }
+        });
+        for (stood, given_up) in stood.into_iter().zip(given_up) {
+            assert_ne!(stood, given_up);
+        }
+    }
+
+    #[test]
+    fn what_may_have_left_is_not_given_up() {
+        let request = connecting();
+        request.stands().unwrap();
+        // Another connection does not make the first undone.
+        request.connects();
+        assert!(!request.give_up());
+        // It may go over a connection that is not its own.
+        let begun = Connecting::within(Duration::from_secs(1));
+        assert!(begun.comes_to(Stage::Begun, &[Stage::Waiting]));
+        assert!(!begun.give_up());
     }
 }

@@ -55,6 +55,10 @@ async fn carry_out<T>(
     exchange: impl Future<Output = T>,
     mut result: oneshot::Sender<thread::Result<T>>,
 ) {
+    // Nobody waits for what was given up before its turn came.
+    if result.is_closed() {
+        return;
+    }
     let output = {
         let mut exchange = pin!(exchange);
         poll_fn(|context| {
@@ -79,10 +83,11 @@ async fn carry_out<T>(
 pub(crate) struct Exchange<T>(oneshot::Receiver<thread::Result<T>>);
 
 impl<T> Exchange<T> {
-    /// Gives it up and waits until nothing of it runs any more: what it came to, if it was over by then.
-    pub(crate) async fn give_up(mut self) -> Option<T> {
+    /// Gives it up: what it came to, if that is here by now. Something of it may run on for a moment.
+    pub(crate) fn give_up(mut self) -> Option<T> {
         self.0.close();
-        (&mut self).await
+        let outcome = self.0.try_recv().ok()?;
+        Some(outcome.unwrap_or_else(|payload| panic::resume_unwind(payload)))
     }
 }
 

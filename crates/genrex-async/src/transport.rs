@@ -111,7 +111,6 @@ impl Transport for ReqwestTransport {
         request: http::Request<Bytes>,
         options: SendOptions,
     ) -> Result<http::Response<Box<dyn Body>>, TransportError> {
-        let limit = Limits::from_now(options);
         let request = reqwest::Request::try_from(request).map_err(|error| {
             TransportError::with_source(TransportErrorKind::Request, error.without_url())
         })?;
@@ -126,31 +125,28 @@ impl Transport for ReqwestTransport {
         let reads_on = options.route != Route::Asset;
         let sent = async move {
             let response = scope.scope(client.execute(request)).await?;
-            Ok(match reads_on {
-                true => Begun::read_on(response).await,
-                false => Begun::at_head(response),
+            Some(match response {
+                Ok(response) if reads_on => Ok(Begun::read_on(response).await),
+                Ok(response) => Ok(Begun::at_head(response)),
+                Err(error) => Err(error),
             })
         };
+        // From here on: building a client takes milliseconds, and no time of the service's.
+        let limit = Limits::from_now(options);
         let mut exchange = self.network.run(sent);
         let answered = match limit.hold(&mut exchange).await {
             Ok(answered) => answered,
-            // Whether the connection stood is known for good once nothing of the exchange runs.
-            Err(_) if connecting.never_stood() => exchange.give_up().await,
-            Err(_) => None,
-        };
-        let answered = match answered {
-            Some(answered) => answered.map_err(send_failure),
-            None => Err(limits::elapsed()),
-        };
-        let begun = answered.map_err(|error| match error.kind() {
             // The paid client keeps no connections: there was none that it could have left by.
-            TransportErrorKind::Timeout
-                if options.route == Route::Paid && connecting.never_stood() =>
-            {
-                TransportError::with_source(TransportErrorKind::ConnectTimeout, error)
+            Err(elapsed) if options.route == Route::Paid && connecting.give_up() => {
+                let kind = TransportErrorKind::ConnectTimeout;
+                return Err(TransportError::with_source(kind, elapsed));
             }
-            _ => error,
-        })?;
+            Err(_) => exchange.give_up(),
+        };
+        let begun = match answered.flatten() {
+            Some(answered) => answered.map_err(send_failure)?,
+            None => return Err(limits::elapsed()),
+        };
         Ok(begun.within(limit, self.network.clone()))
     }
 

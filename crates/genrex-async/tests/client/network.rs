@@ -1,14 +1,15 @@
 //! The limits of an exchange over real sockets, and that one exchange does not keep the thread from others.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
 use genrex_async::core::{AddressPolicy, Route, SendOptions, TransportErrorKind};
 use genrex_async::{ReqwestTransport, Transport as _};
+use reqwest::dns::{Name, Resolve, Resolving};
 
 use crate::server::{answer, hang, local, read_request, serve};
 
@@ -149,6 +150,67 @@ async fn informational_answers_for_ever_leave_the_thread_to_others_and_are_given
     tokio::task::spawn_blocking(move || is_over.recv().unwrap())
         .await
         .unwrap();
+}
+
+/// Looks no name up until it is told to: the thread that it is asked on stands still.
+#[derive(Debug)]
+struct Still {
+    asked: mpsc::Sender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Resolve for Still {
+    fn resolve(&self, _: Name) -> Resolving {
+        self.asked.send(()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
+        Box::pin(async { Err(io::Error::from(ErrorKind::NotFound).into()) })
+    }
+}
+
+/// The network's thread is busy until after the limit: what has not been begun by then never is.
+#[tokio::test(start_paused = true)]
+async fn a_paid_request_whose_turn_did_not_come_has_not_left() {
+    let (asked, is_asked) = mpsc::channel();
+    let (goes_on, go_on) = mpsc::channel();
+    let still = Arc::new(Still {
+        asked,
+        go_on: Mutex::new(go_on),
+    });
+    let configure = |http: reqwest::ClientBuilder| http.no_proxy().dns_resolver(Arc::clone(&still));
+    let transport = ReqwestTransport::new(configure).unwrap();
+    let busy = {
+        let transport = transport.clone();
+        let request = http::Request::get("http://localhost.example/").body(Bytes::new());
+        let sent = async move {
+            transport
+                .send(request.unwrap(), options(Route::Api, LONG))
+                .await
+        };
+        tokio::spawn(async move { sent.await.err() })
+    };
+    // The clock stands still meanwhile.
+    tokio::task::spawn_blocking(move || is_asked.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let paid = TcpListener::bind("127.0.0.1:0").unwrap();
+    paid.set_nonblocking(true).unwrap();
+    let limits = options(Route::Paid, LONG).idle_within(SHORT);
+    let port = paid.local_addr().unwrap().port();
+    let failed = transport.send(get("http", port), limits).await.err();
+    assert_eq!(failed.unwrap().kind(), TransportErrorKind::ConnectTimeout);
+    tokio::time::resume();
+    goes_on.send(()).unwrap();
+    busy.await.unwrap().unwrap();
+    // What was handed over before this has had its turn.
+    let answers = serve(|mut stream| {
+        read_request(&mut stream);
+        answer(&mut stream, "{}");
+    });
+    let answered = transport.send(get("http", answers), options(Route::Api, LONG));
+    assert_eq!(answered.await.unwrap().status(), 200);
+    let nobody = paid.accept().unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
 }
 
 #[tokio::test(flavor = "current_thread")]
