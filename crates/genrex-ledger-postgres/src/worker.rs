@@ -241,6 +241,7 @@ impl Worker {
         let own = aside.line(asked);
         let mut waiting = std::mem::take(&mut self.pending);
         let (mut note, mut is_late, mut is_queue_open) = (None, false, true);
+        let mut put_aside = 0;
         let mut moment = pin!(clock::pause(MOMENT));
         let ended = {
             let mut attempt = Box::pin(self.attempt(asked));
@@ -251,15 +252,15 @@ impl Worker {
                     () = &mut moment, if !is_late => {
                         is_late = true;
                         note = own.as_ref().and_then(|line| aside.keep(line));
-                        for waits in &mut waiting {
-                            aside.put(&mut **waits);
-                        }
+                    }
+                    // Each is synced, and takes long enough to go back to the database in between: it does not wait
+                    // for ever for who is in a transaction.
+                    () = tokio::task::yield_now(), if is_late && put_aside < waiting.len() => {
+                        aside.put(&mut *waiting[put_aside]);
+                        put_aside += 1;
                     }
                     next = queue.recv(), if is_late && is_queue_open => match next {
-                        Some(Request::Ask(mut waits)) => {
-                            aside.put(&mut *waits);
-                            waiting.push_back(waits);
-                        }
+                        Some(Request::Ask(waits)) => waiting.push_back(waits),
                         Some(Request::Close) => *is_open = false,
                         None => is_queue_open = false,
                     }
