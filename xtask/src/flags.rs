@@ -106,7 +106,7 @@ xflags::xflags! {
         /// planted bugs too, and succeeds only if each is caught. Then processes of the program share one batch, into a
         /// folder and into an object store, which it installs from PyPI if it is not there.
         cmd fleet {
-            /// How many rows are bought; 200 without it
+            /// How many rows the attack has; 1000 without it. A shared batch has a fifth of them
             optional --rows rows: u64
             /// The planted bugs alone
             optional --control

@@ -64,7 +64,11 @@ const ATTACK: &str = "attack";
 const SHARED: &str = "shared";
 
 pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
-    const SHORT: u64 = 200;
+    const SHORT: u64 = 1_000;
+    /// The shared batches have one row for so many of the attack: their processes are the program's, and take longer.
+    const OF_A_SHARED_BATCH: u64 = 5;
+    /// A planted bug shows with few rows.
+    const UNTIL_A_BUG_SHOWS: u64 = 60;
     let programs = tempfile::tempdir()?;
     let mut setting = Setting {
         xtask: copied(&std::env::current_exe()?, programs.path())?,
@@ -92,12 +96,14 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
             report(&setting, &attack::run(&cluster, &setting)?)?;
         }
     }
+    let rows = setting.rows;
+    setting.rows = rows.min(UNTIL_A_BUG_SHOWS);
     let controls = CONTROLS.iter().filter(|_| flags.part.is_none());
     for bug in controls {
         setting.bug = Some(bug);
         report(&setting, &attack::run(&cluster, &setting)?)?;
     }
-    setting.bug = None;
+    (setting.bug, setting.rows) = (None, rows / OF_A_SHARED_BATCH);
     if is_asked(SHARED) {
         shared::run(&cluster, &setting, flags.control)?;
     }

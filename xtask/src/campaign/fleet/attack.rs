@@ -179,12 +179,12 @@ impl Fleet<'_> {
             .spawn()?)
     }
 
-    /// Kills, stops and takes the database away, at random times, as long as anybody buys.
+    /// Kills, stops and takes the database away, at random times, until nearly all is bought that may be.
     fn disturb(&mut self) -> anyhow::Result<()> {
-        let disturbances = if self.setting.bug == Some("limit-before-intent") {
-            0
-        } else {
-            self.setting.rows / 2
+        let disturbances = match self.setting.bug {
+            Some("limit-before-intent") => 0,
+            Some(_) => self.setting.rows / 2,
+            None => self.setting.rows * 2,
         };
         let mut stopped: Vec<(Duration, usize)> = Vec::new();
         let mut parted: Vec<(Duration, usize)> = Vec::new();
@@ -201,7 +201,7 @@ impl Fleet<'_> {
             for (_, machine) in parted.extract_if(.., |one| is_over(one)) {
                 self.machines[machine].heal();
             }
-            if self.is_over()? {
+            if self.is_over()? || self.service.credits_used() >= self.limit / 10 * 9 {
                 break;
             }
             self.disturb_once(passed, &mut stopped, &mut parted)?;
@@ -308,7 +308,7 @@ impl Fleet<'_> {
         let longest = if self.setting.bug.is_some() {
             200
         } else {
-            6000
+            6000 + self.setting.rows
         };
         let mut findings = Findings::default();
         let mut quiet = Quiet::default();

@@ -112,6 +112,9 @@ fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 fn carry(mut client: TcpStream, port: u16, shared: &Arc<Shared>) -> std::io::Result<()> {
     shared.pass();
     let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    // It is as slow as it is told to be.
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
     locked(&shared.open).extend([client.try_clone()?, server.try_clone()?]);
     let is_losing = Arc::new(AtomicBool::new(false));
     let back = {

@@ -1,6 +1,7 @@
 //! A process that buys rows of one batch, as many others do at the same time. With a bug planted it does what a job
 //! queue does, or what an earlier draft did.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -24,6 +25,15 @@ pub(crate) const FOLDER: &str = "FLEET_FOLDER";
 const BATCH: &str = "a shared batch";
 const SECONDS: u8 = 5;
 
+/// The states of a row that there is nothing more to do about.
+const OVER: [State; 5] = [
+    State::Refused,
+    State::Ambiguous,
+    State::Failed,
+    State::Completed,
+    State::Downloaded,
+];
+
 /// Where a row stands after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stands {
@@ -43,6 +53,9 @@ pub(crate) fn run(flags: &FleetWorker) -> anyhow::Result<()> {
     worker.random.shuffle(&mut order);
     loop {
         worker.recover();
+        // What could not be asked now is asked row by row.
+        let over = worker.over().unwrap_or_default();
+        order.retain(|row| !over.contains(&name_of(*row)));
         let mut stands = Vec::new();
         for row in &order {
             // The database may be away: the row is tried again.
@@ -129,8 +142,16 @@ impl Worker {
         }
     }
 
+    /// The rows that there is nothing more to do about, asked for in one: who is killed often and comes to ten
+    /// thousand rows asks little else.
+    fn over(&self) -> anyhow::Result<HashSet<String>> {
+        let filter = Filter::of(self.client.account()?).states(OVER);
+        let entries = block_on(self.ledger.entries(&filter))?;
+        Ok(entries.into_iter().map(|entry| entry.text).collect())
+    }
+
     fn step(&mut self, row: u64) -> anyhow::Result<Stands> {
-        let name = format!("row {row}");
+        let name = name_of(row);
         let mut filter = Filter::default();
         filter.row = Some(Row::new(BATCH, &name));
         filter.limit = Some(1);
@@ -149,11 +170,8 @@ impl Worker {
                 let _ = self.client.wait(&job);
                 Ok(Stands::Open)
             }
-            State::Refused
-            | State::Ambiguous
-            | State::Failed
-            | State::Completed
-            | State::Downloaded => Ok(Stands::Done),
+            // Those that are over.
+            _ => Ok(Stands::Done),
         }
     }
 
@@ -296,6 +314,11 @@ impl Worker {
 
 fn folder() -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from(std::env::var(FOLDER)?))
+}
+
+/// A row's name, which is its prompt as well.
+fn name_of(row: u64) -> String {
+    format!("row {row}")
 }
 
 fn request(text: &str) -> anyhow::Result<GenerateRequest> {
