@@ -129,8 +129,9 @@ impl ClientBuilder {
     /// Your own reqwest: a proxy, roots, a client certificate.
     ///
     /// It is applied to each of the HTTP clients that this one holds. What genrex must be sure of comes
-    /// after it and cannot be undone: no redirects, no retries, no decompression, and for the paid call
-    /// no kept-alive connections. Each is built when it is first needed. For plain `http` no roots
+    /// after it and cannot be undone: no redirects, no retries, no decompression, no time-out of a whole call but
+    /// this builder's own, and for the paid call no kept-alive connections. A `read_timeout` stays: a submit that it
+    /// ends may have been charged. Each is built when it is first needed. For plain `http` no roots
     /// are loaded: a proxy for it that itself speaks TLS may be refused.
     pub fn http(
         mut self,
