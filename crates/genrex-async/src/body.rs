@@ -1,10 +1,11 @@
-use async_trait::async_trait;
-use bytes::Bytes;
-use genrex_core::{Body, TransportError};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use genrex_core::{Body, TransportError};
 use tokio::task::coop;
 
 use crate::limits::Limits;
