@@ -15,6 +15,7 @@ mod clock;
 mod expect;
 mod fit;
 mod follow;
+mod gaps;
 mod hours;
 mod join;
 mod observe;
@@ -191,7 +192,7 @@ impl Credits {
 fn unreadable(error: serde_json::Error) -> Error {
     Error::new(
         ErrorKind::Unreadable,
-        "what the ledger holds of the account's credits cannot be read",
+        "what the ledger holds of the account's credits cannot be read: perhaps a newer genrex wrote it",
     )
     .with_source(error)
 }

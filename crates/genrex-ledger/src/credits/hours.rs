@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Hours {
     /// What is too old for any window.
     before: u64,
+    #[serde(with = "super::gaps")]
     hours: BTreeMap<u64, u64>,
 }
 

@@ -8,6 +8,7 @@ use crate::LocalId;
 /// for an hour no longer counts, so that a job which is never asked after blocks nothing for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Running {
+    #[serde(with = "super::gaps")]
     jobs: BTreeMap<LocalId, u64>,
     /// There are more, which are not known one by one, until this time.
     more_until: u64,
