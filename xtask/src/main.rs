@@ -96,15 +96,18 @@ fn attacks(shell: &xshell::Shell, from: &std::path::Path, attack: XtaskCmd) -> a
     }
 }
 
-/// Builds this program with the campaigns in it, and hands them the same arguments.
+/// Builds this program with the campaigns in it, and hands them the same arguments. What is measured is built as it is
+/// released.
 #[cfg(not(feature = "campaign"))]
 fn attacks(
     _shell: &xshell::Shell,
     _from: &std::path::Path,
-    _attack: XtaskCmd,
+    attack: XtaskCmd,
 ) -> anyhow::Result<()> {
+    let is_measured = matches!(attack, XtaskCmd::Fleet(fleet) if fleet.speed);
+    let profile = if is_measured { "release" } else { "dev" };
     let status = std::process::Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--manifest-path"])
+        .args(["run", "--quiet", "--profile", profile, "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .arg("--")
         .args(std::env::args_os().skip(1))
