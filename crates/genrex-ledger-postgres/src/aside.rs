@@ -62,7 +62,7 @@ pub(crate) async fn apply(store: Store<'_>, line: &Line, ledger: &str) -> Result
         let message = format!("job {} is of another ledger", line.local_id);
         return Err(Error::new(ErrorKind::NotFound, message).into());
     }
-    let stands = store.lock_job(line.local_id).await?.0.state;
+    let stands = store.lock_job(line.local_id).await?.entry.state;
     // It may be applied twice, and what has happened since is later.
     let is_over = match line.event {
         Event::Downloaded { .. } => stands == State::Downloaded,

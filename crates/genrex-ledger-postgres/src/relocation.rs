@@ -297,6 +297,7 @@ impl Store<'_> {
         self.send(insert, aliases).await?;
         let now = self.now().await?;
         for (account, credits) in &contents.credits {
+            self.make_account(account.as_str()).await?;
             self.keep_credits(account, credits, now).await?;
         }
         // Its steps have other numbers here than where it was.

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use genrex_ledger::{
-    Change, Entry, Error, ErrorKind, Event, Hold, HoldKind, LocalId, State, rules,
-};
+use genrex_ledger::{Change, Entry, Error, ErrorKind, Event, Hold, HoldKind, LocalId, State};
 use genrex_ledger_rescue::{Seen, Witness};
 
 use crate::calls::Call;
@@ -328,10 +326,9 @@ impl Store<'_> {
         for row in self.session.read(sql, &[]).await? {
             let id = LocalId(row.try_get(0)?);
             for event in [Event::Sent, Event::Ambiguous(String::from(why))] {
-                let (entry, mut credits) = self.lock_job(id).await?;
-                let now = self.now().await?;
-                if let Some(after) = rules::record(&mut credits, &entry, &event, now)? {
-                    self.keep(&entry, &after, &credits, now).await?;
+                let mut locked = self.lock_job(id).await?;
+                if let Some(after) = locked.record(&event)? {
+                    self.keep(&locked, &after).await?;
                 }
             }
         }

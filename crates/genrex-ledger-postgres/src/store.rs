@@ -3,6 +3,8 @@
 //! Whoever changes a job or an account's credits locks the account's row first, so that the check of the limits and
 //! the reservation are one.
 
+mod lock;
+
 use genrex_ledger::{
     Account, Alias, Credits, Entry, Error, ErrorKind, Event, Filter, Intent, LocalId, Look, Past,
     rules,
@@ -17,6 +19,9 @@ use crate::row::{self, COLUMNS, Value};
 use crate::session::Session;
 use crate::text;
 
+pub(crate) use lock::Locked;
+use lock::credits_of;
+
 /// Who intends jobs, and for how long they are its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
@@ -26,6 +31,14 @@ pub(crate) struct Owner {
     pub(crate) epoch: i64,
     /// In milliseconds.
     pub(crate) lease: i64,
+}
+
+/// What there is before an intent begins a job.
+enum Found {
+    /// The job that it had begun before.
+    Begun(Box<Begun>),
+    /// The number for a job, and the database's time.
+    Next(LocalId, u64),
 }
 
 /// A job that an intent began, or one that it had begun before.
@@ -103,16 +116,22 @@ impl Store<'_> {
     }
 
     pub(crate) async fn intend(self, intent: &Intent) -> Result<Begun, Failure> {
-        let mut credits = self.lock(intent.account.as_str()).await?;
         let key = format!("{:032x}", intent.key);
-        if let Some(begun) = self.begun(&key).await? {
-            return Ok(begun);
-        }
-        let rivals = match rules::rivals(intent) {
-            Some(filter) => self.entries(&filter).await?,
-            None => Vec::new(),
+        let account = intent.account.as_str();
+        let reads = || async {
+            let rivals = async {
+                match rules::rivals(intent) {
+                    Some(filter) => self.entries(&filter).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            tokio::try_join!(biased; self.begun_or_next(account, &key), rivals)
         };
-        let (id, now) = self.next_id().await?;
+        let (mut credits, (found, rivals)) = self.lock_and(account, reads).await?;
+        let (id, now) = match found.ok_or_else(nothing)? {
+            Found::Begun(begun) => return Ok(*begun),
+            Found::Next(id, now) => (id, now),
+        };
         let begun = rules::intend(&mut credits, &rivals, id, intent, now)?;
         // They are sent together, and done in this order.
         tokio::try_join!(
@@ -128,28 +147,33 @@ impl Store<'_> {
     }
 
     pub(crate) async fn record(self, id: LocalId, event: &Event) -> Result<Entry, Failure> {
-        let (entry, mut credits) = self.lock_job(id).await?;
-        let now = self.now().await?;
-        let after = rules::record(&mut credits, &entry, event, now)?;
-        if *event == Event::Sent {
-            self.hold(&entry).await?;
-        }
-        let Some(after) = after else {
-            return Ok(entry);
+        let mut locked = self.lock_job(id).await?;
+        let after = locked.record(event)?;
+        let holding = async {
+            match event {
+                Event::Sent => self.hold(&locked.entry).await,
+                _ => Ok(()),
+            }
         };
-        self.keep(&entry, &after, &credits, now).await?;
-        Ok(after)
+        let keeping = async {
+            match &after {
+                Some(after) => self.keep(&locked, after).await,
+                None => Ok(()),
+            }
+        };
+        // They are sent together, and done in this order.
+        tokio::try_join!(biased; holding, keeping)?;
+        Ok(after.unwrap_or(locked.entry))
     }
 
     pub(crate) async fn reconcile(self, id: LocalId) -> Result<Entry, Failure> {
-        let (entry, mut credits) = self.lock_job(id).await?;
-        let event = Event::Reconciled(rules::reconcile(&credits, &entry)?);
-        let now = self.now().await?;
-        let Some(after) = rules::record(&mut credits, &entry, &event, now)? else {
-            return Ok(entry);
-        };
-        self.keep(&entry, &after, &credits, now).await?;
-        Ok(after)
+        let mut locked = self.lock_job(id).await?;
+        let found = rules::reconcile(&locked.credits, &locked.entry)?;
+        let after = locked.record(&Event::Reconciled(found))?;
+        if let Some(after) = &after {
+            self.keep(&locked, after).await?;
+        }
+        Ok(after.unwrap_or(locked.entry))
     }
 
     /// The jobs in flight whose leases have ended.
@@ -165,7 +189,7 @@ impl Store<'_> {
 
     /// Ends a job in flight if its lease has ended, in its owner's place.
     pub(crate) async fn end_orphan(self, id: LocalId) -> Result<Option<Entry>, Failure> {
-        let (entry, mut credits) = self.lock_job(id).await?;
+        let mut locked = self.lock_job(id).await?;
         let sql = format!(
             "UPDATE genrex.job SET epoch = nextval('genrex.machine_epoch_seq'), ended_by = $2 \
              WHERE id = $1 AND {IN_FLIGHT} AND lease_until <= clock_timestamp() RETURNING id"
@@ -174,12 +198,11 @@ impl Store<'_> {
         if self.write(&sql, &values).await?.is_empty() {
             return Ok(None);
         }
-        let now = self.now().await?;
-        let Some(after) = rules::record(&mut credits, &entry, &Event::Crashed, now)? else {
-            return Ok(None);
-        };
-        self.keep(&entry, &after, &credits, now).await?;
-        Ok(Some(after))
+        let after = locked.record(&Event::Crashed)?;
+        if let Some(after) = &after {
+            self.keep(&locked, after).await?;
+        }
+        Ok(after)
     }
 
     /// Those of some jobs that this owner has ended in others' places.
@@ -261,40 +284,6 @@ impl Store<'_> {
         Ok(now.cast_unsigned())
     }
 
-    /// Locks an account's row, which is made if it is not there, until the end of the transaction.
-    async fn lock(self, account: &str) -> Result<Credits, Failure> {
-        if let Some(credits) = self.lock_if_there(account).await? {
-            return Ok(credits);
-        }
-        let sql = "INSERT INTO genrex.credits (account, credits, updated_at) VALUES ($1, $2, 0) \
-             ON CONFLICT (account) DO NOTHING";
-        let empty = Credits::new().to_json()?;
-        let values = [Value::text(account), Value::Text(Some(empty))];
-        self.write(sql, &values).await?;
-        let there = self.lock_if_there(account).await?;
-        // It was joined to another in between.
-        there.ok_or_else(|| moved("the account of what was asked was just joined to another"))
-    }
-
-    async fn lock_if_there(self, account: &str) -> Result<Option<Credits>, Failure> {
-        let sql = "SELECT credits FROM genrex.credits WHERE account = $1 FOR UPDATE";
-        credits_of(&self.read(sql, &[Value::text(account)]).await?)
-    }
-
-    /// Locks a job's account, and then the job.
-    pub(crate) async fn lock_job(self, id: LocalId) -> Result<(Entry, Credits), Failure> {
-        let missing = || Error::new(ErrorKind::NotFound, format!("there is no job {id}")).about(id);
-        let seen = self.entry(id).await?.ok_or_else(missing)?;
-        let credits = self.lock(seen.account.as_str()).await?;
-        let sql = "SELECT * FROM genrex.job WHERE id = $1 FOR UPDATE";
-        let rows = self.read(sql, &[id.0.into()]).await?;
-        let entry = row::entry(rows.first().ok_or_else(missing)?)?;
-        if entry.account != seen.account {
-            return Err(moved("the job's account was just joined to another"));
-        }
-        Ok((entry, credits))
-    }
-
     /// Whether a job is still this owner's to send, and its lease has not ended; it is renewed.
     async fn hold(self, entry: &Entry) -> Result<(), Failure> {
         let sql = format!(
@@ -321,26 +310,28 @@ impl Store<'_> {
         })
     }
 
-    async fn begun(self, key: &str) -> Result<Option<Begun>, Failure> {
-        let sql = "SELECT * FROM genrex.job WHERE key = $1";
-        let rows = self.read(sql, &[Value::text(key)]).await?;
+    /// The job that a key began, or else the next job's number and the database's time. There is nothing if the account
+    /// has no row.
+    async fn begun_or_next(self, account: &str, key: &str) -> Result<Option<Found>, Failure> {
+        let sql = "SELECT CASE WHEN job.id IS NULL THEN nextval('genrex.job_id') END AS next, \
+             (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, job.* \
+             FROM genrex.credits LEFT JOIN genrex.job ON job.key = $2 WHERE credits.account = $1";
+        let rows = self
+            .read(sql, &[Value::text(account), Value::text(key)])
+            .await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
+        if let Some(next) = row.try_get("next")? {
+            let now: i64 = row.try_get("now")?;
+            return Ok(Some(Found::Next(LocalId(next), now.cast_unsigned())));
+        }
         let epoch: i64 = row.try_get("epoch")?;
-        Ok(Some(Begun {
+        let begun = Begun {
             entry: row::entry(row)?,
             is_own: epoch == self.owner.epoch,
-        }))
-    }
-
-    /// The next job's number, and the database's time.
-    async fn next_id(self) -> Result<(LocalId, u64), Failure> {
-        let sql = "SELECT nextval('genrex.job_id'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        let rows = self.read(sql, &[]).await?;
-        let row = rows.first().ok_or_else(nothing)?;
-        let (id, now): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok((LocalId(id), now.cast_unsigned()))
+        };
+        Ok(Some(Found::Begun(Box::new(begun))))
     }
 
     async fn insert(self, entry: &Entry, key: &str) -> Result<(), Failure> {
@@ -373,17 +364,11 @@ impl Store<'_> {
     }
 
     /// Writes what came of a job and of its account.
-    pub(crate) async fn keep(
-        self,
-        before: &Entry,
-        after: &Entry,
-        credits: &Credits,
-        now: u64,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn keep(self, before: &Locked, after: &Entry) -> Result<(), Failure> {
         tokio::try_join!(
-            self.keep_credits(&after.account, credits, now),
-            self.update(before, after),
-            self.note(after, now)
+            self.keep_credits(&after.account, &before.credits, before.now),
+            self.update(&before.entry, after),
+            self.note(after, before.now)
         )?;
         Ok(())
     }
@@ -426,20 +411,21 @@ impl Store<'_> {
         Ok(())
     }
 
+    /// Writes what is known of an account that has a row.
     pub(crate) async fn keep_credits(
         self,
         account: &Account,
         credits: &Credits,
         now: u64,
     ) -> Result<(), Failure> {
-        let sql = "INSERT INTO genrex.credits (account, credits, updated_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (account) DO UPDATE SET credits = excluded.credits, updated_at = excluded.updated_at";
+        let sql = "UPDATE genrex.credits SET credits = $2, updated_at = $3 WHERE account = $1 RETURNING true";
         let values = [
             Value::text(account.as_str()),
             Value::Text(Some(credits.to_json()?)),
             now.cast_signed().into(),
         ];
-        self.write(sql, &values).await.map(drop)
+        let written = self.write(sql, &values).await?;
+        written.first().map(drop).ok_or_else(nothing)
     }
 
     async fn move_jobs(self, before: &Account, account: &Account) -> Result<(), Failure> {
@@ -478,12 +464,6 @@ fn one<'r, T: tokio_postgres::types::FromSql<'r>>(rows: &'r [Row]) -> Result<T, 
     Ok(row.try_get(0)?)
 }
 
-fn credits_of(rows: &[Row]) -> Result<Option<Credits>, Failure> {
-    let json = rows.first().map(|row| row.try_get::<_, String>(0));
-    let json = json.transpose()?;
-    Ok(json.map(|json| Credits::from_json(&json)).transpose()?)
-}
-
 pub(crate) fn nothing() -> Failure {
     StorageError::new(
         ErrorKind::Damaged,
@@ -491,9 +471,4 @@ pub(crate) fn nothing() -> Failure {
         "is damaged: a row is missing that each ledger has",
     )
     .into()
-}
-
-/// Another was quicker, and the same asked again finds it so.
-fn moved(why: &str) -> Failure {
-    StorageError::new(ErrorKind::Busy, Then::Again, why).into()
 }

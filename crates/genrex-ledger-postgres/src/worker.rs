@@ -322,9 +322,9 @@ impl Worker {
                     owner,
                     notes,
                 };
-                // Both are sent at once. If both fail, what was asked says why: the transaction has ended for the other.
+                // Both are sent at once, and this first: what others wait for is not locked yet.
                 let held = allowed(session, change, memory, &mut forgotten);
-                Ok(tokio::try_join!(biased; asked.run(store), held)?.1)
+                Ok(tokio::try_join!(biased; held, asked.run(store))?.0)
             })
             .await;
         if let Some(missing) = forgotten {
@@ -437,19 +437,21 @@ async fn allowed(
     let Some(change) = change else {
         return Ok(None);
     };
-    let held = relocation::held(session).await?;
+    let looking = async {
+        match change {
+            Change::Purchase => memory.missing(session).await.map(Some),
+            _ => Ok(None),
+        }
+    };
+    let (held, looked) = tokio::try_join!(biased; relocation::held(session), looking)?;
     if let Some(hold) = held.hold {
         hold.allow(change)?;
     }
-    let mut generation = None;
-    if change == Change::Purchase {
-        let (found, missing) = memory.missing(session).await?;
-        generation = found;
-        if let Some(missing) = missing {
-            let message = format!("the ledger has forgotten purchases: {}", missing.words);
-            *forgotten = Some(missing);
-            return Err(Error::new(ErrorKind::Restored, message).into());
-        }
+    let (generation, missing) = looked.unwrap_or_default();
+    if let Some(missing) = missing {
+        let message = format!("the ledger has forgotten purchases: {}", missing.words);
+        *forgotten = Some(missing);
+        return Err(Error::new(ErrorKind::Restored, message).into());
     }
     Ok(Some(Allowed {
         name: held.name,
