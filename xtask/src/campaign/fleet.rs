@@ -6,6 +6,7 @@ mod bucket;
 mod cluster;
 mod encryption;
 mod moves;
+mod numbers;
 mod partitions;
 mod pool;
 mod proxy;
@@ -51,7 +52,7 @@ const CONTROLS: [&str; 4] = [
 type Part = (&'static str, fn(&Cluster) -> anyhow::Result<()>);
 
 /// What is shown beside the attack, in this order.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("encryption", encryption::check),
     ("scenarios", scenarios::run),
     ("suite", suite::run),
@@ -59,6 +60,7 @@ const PARTS: [Part; 7] = [
     ("moves", moves::run),
     ("restored", restored::run),
     ("partitions", partitions::run),
+    ("numbers", numbers::run),
 ];
 const ATTACK: &str = "attack";
 const SHARED: &str = "shared";

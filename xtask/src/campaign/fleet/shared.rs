@@ -76,7 +76,7 @@ fn report(
 }
 
 /// The program, as it is.
-fn built() -> anyhow::Result<PathBuf> {
+pub(super) fn built() -> anyhow::Result<PathBuf> {
     let built = Command::new("cargo")
         .args(["build", "--quiet", "--package", "genrex-cli"])
         .status()?;
