@@ -24,8 +24,9 @@ impl Held {
         self.ids().insert(id);
     }
 
-    pub(crate) fn remove(&self, id: LocalId) {
-        self.ids().remove(&id);
+    /// Whether it was there.
+    pub(crate) fn remove(&self, id: LocalId) -> bool {
+        self.ids().remove(&id)
     }
 
     pub(crate) fn contains(&self, id: LocalId) -> bool {

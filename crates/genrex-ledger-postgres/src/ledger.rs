@@ -191,15 +191,15 @@ impl PostgresLedger {
             Ok(entry) => return Ok(entry),
             Err(error) => error,
         };
-        // Nobody carries it on any more.
-        self.shared.held.remove(id);
+        // Nobody carries it on any more, unless it is another's.
+        let is_own = self.shared.held.remove(id);
         let is_known = match error.kind() {
             // Another's job, or no job that can be sent: nothing was written.
             ErrorKind::Transition | ErrorKind::NotFound => true,
             ErrorKind::NotOwned => !is_late,
             _ => false,
         };
-        if !is_known && self.shared.is_writer {
+        if !is_known && is_own && self.shared.is_writer {
             let event = Event::NotSent(format!("that it was about to leave was not kept: {error}"));
             let told = Request::new(Abandon { id, event, now }, None);
             // Without its thread the ledger is at its end, and so is the owner of the job.

@@ -166,7 +166,8 @@ async fn missing(
 ) -> Result<(i64, Option<Missing>), Failure> {
     let sql = "SELECT ledger.id, (SELECT count(*) FROM genrex.restored), \
              (SELECT coalesce(max(extract(epoch FROM accepted_at) * 1000)::bigint, 0) FROM genrex.restored \
-                 WHERE accepted_by = $5), EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4) \
+                 WHERE accepted_by = $5), EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4), \
+             (SELECT coalesce(max(id), 0) FROM genrex.history) \
          FROM genrex.ledger";
     let values = [
         Value::from(seen.map_or(0, |seen| seen.event)),
@@ -177,12 +178,8 @@ async fn missing(
     ];
     let rows = session.read(sql, &values).await?;
     let row = rows.first().ok_or_else(nothing)?;
-    let (name, generation, moved_at, is_there): (String, i64, i64, bool) = (
-        row.try_get(0)?,
-        row.try_get(1)?,
-        row.try_get(2)?,
-        row.try_get(3)?,
-    );
+    let (name, generation): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let (moved_at, is_there): (i64, bool) = (row.try_get(2)?, row.try_get(3)?);
     // What was seen before all of it was copied here had other numbers.
     let Some(seen) = seen.filter(|seen| seen.at.cast_signed() > moved_at) else {
         return Ok((generation, None));
@@ -199,7 +196,7 @@ async fn missing(
             "it is another ledger than the one that this machine knew at this address",
         )))
     } else if !is_there || generation < seen.generation {
-        Some(lost(session, seen).await?)
+        Some(lost(seen, row.try_get(4)?))
     } else if is_other_server && !seen.is_synchronous {
         Some(Missing::new(format!(
             "another server answers ({} after {}), and no standby had to keep what was bought: what other machines saw \
@@ -213,19 +210,17 @@ async fn missing(
     Ok((generation, words))
 }
 
-async fn lost(session: &Session, seen: &Seen) -> Result<Missing, Failure> {
-    let newest = "SELECT coalesce(max(id), 0) FROM genrex.history";
-    let rows = session.read(newest, &[]).await?;
-    let newest: i64 = rows.first().ok_or_else(nothing)?.try_get(0)?;
+/// What it is that is missing, where the newest event is of this number.
+fn lost(seen: &Seen, newest: i64) -> Missing {
     let missing = (seen.event - newest).max(1);
     let what = format!(
         "the last was number {}, of job {}, which was {} then",
         seen.event, seen.job, seen.state
     );
-    Ok(Missing {
+    Missing {
         words: format!("{missing} events that this machine saw are missing, at least; {what}"),
         what,
-    })
+    }
 }
 
 /// What of all that a machine saw a ledger does not have.

@@ -12,12 +12,13 @@ use crate::session::{Kind, Session};
 use crate::triggers;
 
 /// The version that this crate reads and writes.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// The steps from one version to the next, oldest first.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../migrations/1.sql"),
     include_str!("../migrations/2.sql"),
+    include_str!("../migrations/3.sql"),
 ];
 
 /// What a migration did.

@@ -109,6 +109,7 @@ impl Store<'_> {
         }
         credits.observe(look, now);
         tokio::try_join!(
+            biased;
             self.name_alias(alias, account, now),
             self.keep_credits(account, &credits, now)
         )?;
@@ -133,8 +134,9 @@ impl Store<'_> {
             Found::Next(id, now) => (id, now),
         };
         let begun = rules::intend(&mut credits, &rivals, id, intent, now)?;
-        // They are sent together, and done in this order.
+        // They are sent together, and done in this order; the first that fails says why.
         tokio::try_join!(
+            biased;
             self.keep_credits(&intent.account, &credits, now),
             self.insert(&begun.entry, &key),
             self.supersede(begun.supersedes, id),
@@ -366,6 +368,7 @@ impl Store<'_> {
     /// Writes what came of a job and of its account.
     pub(crate) async fn keep(self, before: &Locked, after: &Entry) -> Result<(), Failure> {
         tokio::try_join!(
+            biased;
             self.keep_credits(&after.account, &before.credits, before.now),
             self.update(&before.entry, after),
             self.note(after, before.now)

@@ -13,13 +13,13 @@ use crate::store::Store;
 use crate::triggers;
 
 /// The version that this crate reads and writes, kept as `user_version`.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// What marks a file as a ledger: `GnrX`.
 const APPLICATION: i64 = 0x476E_7258;
 
 /// Since version 2. Version 3 has other triggers, and spells accounts otherwise.
 const TABLES: &str = include_str!("../migrations/2.sql");
-/// Since version 4.
+/// Since version 4. Version 5 keeps what is known of an account's credits in a shorter form, and reads the longer one.
 const FOURTH: &str = include_str!("../migrations/4.sql");
 
 /// Makes the tables in a new file, and brings an older one to this version.
@@ -125,7 +125,8 @@ fn upgrade(
             normalise_aliases(transaction)?;
             normalise_credits(transaction)?;
         }
-        _ => transaction.execute_batch(FOURTH)?,
+        3 => transaction.execute_batch(FOURTH)?,
+        _ => {}
     }
     transaction.execute_batch(&triggers::sql())?;
     Ok(())

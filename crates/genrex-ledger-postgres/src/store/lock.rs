@@ -73,16 +73,15 @@ impl Store<'_> {
     pub(crate) async fn lock_job(self, id: LocalId) -> Result<Locked, Failure> {
         let missing = || Error::new(ErrorKind::NotFound, format!("there is no job {id}")).about(id);
         let seen = self.entry(id).await?.ok_or_else(missing)?;
-        let sql = "SELECT * FROM genrex.job WHERE id = $1 FOR UPDATE";
-        let values = [id.0.into()];
+        // A job that went to another account meanwhile is left alone: that account is not locked.
+        let sql = "SELECT * FROM genrex.job WHERE id = $1 AND account = $2 FOR UPDATE";
+        let values = [id.0.into(), Value::text(seen.account.as_str())];
         let reads = || async { tokio::try_join!(biased; self.read(sql, &values), self.now()) };
         let (credits, (rows, now)) = self.lock_and(seen.account.as_str(), reads).await?;
-        let entry = row::entry(rows.first().ok_or_else(missing)?)?;
-        if entry.account != seen.account {
-            return Err(moved("the job's account was just joined to another"));
-        }
+        let row = rows.first();
+        let row = row.ok_or_else(|| moved("the job's account was just joined to another"))?;
         Ok(Locked {
-            entry,
+            entry: row::entry(row)?,
             credits,
             now,
         })

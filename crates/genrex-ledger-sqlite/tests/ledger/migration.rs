@@ -1,5 +1,7 @@
 //! A file of an older version, as an older genrex left it.
 
+mod fourth;
+
 use std::fs;
 use std::path::Path;
 

@@ -42,7 +42,7 @@ pub(super) fn serialize<K: Key, S: Serializer>(
     map: &BTreeMap<K, u64>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut list = serializer.serialize_seq(Some(map.len() * 2))?;
+    let mut list = serializer.serialize_seq(None)?;
     let (mut last_key, mut last) = (0, 0);
     for (key, value) in map {
         let key = key.number();
@@ -72,16 +72,18 @@ impl<'de, K: Key + Deserialize<'de>> Visitor<'de> for Kept<K> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut map = BTreeMap::new();
-        let (mut key, mut value) = (0_u64, 0_u64);
+        let (mut number, mut value) = (0_u64, 0_u64);
         while let Some(more) = list.next_element::<i64>()? {
-            key = key.wrapping_add(more.cast_unsigned());
+            number = number.wrapping_add(more.cast_unsigned());
             let more: i64 = list
                 .next_element()?
                 .ok_or_else(|| A::Error::custom("the last key has no value"))?;
             value = value.wrapping_add(more.cast_unsigned());
-            if map.insert(K::of(key), value).is_some() {
-                return Err(A::Error::custom("a key is there twice"));
+            let key = K::of(number);
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(A::Error::custom("the keys are in no order"));
             }
+            map.insert(key, value);
         }
         Ok(map)
     }
@@ -141,10 +143,19 @@ mod tests {
         for kept in [
             r#"{"hours":[1,2,3],"jobs":[]}"#,
             r#"{"hours":[1,2,0,3],"jobs":[]}"#,
+            r#"{"hours":[5,1,-4,1],"jobs":[]}"#,
             r#"{"hours":[],"jobs":["7",1]}"#,
             r#"{"hours":7,"jobs":[]}"#,
         ] {
             assert!(serde_json::from_str::<Both>(kept).is_err(), "{kept}");
         }
+        let told = serde_json::from_str::<Both>(r#"{"hours":7,"jobs":[]}"#)
+            .map_err(|error| error.to_string());
+        assert_eq!(
+            told,
+            Err(String::from(
+                "invalid type: integer `7`, expected keys and values, as a list of what each adds to the last or as a map at line 1 column 10"
+            ))
+        );
     }
 }

@@ -9,8 +9,9 @@ use genrex_ledger::{
 };
 use genrex_ledger_postgres::{Options, PostgresLedger};
 
-use super::cluster::{Cluster, STUDIO};
+use super::cluster::{Cluster, OWNER, STUDIO};
 use super::proxy::Proxy;
+use super::psql::Session;
 use super::suite::{address, connect, make};
 
 const DATABASE: &str = "scenarios";
@@ -20,8 +21,9 @@ type Scenario = (&'static str, fn(&Cluster) -> anyhow::Result<()>);
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     make(cluster, DATABASE)?;
-    let scenarios: [Scenario; 7] = [
+    let scenarios: [Scenario; 8] = [
         ("another's job is not sent", anothers_job),
+        ("another's job is not ended", anothers_end),
         ("a lease that ended is an end", ended_lease),
         ("a late outcome is taken", late_outcome),
         ("what was bought is one process's to fetch", carried),
@@ -85,6 +87,30 @@ fn anothers_job(cluster: &Cluster) -> anyhow::Result<()> {
     // Its own process may ask again: the answer may have been lost.
     record(&owner, job.id, &Event::Sent)?;
     record(&owner, job.id, &accepted("QRY_1")?)?;
+    Ok(())
+}
+
+/// A process that shares a key, and cannot find out whether the job is its own, leaves it to whoever sent it.
+fn anothers_end(cluster: &Cluster) -> anyhow::Result<()> {
+    let owner = open(cluster)?;
+    let to = address(&cluster.url(STUDIO, DATABASE))?;
+    let options = Options::new().timeout(Duration::from_secs(1));
+    let other = block_on(PostgresLedger::connect_with(&to, &options))?;
+    let job = block_on(owner.intend(&intent(13), 1))?;
+    block_on(other.intend(&intent(13), 1))?;
+    record(&owner, job.id, &Event::Sent)?;
+    let mut holder = Session::start(&cluster.psql(), &cluster.url(OWNER, DATABASE))?;
+    let held = holder.ask("BEGIN; SELECT 1 FROM genrex.credits FOR UPDATE")?;
+    ensure!(held == "1", "{held}");
+    let came = record(&other, job.id, &Event::Sent);
+    let is_busy = came
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::Busy);
+    ensure!(is_busy, "{came:?}");
+    drop(holder);
+    // What it has queued is done before this.
+    block_on(other.entry(job.id))?;
+    record(&owner, job.id, &accepted("QRY_13")?)?;
     Ok(())
 }
 

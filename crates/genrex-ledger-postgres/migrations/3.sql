@@ -1,0 +1,2 @@
+-- Version 3: what is known of an account's credits is kept in a shorter form, which older versions cannot read. The
+-- longer form is read too, and so nothing changes here.
