@@ -157,6 +157,18 @@ pub(crate) fn warn_of_set_aside_at(place: &Place, output: &Output) -> Result<(),
     Ok(())
 }
 
+/// Says that nothing is bought with the ledger, and why, if that is so.
+pub(crate) async fn warn_of_hold(output: &Output) -> Result<(), CommandError> {
+    let hold = match Place::find()? {
+        Place::File(path) => SqliteLedger::open_to_read(path)?.hold().await?,
+        Place::Database(address) => connect_to_read(&address).await?.hold().await?,
+    };
+    if let Some(hold) = hold {
+        output.warning(hold);
+    }
+    Ok(())
+}
+
 /// A job by its number in the ledger, or by its id at the service.
 pub(crate) async fn find(ledger: &dyn Ledger, name: &str) -> Result<Entry, CommandError> {
     let found = match name.parse::<LocalId>() {

@@ -50,6 +50,8 @@ pub(crate) struct Worker {
     is_writer: bool,
     renewal: Option<JoinHandle<()>>,
     pending: VecDeque<Box<dyn Ask>>,
+    /// When the database was first found away, and last: who asks meanwhile does not wait anew.
+    away: Option<(Duration, Duration)>,
     memory: Memory,
 }
 
@@ -81,6 +83,7 @@ impl Worker {
             is_writer,
             renewal: None,
             pending: VecDeque::new(),
+            away: None,
             memory: Memory::beside(rescue),
         };
         let limit = SOON.min(options.timeout);
@@ -194,14 +197,23 @@ impl Worker {
             let tried = self.attempt_or_put_aside(&mut *asked, queue, &mut is_open);
             let failure = match tried.await {
                 Ok(()) => {
+                    self.away = None;
                     asked.answer(Ok(()), &self.shown);
                     return is_open;
                 }
                 Err(failure) => failure,
             };
             let then = failure.then();
+            let now = clock::elapsed();
+            let mut since = asked.queued();
             if then == Then::Reconnect {
                 self.session = None;
+                let lasts = |&(_, last): &(_, Duration)| now.saturating_sub(last) < self.timeout;
+                let first = self.away.filter(lasts).map_or(now, |(first, _)| first);
+                self.away = Some((first, now));
+                since = since.min(first);
+            } else {
+                self.away = None;
             }
             let is_refused = is_refused(&failure);
             if then != Then::Again && !is_refused {
@@ -215,7 +227,7 @@ impl Worker {
                 }
             }
             // What waits in a queue does not wait for its turn and then for the database.
-            let waited = clock::elapsed().saturating_sub(asked.queued());
+            let waited = now.saturating_sub(since);
             let limit = if is_open { self.timeout } else { SOON };
             if then == Then::GiveUp || waited + PAUSE > limit {
                 if !is_refused {

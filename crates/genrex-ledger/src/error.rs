@@ -165,7 +165,7 @@ impl fmt::Display for ErrorKind {
             Self::NotOwned => "the job is not this process's",
             Self::InFlight => "a job is in flight",
             Self::Moved => "the ledger is at another place, or on its way there",
-            Self::Restored => "the ledger was restored, and has forgotten purchases",
+            Self::Restored => "the ledger was restored, or another server took its place",
             Self::OverLimit => "over the limit",
             Self::Taken => "bought already",
             Self::PriceUnknown => "the price is not known yet",

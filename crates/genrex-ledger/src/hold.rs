@@ -95,8 +95,8 @@ impl fmt::Display for Hold {
             ),
             HoldKind::Restored => write!(
                 f,
-                "the ledger was restored, and has forgotten purchases: {detail}. Nothing is bought until somebody has \
-                 looked; then: {command}"
+                "the ledger was restored, or another server took its place: {detail}. Nothing is bought until somebody \
+                 has looked; then: {command}"
             ),
         }
     }

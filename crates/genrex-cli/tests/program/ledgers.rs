@@ -205,6 +205,12 @@ fn a_copy_that_cannot_be_made_says_how_to_go_on_and_how_to_stay() {
         message.contains("to go on: genrex ledger copy here /there"),
         "{said}"
     );
+    let recovered = sandbox.run(folder.path(), &["jobs", "recover"]);
+    assert!(
+        stderr(&recovered).contains("to go on: genrex ledger copy here /there"),
+        "{}",
+        stderr(&recovered)
+    );
     let given_up = sandbox.run(folder.path(), &["ledger", "copy", &old, "--give-up"]);
     assert_eq!(code(&given_up), 0, "{}", stderr(&given_up));
     let bought = sandbox.run(folder.path(), &["generate", "c", "--duration", "5"]);

@@ -72,6 +72,8 @@ async fn open_jobs(
     ledger::warn_of_set_aside(output)?;
     let ledger = ledger::open().await?;
     let open = recover_offline(&**ledger, clock::now()).await?;
+    // Opening it may have found that it has forgotten what this machine saw.
+    ledger::warn_of_hold(output).await?;
     let accounts = AccountFlags::read(global, &**ledger).await?;
     Ok((open, accounts))
 }
