@@ -461,7 +461,10 @@ async fn allowed(
     }
     let (generation, missing) = looked.unwrap_or_default();
     if let Some(missing) = missing {
-        let message = format!("the ledger has forgotten purchases: {}", missing.words);
+        let message = format!(
+            "the ledger was restored, or another server took its place: {}",
+            missing.words
+        );
         *forgotten = Some(missing);
         return Err(Error::new(ErrorKind::Restored, message).into());
     }
