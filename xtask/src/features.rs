@@ -43,7 +43,7 @@ const LIBRARIES: [(&str, &[&str]); 12] = [
 
 /// Those of the program: one is on by default, and the other is tried by hand, as CONTRIBUTING.md says.
 #[cfg(test)]
-const OF_THE_PROGRAM: [&str; 3] = ["default", "s3", "otel"];
+const OF_THE_PROGRAM: [&str; 3] = ["default", "stores", "otel"];
 
 /// A workspace build turns on every feature that any crate asks for; a user's does not.
 pub(crate) fn check(shell: &Shell, without: Option<&str>) -> anyhow::Result<()> {

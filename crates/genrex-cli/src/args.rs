@@ -152,8 +152,9 @@ pub(crate) struct Batch {
     /// CSV with a header (text, duration, and output if wanted), JSON Lines or a JSON array with those keys, or
     /// plain lines with --duration; `-` reads standard input
     pub(crate) file: PathBuf,
-    /// The folder for the audio, or a part of an object store, `s3://BUCKET/PREFIX`: the batch is known by it, so that
-    /// running it again continues it, and machines that share a ledger share its rows
+    /// The folder for the audio, or a part of an object store, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
+    /// `az://CONTAINER/PREFIX`: the batch is known by it, so that running it again continues it, and machines that share
+    /// a ledger share its rows
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) out_dir: PathBuf,
     /// How long a piece is whose row does not say it; with it, each line of a file without a header is a prompt

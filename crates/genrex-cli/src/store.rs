@@ -1,8 +1,7 @@
 //! Files in an object store: an object has its name whole or not at all, and none is replaced unless that is asked for.
 
 mod failure;
-#[cfg(feature = "s3")]
-mod s3;
+mod service;
 mod sink;
 
 use std::fmt;
@@ -18,11 +17,9 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::failure::StoreError;
+use self::service::Service;
 pub(crate) use self::sink::StoreSink;
 use crate::command_error::CommandError;
-
-/// What the address of an object begins with.
-pub(crate) const SCHEME: &str = "s3://";
 
 /// Where an object says what its SHA-256 is, in hexadecimal.
 const SHA256: &str = "sha256";
@@ -31,6 +28,7 @@ const SHA256: &str = "sha256";
 #[derive(Clone)]
 pub(crate) struct Store {
     objects: Arc<dyn ObjectStore>,
+    service: Service,
     bucket: String,
     prefix: String,
 }
@@ -44,30 +42,31 @@ pub(crate) struct Found {
 }
 
 impl Store {
-    /// The store at an address, `s3://BUCKET/PREFIX`; nobody is asked yet.
-    pub(crate) fn open(url: &str) -> Result<Self, CommandError> {
-        let (bucket, prefix) = address(url)?;
-        #[cfg(feature = "s3")]
-        return Ok(Self {
-            objects: Arc::new(s3::open(&bucket)?),
+    /// The store at an address, if it is the address of one; nobody is asked yet.
+    pub(crate) fn open(url: &str) -> Result<Option<Self>, CommandError> {
+        let Some((service, rest)) = Service::of(url) else {
+            return Ok(None);
+        };
+        let (bucket, prefix) = address(service, rest)?;
+        Ok(Some(Self {
+            objects: service.open(&bucket)?,
+            service,
             bucket,
             prefix,
-        });
-        #[cfg(not(feature = "s3"))]
-        {
-            let _ = (bucket, prefix);
-            let message =
-                format!("{url}: this genrex was built without object stores; nothing was sent");
-            Err(CommandError::usage(message)
-                .hint("cargo install genrex-cli has them; or give --out-dir a folder"))
-        }
+        }))
+    }
+
+    /// How the addresses of stores are written.
+    pub(crate) fn forms() -> String {
+        Service::ALL.map(Service::form).join(", ")
     }
 
     /// Its address, without a slash at the end.
     pub(crate) fn url(&self) -> String {
+        let (scheme, bucket) = (self.service.scheme(), &self.bucket);
         match self.prefix.as_str() {
-            "" => format!("{SCHEME}{}", self.bucket),
-            prefix => format!("{SCHEME}{}/{prefix}", self.bucket),
+            "" => format!("{scheme}{bucket}"),
+            prefix => format!("{scheme}{bucket}/{prefix}"),
         }
     }
 
@@ -89,11 +88,16 @@ impl Store {
     fn key(&self, address: &Path) -> Result<Key, StoreError> {
         let address = address.to_string_lossy();
         let within = address
-            .strip_prefix(SCHEME)
+            .strip_prefix(self.service.scheme())
             .and_then(|rest| rest.strip_prefix(&self.bucket))
             .and_then(|rest| rest.strip_prefix('/'));
         let key = within.ok_or_else(|| StoreError::elsewhere(&address))?;
         Key::parse(key).map_err(|error| StoreError::of(&address, error.into()))
+    }
+
+    /// The address of what has this key in the bucket.
+    fn address(&self, key: &Key) -> String {
+        format!("{}{}/{key}", self.service.scheme(), self.bucket)
     }
 
     /// Refuses an address that no store has room for, with what is put beside it in the meantime.
@@ -137,22 +141,21 @@ impl Store {
         match self.find(address).await? {
             Some(found) if found.bytes == bytes => match found.sha256 {
                 Some(said) => Ok(said == sha256),
-                None => Ok(self.hash(address, bytes).await? == sha256),
+                None => Ok(self.hash(&self.key(address)?, bytes).await? == sha256),
             },
             Some(_) | None => Ok(false),
         }
     }
 
     /// The SHA-256 of so many bytes, read piece by piece.
-    async fn hash(&self, address: &Path, bytes: u64) -> Result<String, StoreError> {
+    async fn hash(&self, key: &Key, bytes: u64) -> Result<String, StoreError> {
         const PIECE: u64 = 8 << 20;
-        let key = self.key(address)?;
         let mut hash = Sha256::new();
         let mut from = 0;
         while from < bytes {
             let to = bytes.min(from + PIECE);
-            let read = self.objects.get_range(&key, from..to).await;
-            hash.update(read.map_err(|error| StoreError::of(&address.to_string_lossy(), error))?);
+            let read = self.objects.get_range(key, from..to).await;
+            hash.update(read.map_err(|error| StoreError::of(&self.address(key), error))?);
             from = to;
         }
         Ok(hex::encode(hash.finalize()))
@@ -200,6 +203,15 @@ impl Store {
         &self,
         address: &Path,
         payload: PutPayload,
+        how: (Existing, Attributes),
+    ) -> Result<(), StoreError> {
+        self.put_at(&self.key(address)?, payload, how).await
+    }
+
+    async fn put_at(
+        &self,
+        key: &Key,
+        payload: PutPayload,
         (existing, attributes): (Existing, Attributes),
     ) -> Result<(), StoreError> {
         let mode = match existing {
@@ -211,10 +223,9 @@ impl Store {
             attributes,
             ..PutOptions::default()
         };
-        let key = self.key(address)?;
-        let put = self.objects.put_opts(&key, payload, options).await;
+        let put = self.objects.put_opts(key, payload, options).await;
         put.map(drop)
-            .map_err(|error| StoreError::of(&address.to_string_lossy(), error))
+            .map_err(|error| StoreError::of(&self.address(key), error))
     }
 }
 
@@ -233,16 +244,17 @@ fn attributes(sha256: &str) -> Attributes {
     attributes
 }
 
-/// The bucket and the prefix of an address.
-fn address(url: &str) -> Result<(String, String), CommandError> {
-    let rest = url.strip_prefix(SCHEME).unwrap_or(url);
+/// The bucket and the prefix of an address, from what follows its scheme.
+fn address(service: Service, rest: &str) -> Result<(String, String), CommandError> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = prefix.trim_matches('/');
     let is_bucket = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
     let is_named = !bucket.is_empty() && bucket.chars().all(is_bucket);
     if !is_named || Key::parse(prefix).is_err() {
+        let url = format!("{}{rest}", service.scheme());
         let message = format!("{url} is no address of a part of a bucket; nothing was sent");
-        return Err(CommandError::usage(message).hint("write it as s3://BUCKET/PREFIX"));
+        let hint = format!("write it as {}", service.form());
+        return Err(CommandError::usage(message).hint(hint));
     }
     Ok((bucket.to_owned(), prefix.to_owned()))
 }

@@ -9,8 +9,8 @@ pub(crate) struct Work {
     /// The ledger, a path or `postgres://…` (also `GENREX_LEDGER`)
     #[arg(long, value_name = "PLACE")]
     pub(crate) ledger: Option<String>,
-    /// Where the audio of jobs goes that no batch has said a place for, a folder or `s3://BUCKET/PREFIX`; without it
-    /// they are left
+    /// Where the audio of jobs goes that no batch has said a place for, a folder or an address as
+    /// `s3://BUCKET/PREFIX`; without it they are left
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) out_dir: Option<PathBuf>,
     /// Do not end when no job is open: wait for the next

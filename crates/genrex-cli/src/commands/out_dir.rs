@@ -13,7 +13,7 @@ use crate::command_error::CommandError;
 use crate::commands::deliver::download_beside;
 use crate::files;
 use crate::name;
-use crate::store::{SCHEME, Store, StoreSink};
+use crate::store::{Store, StoreSink};
 
 /// What another kind of address begins with.
 const FILE: &str = "file://";
@@ -243,11 +243,7 @@ pub(crate) fn place_of(planned: &str, text: &str, id: &QueryId) -> Result<PathBu
 }
 
 fn store_of(typed: &Path) -> Result<Option<Store>, CommandError> {
-    let typed = typed.to_string_lossy();
-    typed
-        .starts_with(SCHEME)
-        .then(|| Store::open(&typed))
-        .transpose()
+    Store::open(&typed.to_string_lossy())
 }
 
 /// A folder, by its path or as `file:///PATH`.
@@ -260,8 +256,12 @@ fn folder_of(typed: &Path) -> Result<PathBuf, CommandError> {
     };
     if !path.starts_with('/') {
         let message = format!("{} is no place for files that is known", Escaped(&text));
-        return Err(CommandError::usage(format!("{message}; nothing was sent"))
-            .hint("give --out-dir a folder, file:///PATH or s3://BUCKET/PREFIX"));
+        return Err(
+            CommandError::usage(format!("{message}; nothing was sent")).hint(format!(
+                "give --out-dir a folder, file:///PATH or one of {}",
+                Store::forms()
+            )),
+        );
     }
     Ok(PathBuf::from(path))
 }
@@ -322,10 +322,10 @@ mod tests {
         let url = format!("file://{}", folder.path().display());
         let out = OutDir::open(Path::new(&url)).unwrap();
         assert_eq!(out.path(), folder.path().canonicalize().unwrap());
-        for other in ["file://host/x", "gs://bucket/x", "http://a/b"] {
+        for other in ["file://host/x", "ftp://bucket/x", "http://a/b"] {
             assert!(OutDir::open(Path::new(other)).is_err(), "{other}");
         }
-        assert!(!Path::new("gs:").exists());
+        assert!(!Path::new("ftp:").exists());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io;
 
+use super::service::Service;
 use crate::command_error::{Code, CommandError};
 
 /// Why an object store did not do what it was asked for.
@@ -104,28 +105,36 @@ impl StoreError {
         .hint(hint)
     }
 
+    /// The service whose store it is.
+    fn service(&self) -> Service {
+        Service::of(&self.address).map_or(Service::S3, |(service, _)| service)
+    }
+
     fn remedy(&self) -> String {
-        String::from(match self.why {
-            Why::Taken => "--force replaces it; another --out-dir or another output keeps it",
+        let service = self.service();
+        let (form, place) = (service.form(), service.place());
+        match self.why {
+            Why::Taken => {
+                String::from("--force replaces it; another --out-dir or another output keeps it")
+            }
             Why::Missing => {
-                "make the bucket, or name another by --out-dir s3://BUCKET/PREFIX; AWS_REGION and AWS_ENDPOINT_URL say \
-                 where it is looked for"
+                format!("make the bucket, or name another by --out-dir {form}; {place}")
             }
-            Why::Refused => {
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have to be those of who may get, put and list objects \
-                 there: genrex help environment"
-            }
+            Why::Refused => format!(
+                "{} have to be of one who may get, put, list, copy and delete objects there: genrex help environment",
+                service.credentials()
+            ),
             Why::Elsewhere | Why::TooLarge(_) | Why::TooLong => {
-                "name another prefix by --out-dir s3://BUCKET/PREFIX"
+                format!("name another prefix by --out-dir {form}")
             }
-            Why::Overwrites => {
+            Why::Overwrites => String::from(
                 "use a store that knows conditional writes, as Amazon S3 does, or give --out-dir a folder that all machines \
-                 have"
-            }
+                 have",
+            ),
             Why::Changed | Why::Other => {
-                "AWS_REGION and AWS_ENDPOINT_URL say where it is looked for; when it answers, run the same command again"
+                format!("{place}; when it answers, run the same command again")
             }
-        })
+        }
     }
 }
 
@@ -143,8 +152,9 @@ impl fmt::Display for StoreError {
             Why::TooLong => write!(f, "{address} is longer than stores take"),
             Why::Overwrites => write!(
                 f,
-                "{address}: the store replaced it though it was to keep it (If-None-Match), so that two machines would \
-                 not see each other"
+                "{address}: the store replaced it though it was to keep it ({}), so that two machines would not see each \
+                 other",
+                self.service().condition()
             ),
             Why::TooLarge(most) => write!(f, "{address} is larger than {most} bytes"),
             Why::Changed => write!(f, "{address} is not as it was put there"),

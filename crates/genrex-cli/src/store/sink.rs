@@ -61,9 +61,13 @@ impl StoreSink {
         if self.store.holds(&self.address, self.bytes, &sha256).await? {
             return Ok(());
         }
-        let put = match self.bytes > self.large {
-            true => self.put_in_parts(&sha256).await,
-            false => self.put_whole(&sha256).await,
+        let can_be_direct = self.bytes <= self.large || self.existing == Existing::Replace;
+        let put = match can_be_direct && self.store.service.checks() {
+            true => {
+                let target = self.store.key(&self.address)?;
+                self.send(&target, self.existing, &sha256).await
+            }
+            false => self.put_beside(&sha256).await,
         };
         let held = self.store.holds(&self.address, self.bytes, &sha256).await?;
         match put {
@@ -73,35 +77,65 @@ impl StoreSink {
             Err(error) => Err(error),
         }
     }
-
-    async fn put_whole(&mut self, sha256: &str) -> Result<(), StoreError> {
-        self.rewind()?;
-        let all = self.piece(self.bytes)?;
-        let how = (self.existing, attributes(sha256));
-        self.store.put(&self.address, all, how).await
+    /// Under another name first, and then copied. No store lets parts be put together under a name on the condition that
+    /// it is free, and each copies on it; and what a store does not check itself is read again before it has its name.
+    async fn put_beside(&mut self, sha256: &str) -> Result<(), StoreError> {
+        let target = self.store.key(&self.address)?;
+        let mode = match self.existing {
+            Existing::Replace => CopyMode::Overwrite,
+            Existing::Keep if self.store.find(&self.address).await?.is_some() => {
+                return Err(self.failed(object_store::Error::AlreadyExists {
+                    path: target.to_string(),
+                    source: "it was there before".into(),
+                }));
+            }
+            Existing::Keep => CopyMode::Create,
+        };
+        let beside = Key::from(format!("{target}.{}.part", random_name()));
+        self.send(&beside, Existing::Replace, sha256).await?;
+        let copied = self.copy(&beside, &target, (mode, sha256)).await;
+        // One that stays is a stray part, and never a file under its own name.
+        let _ = self.store.objects.delete(&beside).await;
+        copied
     }
 
-    /// No store lets parts be put together under a name on the condition that it is free; so they are under another,
-    /// and copied, which it does.
-    async fn put_in_parts(&mut self, sha256: &str) -> Result<(), StoreError> {
-        let target = self.store.key(&self.address)?;
-        if self.existing == Existing::Replace {
-            return self.send_parts(&target, sha256).await;
+    async fn copy(
+        &self,
+        beside: &Key,
+        target: &Key,
+        (mode, sha256): (CopyMode, &str),
+    ) -> Result<(), StoreError> {
+        let store = &self.store;
+        let is_checked = store.service.checks();
+        if !is_checked && store.hash(beside, self.bytes).await? != sha256 {
+            return Err(StoreError::changed(&store.address(beside)));
         }
-        if self.store.find(&self.address).await?.is_some() {
-            return Err(self.failed(object_store::Error::AlreadyExists {
-                path: target.to_string(),
-                source: "it was there before".into(),
-            }));
+        let options = CopyOptions::new().with_mode(mode);
+        let copied = store.objects.copy_opts(beside, target, options).await;
+        copied.map_err(|error| self.failed(error))?;
+        if !is_checked && self.bytes > 0 {
+            // Azure may still be at it, and does not let it be read until then.
+            let read = store.objects.get_range(target, 0..1).await;
+            read.map_err(|error| self.failed(error))?;
         }
-        let beside = Key::from(format!("{target}.{}.part", random_name()));
-        self.send_parts(&beside, sha256).await?;
-        let objects = &self.store.objects;
-        let options = CopyOptions::new().with_mode(CopyMode::Create);
-        let copied = objects.copy_opts(&beside, &target, options).await;
-        // One that stays is a stray part, and never a file under its own name.
-        let _ = objects.delete(&beside).await;
-        copied.map_err(|error| self.failed(error))
+        Ok(())
+    }
+
+    /// Sends all of it, in parts if it is large: those replace what is there.
+    async fn send(
+        &mut self,
+        key: &Key,
+        existing: Existing,
+        sha256: &str,
+    ) -> Result<(), StoreError> {
+        self.rewind()?;
+        if self.bytes > self.large {
+            return self.send_parts(key, sha256).await;
+        }
+        let all = self.piece(self.bytes)?;
+        self.store
+            .put_at(key, all, (existing, attributes(sha256)))
+            .await
     }
 
     async fn send_parts(&mut self, key: &Key, sha256: &str) -> Result<(), StoreError> {
@@ -111,7 +145,6 @@ impl StoreSink {
         };
         let begun = self.store.objects.put_multipart_opts(key, options).await;
         let mut upload = begun.map_err(|error| self.failed(error))?;
-        self.rewind()?;
         let mut left = self.bytes;
         let sent = async {
             while left > 0 {

@@ -7,8 +7,13 @@ use object_store::memory::InMemory;
 use super::*;
 
 fn store() -> Store {
+    of(Service::S3)
+}
+
+fn of(service: Service) -> Store {
     Store {
         objects: Arc::new(InMemory::new()),
+        service,
         bucket: String::from("bucket"),
         prefix: String::from("a/prefix"),
     }
@@ -31,47 +36,70 @@ fn read(store: &Store, name: &str) -> Option<Vec<u8>> {
     block_on(store.read(&store.at(Path::new(name)), 100)).unwrap()
 }
 
+/// Of each service, what is small and what is sent in parts.
+fn stores() -> impl Iterator<Item = (Store, u64)> {
+    let services = Service::ALL.into_iter();
+    services.flat_map(|service| [u64::MAX, 3].map(|large| (of(service), large)))
+}
+
 #[test]
 fn an_address_names_a_bucket_and_a_part_of_it() {
-    for (url, expected) in [
-        ("s3://bucket", ("bucket", "")),
-        ("s3://bucket/", ("bucket", "")),
-        ("s3://bucket/a b/ü/", ("bucket", "a b/ü")),
+    let parts = |url: &str| {
+        let (service, rest) = Service::of(url).unwrap();
+        let (bucket, prefix) = address(service, rest).ok()?;
+        Some((service, bucket, prefix))
+    };
+    for (url, service, bucket, prefix) in [
+        ("s3://bucket", Service::S3, "bucket", ""),
+        ("s3://bucket/", Service::S3, "bucket", ""),
+        ("s3://bucket/a b/ü/", Service::S3, "bucket", "a b/ü"),
+        ("gs://a_bucket/x", Service::Google, "a_bucket", "x"),
+        ("az://container/x/y", Service::Azure, "container", "x/y"),
     ] {
-        let (bucket, prefix) = address(url).unwrap();
-        assert_eq!((bucket.as_str(), prefix.as_str()), expected, "{url}");
+        let expected = (service, bucket.to_owned(), prefix.to_owned());
+        assert_eq!(parts(url), Some(expected), "{url}");
     }
     for url in [
         "s3://",
         "s3:///a",
+        "gs:///a",
+        "az://",
         "s3://b ucket/a",
         "s3://user:pw@host/a",
         "s3://b/../a",
         "s3://b//a//c",
     ] {
-        assert!(address(url).is_err(), "{url}");
+        assert_eq!(parts(url), None, "{url}");
+    }
+    for other in ["S3://bucket", "s3:bucket", "http://bucket", "music"] {
+        assert!(Store::open(other).unwrap().is_none(), "{other}");
     }
 }
 
 #[test]
 fn a_name_has_an_address_and_only_what_is_in_the_bucket_has_a_key() {
-    let store = store();
-    let at = store.at(Path::new("sub/x y.wav"));
-    assert_eq!(at, Path::new("s3://bucket/a/prefix/sub/x y.wav"));
-    assert_eq!(store.key(&at).unwrap().as_ref(), "a/prefix/sub/x y.wav");
-    for other in [
-        "s3://bucket2/a/prefix/x.wav",
-        "/a/prefix/x.wav",
-        "s3://bucket",
-    ] {
-        assert!(!store.has(Path::new(other)), "{other}");
+    for service in Service::ALL {
+        let (store, scheme) = (of(service), service.scheme());
+        let at = store.at(Path::new("sub/x y.wav"));
+        assert_eq!(
+            at,
+            PathBuf::from(format!("{scheme}bucket/a/prefix/sub/x y.wav"))
+        );
+        let key = store.key(&at).unwrap();
+        assert_eq!(key.as_ref(), "a/prefix/sub/x y.wav");
+        assert_eq!(PathBuf::from(store.address(&key)), at);
+        let others = Service::ALL.into_iter().filter(|other| *other != service);
+        let others = others.map(|other| format!("{}bucket/a/prefix/x.wav", other.scheme()));
+        let more = ["bucket2/a/prefix/x.wav", "bucket"].map(|rest| format!("{scheme}{rest}"));
+        for other in others.chain(more).chain([String::from("/a/prefix/x.wav")]) {
+            assert!(!store.has(Path::new(&other)), "{other}");
+        }
     }
 }
 
 #[test]
 fn an_object_is_there_whole_or_not_at_all() {
-    for large in [u64::MAX, 3] {
-        let store = store();
+    for (store, large) in stores() {
         let mut begun = sink(&store, "x.wav", Existing::Keep).large_from(large);
         block_on(begun.write("lost".into())).unwrap();
         assert_eq!(read(&store, "x.wav"), None, "{large}");
@@ -85,15 +113,14 @@ fn an_object_is_there_whole_or_not_at_all() {
         assert_eq!(
             there.objects.len(),
             1,
-            "{large}: a part was left: {there:?}"
+            "{store:?}, {large}: a part was left: {there:?}"
         );
     }
 }
 
 #[test]
 fn the_same_is_taken_for_it_and_another_is_not_replaced() {
-    for large in [u64::MAX, 3] {
-        let store = store();
+    for (store, large) in stores() {
         let again = |existing, text| {
             let sink = sink(&store, "x.wav", existing).large_from(large);
             put(sink, &[text]).map_err(|error| error.kind())

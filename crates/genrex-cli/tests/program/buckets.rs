@@ -1,137 +1,162 @@
-//! A batch into an object store that keeps what it is told to keep, and into one that does not.
+//! A batch into an object store that keeps what it is told to keep, into one that does not, and into one that spoils what
+//! it is given.
 
-use std::collections::BTreeMap;
+mod server;
+
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Output;
-use std::sync::{Arc, Mutex};
 
 use tempfile::tempdir;
 
-use crate::support::{Sandbox, code, error, stderr};
+use self::server::{Bucket, Manners};
+use crate::support::{Sandbox, code, error, stderr, stdout};
 
-const MARKER: &str = "/bucket/music/.genrex-batch";
+/// A service: the address of a batch, how its names begin with the server, and its condition.
+type Service = (&'static str, &'static str, &'static str);
 
-/// An object: what it says of itself, and its bytes.
-type Object = (String, Vec<u8>);
+const SERVICES: [Service; 3] = [
+    ("s3://bucket/music", "/bucket/music", "If-None-Match"),
+    (
+        "gs://bucket/music",
+        "/bucket/music",
+        "x-goog-if-generation-match",
+    ),
+    (
+        "az://bucket/music",
+        "/account/bucket/music",
+        "If-None-Match",
+    ),
+];
 
-/// An object store of the test's own; it ends with the test's process.
-struct Bucket {
-    url: String,
-    objects: Arc<Mutex<BTreeMap<String, Object>>>,
+/// One row, and a sandbox that makes it at once.
+fn begun(folder: &Path) -> Sandbox {
+    fs::write(
+        folder.join("batch.csv"),
+        "text,duration,output\none,5,one.wav\n",
+    )
+    .unwrap();
+    Sandbox::start(folder, &["--render-time", "1ms"])
 }
 
-impl Bucket {
-    fn start(is_conditional: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let objects = Arc::<Mutex<BTreeMap<String, Object>>>::default();
-        let serving = Arc::clone(&objects);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let objects = Arc::clone(&serving);
-                std::thread::spawn(move || serve(stream, &objects, is_conditional));
-            }
-        });
-        Self { url, objects }
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.objects.lock().unwrap().keys().cloned().collect()
-    }
-}
-
-fn serve(mut stream: TcpStream, objects: &Mutex<BTreeMap<String, Object>>, is_conditional: bool) {
-    let (head, body) = read_request(&mut stream);
-    let mut words = head.split(' ');
-    let method = words.next().unwrap_or_default().to_owned();
-    let name = words.next().unwrap_or_default().to_owned();
-    let lines = || head.lines().map(str::to_ascii_lowercase);
-    let mut objects = objects.lock().unwrap();
-    let is_kept = is_conditional
-        && objects.contains_key(&name)
-        && lines().any(|line| line.starts_with("if-none-match:"));
-    let (status, said, content) = match (method.as_str(), objects.get(&name)) {
-        ("PUT", _) if is_kept => ("412 Precondition Failed", String::new(), Vec::new()),
-        ("PUT", _) => {
-            let said = lines().filter(|line| line.starts_with("x-amz-meta-"));
-            let said: String = said.map(|line| line + "\r\n").collect();
-            objects.insert(name, (said, body));
-            ("200 OK", String::new(), Vec::new())
-        }
-        (_, Some((said, content))) => ("200 OK", said.clone(), content.clone()),
-        (_, None) => ("404 Not Found", String::new(), Vec::new()),
-    };
-    let length = content.len();
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nETag: \"{length}\"\r\nLast-Modified: Thu, 01 Jan 2026 \
-         00:00:00 GMT\r\n{said}Connection: close\r\n\r\n"
-    );
-    let _ = stream.write_all(answer.as_bytes());
-    if method != "HEAD" {
-        let _ = stream.write_all(&content);
-    }
-}
-
-/// The head and the body of a request.
-fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let length = head.lines().find_map(|line| {
-        let line = line.to_ascii_lowercase();
-        line.strip_prefix("content-length: ")?.parse().ok()
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).unwrap();
-    (head, body)
-}
-
-fn batch(sandbox: &Sandbox, bucket: &Bucket, folder: &Path) -> Output {
-    let args = ["batch", "batch.csv", "--out-dir", "s3://bucket/music"];
+fn batch(sandbox: &Sandbox, (url, bucket): (&str, &Bucket), folder: &Path) -> Output {
+    const KEY: &str =
+        r#"{"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": true}"#;
+    let args = ["batch", "batch.csv", "--out-dir", url];
     let more = ["--poll-interval", "10ms", "--json"];
     let mut command = sandbox.genrex(folder, &[&args[..], &more].concat());
     command
         .env("AWS_ENDPOINT_URL", &bucket.url)
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "a-key")
-        .env("AWS_SECRET_ACCESS_KEY", "a-secret");
+        .env("AWS_SECRET_ACCESS_KEY", "a-secret")
+        .env("GOOGLE_BASE_URL", &bucket.url)
+        .env("GOOGLE_SERVICE_ACCOUNT_KEY", KEY)
+        .env("AZURE_ENDPOINT", format!("{}/account", bucket.url))
+        .env("AZURE_STORAGE_ACCOUNT_NAME", "account")
+        .env("AZURE_STORAGE_ACCOUNT_KEY", "YS1zZWNyZXQ=");
     command.output().unwrap()
 }
 
 #[test]
 fn a_store_that_does_not_keep_what_is_there_is_refused_each_time() {
-    let folder = tempdir().unwrap();
-    fs::write(
-        folder.path().join("batch.csv"),
-        "text,duration,output\none,5,one.wav\n",
-    )
-    .unwrap();
-    let sandbox = Sandbox::start(folder.path(), &["--render-time", "1ms"]);
-    let careless = Bucket::start(false);
-    for _ in 0..2 {
-        let refused = batch(&sandbox, &careless, folder.path());
-        let said = error(&refused).to_string();
-        assert_eq!(code(&refused), 2, "{said}");
-        assert!(
-            said.contains("If-None-Match") && said.contains("nothing was sent"),
-            "{said}"
-        );
-        assert_eq!(sandbox.used(folder.path()), 0);
-        assert_eq!(careless.names(), [MARKER]);
-    }
+    for (url, names, condition) in SERVICES {
+        let folder = tempdir().unwrap();
+        let sandbox = begun(folder.path());
+        let marker = format!("{names}/.genrex-batch");
+        let careless = Bucket::start(Manners {
+            replaces: true,
+            ..Manners::default()
+        });
+        for _ in 0..2 {
+            let refused = batch(&sandbox, (url, &careless), folder.path());
+            let said = error(&refused).to_string();
+            assert_eq!(code(&refused), 2, "{said}");
+            assert!(
+                said.contains(condition) && said.contains("nothing was sent"),
+                "{said}"
+            );
+            assert_eq!(sandbox.used(folder.path()), 0);
+            assert_eq!(careless.names(), [marker.as_str()]);
+        }
 
-    let careful = Bucket::start(true);
-    for _ in 0..2 {
-        let done = batch(&sandbox, &careful, folder.path());
-        assert_eq!(code(&done), 0, "{}", stderr(&done));
-        assert_eq!(sandbox.used(folder.path()), 5);
-        assert_eq!(careful.names(), [MARKER, "/bucket/music/one.wav"]);
+        let careful = Bucket::start(Manners::default());
+        for _ in 0..2 {
+            let done = batch(&sandbox, (url, &careful), folder.path());
+            assert_eq!(code(&done), 0, "{url}: {}", stderr(&done));
+            assert_eq!(sandbox.used(folder.path()), 5);
+            let audio = format!("{names}/one.wav");
+            assert_eq!(careful.names(), [marker.as_str(), audio.as_str()]);
+        }
     }
+}
+
+/// S3 holds what comes against its SHA-256 itself; of the others it is read again before it has its name.
+#[test]
+fn what_a_store_spoils_is_not_called_downloaded() {
+    for (url, names, _) in &SERVICES[1..] {
+        let folder = tempdir().unwrap();
+        let sandbox = begun(folder.path());
+        let bucket = Bucket::start(Manners {
+            spoils: true,
+            ..Manners::default()
+        });
+        let marker = format!("{names}/.genrex-batch");
+        let spoiled = batch(&sandbox, (url, &bucket), folder.path());
+        let said = stdout(&spoiled);
+        assert_ne!(code(&spoiled), 0, "{said}");
+        assert!(said.contains("is not as it was put there"), "{said}");
+        assert_eq!(bucket.names(), [marker.as_str()]);
+
+        bucket.behave(Manners::default());
+        let done = batch(&sandbox, (url, &bucket), folder.path());
+        assert_eq!(code(&done), 0, "{url}: {}", stderr(&done));
+        assert_eq!(sandbox.used(folder.path()), 5, "it was bought once");
+        let audio = format!("{names}/one.wav");
+        assert_eq!(bucket.names(), [marker.as_str(), audio.as_str()]);
+    }
+}
+
+#[test]
+fn no_store_is_asked_without_credentials_or_over_plain_http_elsewhere() {
+    let folder = tempdir().unwrap();
+    let sandbox = begun(folder.path());
+    let run = |url: &str, variables: &[(&str, &str)]| {
+        let args = ["batch", "batch.csv", "--out-dir", url];
+        let mut command = sandbox.genrex(folder.path(), &args);
+        command.env("HOME", folder.path());
+        command.envs(variables.iter().copied());
+        let refused = command.output().unwrap();
+        let said = stderr(&refused);
+        assert!(said.contains("nothing was sent"), "{url}: {said}");
+        (code(&refused), said)
+    };
+    let account = ("AZURE_STORAGE_ACCOUNT_NAME", "account");
+    let azure = [account, ("AZURE_STORAGE_ACCOUNT_KEY", "YS1zZWNyZXQ=")];
+    let google = [("GOOGLE_BEARER_TOKEN", "a-token")];
+    for (url, variables, named) in [
+        ("s3://b/x", &[][..], "AWS_ACCESS_KEY_ID"),
+        ("gs://b/x", &[], "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("az://b/x", &[], "AZURE_STORAGE_ACCOUNT_KEY"),
+        ("az://b/x", &[account], "AZURE_STORAGE_ACCOUNT_KEY"),
+    ] {
+        let (code, said) = run(url, variables);
+        assert!(code == 3 && said.contains(named), "{code}: {said}");
+    }
+    for (url, variables, named) in [
+        ("gs://b/x", &google[..], "GOOGLE_BASE_URL"),
+        ("az://b/x", &azure, "AZURE_ENDPOINT"),
+    ] {
+        for (address, why) in [
+            ("http://store.example", "plain http"),
+            ("ftp://127.0.0.1", "neither https nor http"),
+            ("store", "no URL"),
+        ] {
+            let variables = [variables, &[(named, address)]].concat();
+            let (code, said) = run(url, &variables);
+            let is_told = said.contains(named) && said.contains(why);
+            assert!(code == 2 && is_told, "{code}: {said}");
+        }
+    }
+    assert_eq!(sandbox.used(folder.path()), 0);
 }

@@ -12,7 +12,7 @@ mod batches_race;
 mod batches_settled;
 mod batches_storable;
 mod bounds;
-#[cfg(feature = "s3")]
+#[cfg(feature = "stores")]
 mod buckets;
 #[cfg(unix)]
 mod configuration;

@@ -132,7 +132,13 @@ fn a_job_of_no_batch_goes_where_the_command_says() {
 fn an_address_that_is_of_no_store_is_refused_before_anything_is_sent() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("batch.csv"), "text,duration\none,5\n").unwrap();
-    for other in ["gs://bucket/x", "s3:///x", "file://host/x"] {
+    for other in [
+        "ftp://bucket/x",
+        "s3:///x",
+        "gs:///x",
+        "az://",
+        "file://host/x",
+    ] {
         let args = ["batch", "batch.csv", "--out-dir", other];
         let refused = run(folder.path(), &args);
         assert_eq!(code(&refused), 2, "{other}: {}", stderr(&refused));

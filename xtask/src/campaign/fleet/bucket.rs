@@ -1,18 +1,21 @@
-//! An object store that is not ours: `moto` of Python's, which speaks S3, and boto3, which asks it without anything of
-//! ours in between.
+//! Object stores that are not ours, and libraries that ask them without anything of ours in between.
+
+mod kind;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 
-use super::cluster::{free_port, run};
+pub(crate) use self::kind::Kind;
+use super::cluster::free_port;
 
 const NAME: &str = "studio";
 
 /// A running store with an empty bucket.
 pub(crate) struct Bucket {
+    kind: Kind,
     python: PathBuf,
     server: Child,
     port: u16,
@@ -23,84 +26,83 @@ pub(crate) type Object = (String, u64, String);
 
 impl Bucket {
     /// `None` if it cannot be installed, and that is said.
-    pub(crate) fn start() -> anyhow::Result<Option<Self>> {
-        let tools = match installed() {
-            Ok(tools) => tools,
+    pub(crate) fn start(kind: Kind) -> anyhow::Result<Option<Self>> {
+        let (python, mut server) = match kind.installed() {
+            Ok(installed) => installed,
             Err(why) => {
                 println!(
-                    "NOT RUN: a shared batch in an object store, since moto cannot be installed: {why:#}"
+                    "NOT RUN: a shared batch in an object store, since {} cannot be installed: {why:#}",
+                    kind.server()
                 );
                 return Ok(None);
             }
         };
         let port = free_port()?;
-        let server = Command::new(tools.join("bin/moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        let server = server
+            .args(kind.arguments(port))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
         let bucket = Self {
-            python: tools.join("bin/python"),
+            kind,
+            python,
             server,
             port,
         };
         bucket.wait()?;
-        bucket.ask("s3.create_bucket(Bucket=bucket)", &[])?;
+        bucket.ask("create()", &[])?;
         Ok(Some(bucket))
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The address of a part of it.
     pub(crate) fn url(&self, prefix: &str) -> String {
-        format!("s3://{NAME}/{prefix}")
+        format!("{}{NAME}/{prefix}", self.kind.scheme())
     }
 
     /// What the environment of a program says that uses it.
     pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
-        [
-            (
-                "AWS_ENDPOINT_URL",
-                format!("http://127.0.0.1:{}", self.port),
-            ),
-            ("AWS_ACCESS_KEY_ID", String::from("studio")),
-            ("AWS_SECRET_ACCESS_KEY", String::from("a secret")),
-            ("AWS_REGION", String::from("us-east-1")),
-        ]
+        self.kind.environment(self.port)
     }
 
     /// All that lies in a part of it.
     pub(crate) fn objects(&self, prefix: &str) -> anyhow::Result<Vec<Object>> {
         const LIST: &str = "
-for page in s3.get_paginator('list_objects_v2').paginate(Bucket=bucket, Prefix=sys.argv[2] + '/'):
-    for it in page.get('Contents', []):
-        body = s3.get_object(Bucket=bucket, Key=it['Key'])['Body'].read()
-        print(json.dumps(['s3://' + bucket + '/' + it['Key'], len(body), hashlib.sha256(body).hexdigest()]))";
+for key in names(sys.argv[2] + '/'):
+    body = read(key)
+    print(json.dumps([key, len(body), hashlib.sha256(body).hexdigest()]))";
         let told = self.ask(LIST, &[prefix])?;
-        told.lines()
-            .map(|line| Ok(serde_json::from_str(line)?))
-            .collect()
+        let objects = told.lines().map(|line| {
+            let (key, bytes, sha256) = serde_json::from_str::<Object>(line)?;
+            Ok((self.url(&key), bytes, sha256))
+        });
+        objects.collect()
     }
 
     /// Changes a byte of an object.
     pub(crate) fn spoil(&self, address: &str) -> anyhow::Result<()> {
         const SPOIL: &str = "
 key = sys.argv[2].split('/', 3)[3]
-body = bytearray(s3.get_object(Bucket=bucket, Key=key)['Body'].read())
+body = bytearray(read(key))
 body[-1] ^= 1
-s3.put_object(Bucket=bucket, Key=key, Body=bytes(body))";
+write(key, bytes(body))";
         self.ask(SPOIL, &[address]).map(drop)
     }
 
     fn ask(&self, what: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let client = self.kind.client();
         let program = format!(
-            "import boto3, hashlib, json, sys
+            "import hashlib, json, os, sys
 bucket = '{NAME}'
-s3 = boto3.client('s3', endpoint_url=sys.argv[1])
+{client}
 {what}"
         );
-        let url = format!("http://127.0.0.1:{}", self.port);
         let ended = Command::new(&self.python)
-            .args(["-c", &program, &url])
+            .args(["-c", &program, &self.kind.address(self.port)])
             .args(arguments)
             .envs(self.environment())
             .output()?;
@@ -120,7 +122,7 @@ s3 = boto3.client('s3', endpoint_url=sys.argv[1])
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        bail!("moto does not listen")
+        bail!("{} does not listen", self.kind.server())
     }
 }
 
@@ -129,22 +131,4 @@ impl Drop for Bucket {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// The folder of moto's programs; they are installed if that can be.
-fn installed() -> anyhow::Result<PathBuf> {
-    let tools = std::env::current_dir()?.join("target/tools/moto");
-    if tools.join("bin/moto_server").exists() {
-        return Ok(tools);
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&tools))?;
-    let mut install = Command::new(tools.join("bin/pip"));
-    install.args([
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "moto[server,s3]>=5,<6",
-    ]);
-    run(&mut install).context("pip")?;
-    Ok(tools)
 }

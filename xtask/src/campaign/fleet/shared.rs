@@ -14,15 +14,17 @@ use genrex_sandbox::Price;
 use tempfile::TempDir;
 
 use super::Setting;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Kind};
 use super::cluster::{Cluster, PASSWORD, STUDIO};
 use super::suite;
 use crate::campaign::Findings;
 use crate::campaign::plan::Plan;
 use crate::campaign::service::{Counting, Manners};
 
-/// Bugs that the checks must catch: a row that is no longer one of its kind, and a byte that differs.
-const CONTROLS: [&str; 2] = ["rows-are-not-unique", "a-byte-differs"];
+/// Bugs that the checks must catch: a row that is no longer one of its kind, which no place of files has to do with, and a
+/// byte that differs.
+const ROWS_ARE_NOT_UNIQUE: &str = "rows-are-not-unique";
+const A_BYTE_DIFFERS: &str = "a-byte-differs";
 const WORKERS: usize = 8;
 
 /// Where the files go.
@@ -35,17 +37,16 @@ pub(super) enum Place<'a> {
 pub(super) fn run(cluster: &Cluster, setting: &Setting, is_control: bool) -> anyhow::Result<()> {
     let programs = setting.xtask.parent().context("it is in a folder")?;
     let genrex = super::copied(&built()?, programs)?;
-    let bucket = Bucket::start()?;
-    let places = [Some(Place::Folder), bucket.as_ref().map(Place::Bucket)];
-    for place in places.into_iter().flatten() {
+    let buckets = [Bucket::start(Kind::S3)?, Bucket::start(Kind::Azure)?];
+    let buckets = buckets.iter().flatten().map(Place::Bucket);
+    for place in [Place::Folder].into_iter().chain(buckets) {
         if !is_control {
             report(cluster, setting, (&genrex, place, None))?;
         }
-        for bug in CONTROLS {
-            report(cluster, setting, (&genrex, place, Some(bug)))?;
-        }
+        report(cluster, setting, (&genrex, place, Some(A_BYTE_DIFFERS)))?;
     }
-    Ok(())
+    let control = (&*genrex, Place::Folder, Some(ROWS_ARE_NOT_UNIQUE));
+    report(cluster, setting, control)
 }
 
 fn report(
@@ -67,7 +68,7 @@ fn report(
     batch.disturb()?;
     batch.wait()?;
     let told = batch.end()?;
-    if bug == Some("a-byte-differs") {
+    if bug == Some(A_BYTE_DIFFERS) {
         batch.spoil()?;
     }
     let findings = batch.check(&told)?;
@@ -112,11 +113,11 @@ impl<'a> Batch<'a> {
     ) -> anyhow::Result<Self> {
         let kind = match place {
             Place::Folder => "folder",
-            Place::Bucket(_) => "bucket",
+            Place::Bucket(bucket) => bucket.kind().name(),
         };
         let name = format!("shared_{kind}_{}", setting.bug.unwrap_or("none")).replace('-', "_");
         suite::make(cluster, &name)?;
-        if setting.bug == Some("rows-are-not-unique") {
+        if setting.bug == Some(ROWS_ARE_NOT_UNIQUE) {
             forget_rows(cluster, &name)?;
         }
         let mut plan = Plan::plain(setting.rows);

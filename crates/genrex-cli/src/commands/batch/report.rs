@@ -227,8 +227,8 @@ impl Report {
         }
         let hint = match self.ambiguous.charged {
             0 if self.is_not_stored => String::from(
-                "make room on the disk, or free the names that are taken, and run the same command again: what is paid for \
-                 is downloaded then, and not bought again",
+                "make room on the disk, free the names that are taken, or see to the object store, as the line of each says; \
+                 then run the same command again: what is paid for is downloaded then, and not bought again",
             ),
             0 if self.not_here > 0 => format!(
                 "{} were downloaded before, and are not where they were put: put them back, or {AGAIN}; the line of each \
