@@ -20,6 +20,7 @@ mod suite;
 pub(crate) mod worker;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
@@ -91,11 +92,11 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
         ensure!(is_known, "there is no part of that name");
         for (name, part) in PARTS {
             if is_asked(name) {
-                part(&cluster)?;
+                timed(|| part(&cluster))?;
             }
         }
         if is_asked(ATTACK) {
-            report(&setting, &attack::run(&cluster, &setting)?)?;
+            timed(|| report(&setting, &attack::run(&cluster, &setting)?))?;
         }
     }
     let rows = setting.rows;
@@ -103,12 +104,24 @@ pub(crate) fn run(flags: &Fleet) -> anyhow::Result<()> {
     let controls = CONTROLS.iter().filter(|_| flags.part.is_none());
     for bug in controls {
         setting.bug = Some(bug);
-        report(&setting, &attack::run(&cluster, &setting)?)?;
+        timed(|| report(&setting, &attack::run(&cluster, &setting)?))?;
     }
     (setting.bug, setting.rows) = (None, rows / OF_A_SHARED_BATCH);
     if is_asked(SHARED) {
-        shared::run(&cluster, &setting, flags.control)?;
+        timed(|| shared::run(&cluster, &setting, flags.control))?;
     }
+    Ok(())
+}
+
+/// Does it, and says how long that took.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is told, and nothing depends on it"
+)]
+fn timed(part: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    part()?;
+    println!("  in {} s", begun.elapsed().as_secs());
     Ok(())
 }
 

@@ -42,19 +42,31 @@ fn begun(folder: &Path) -> Sandbox {
 fn batch(sandbox: &Sandbox, (url, bucket): (&str, &Bucket), folder: &Path) -> Output {
     const KEY: &str =
         r#"{"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": true}"#;
+    let who = [
+        ("AWS_ACCESS_KEY_ID", "a-key"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret"),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", KEY),
+        ("AZURE_STORAGE_ACCOUNT_KEY", "YS1zZWNyZXQ="),
+    ];
+    batch_of(&who, sandbox, (url, bucket), folder)
+}
+
+fn batch_of(
+    who: &[(&str, &str)],
+    sandbox: &Sandbox,
+    (url, bucket): (&str, &Bucket),
+    folder: &Path,
+) -> Output {
     let args = ["batch", "batch.csv", "--out-dir", url];
     let more = ["--poll-interval", "10ms", "--json"];
     let mut command = sandbox.genrex(folder, &[&args[..], &more].concat());
     command
         .env("AWS_ENDPOINT_URL", &bucket.url)
         .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ACCESS_KEY_ID", "a-key")
-        .env("AWS_SECRET_ACCESS_KEY", "a-secret")
         .env("GOOGLE_BASE_URL", &bucket.url)
-        .env("GOOGLE_SERVICE_ACCOUNT_KEY", KEY)
         .env("AZURE_ENDPOINT", format!("{}/account", bucket.url))
         .env("AZURE_STORAGE_ACCOUNT_NAME", "account")
-        .env("AZURE_STORAGE_ACCOUNT_KEY", "YS1zZWNyZXQ=");
+        .envs(who.iter().copied());
     command.output().unwrap()
 }
 
@@ -156,6 +168,45 @@ fn no_store_is_asked_without_credentials_or_over_plain_http_elsewhere() {
             let (code, said) = run(url, &variables);
             let is_told = said.contains(named) && said.contains(why);
             assert!(code == 2 && is_told, "{code}: {said}");
+        }
+    }
+    assert_eq!(sandbox.used(folder.path()), 0);
+}
+
+#[test]
+fn who_is_refused_is_told_so_and_no_secret_is_shown() {
+    let folder = tempdir().unwrap();
+    let sandbox = begun(folder.path());
+    let bucket = Bucket::start(Manners {
+        refuses: true,
+        ..Manners::default()
+    });
+    for (url, variables, secret) in [
+        (
+            SERVICES[0].0,
+            &[
+                ("AWS_ACCESS_KEY_ID", "a-key"),
+                ("AWS_SECRET_ACCESS_KEY", "s3cr3t"),
+            ][..],
+            "s3cr3t",
+        ),
+        (SERVICES[1].0, &[("GOOGLE_BEARER_TOKEN", "t0k3n")], "t0k3n"),
+        (
+            SERVICES[2].0,
+            &[("AZURE_STORAGE_SAS_TOKEN", "sv=2021-08-06&sig=s1gn3d")],
+            "s1gn3d",
+        ),
+    ] {
+        for verbose in ["error", "trace"] {
+            let variables = [variables, &[("RUST_LOG", verbose)]].concat();
+            let refused = batch_of(&variables, &sandbox, (url, &bucket), folder.path());
+            let said = stderr(&refused);
+            assert_eq!(code(&refused), 3, "{said}");
+            assert!(said.contains("nothing was sent"), "{said}");
+            assert!(
+                !said.contains(secret) && !stdout(&refused).contains(secret),
+                "{said}"
+            );
         }
     }
     assert_eq!(sandbox.used(folder.path()), 0);

@@ -13,6 +13,8 @@ pub(super) struct Manners {
     pub(super) replaces: bool,
     /// It changes a byte of audio.
     pub(super) spoils: bool,
+    /// It lets nobody in.
+    pub(super) refuses: bool,
 }
 
 /// An object: what it says of itself, and its bytes.
@@ -104,6 +106,7 @@ impl Request {
         let is_conditional = self.field("if-none-match") == Some("*")
             || self.field("x-goog-if-generation-match") == Some("0");
         match self.method.as_str() {
+            _ if held.manners.refuses => answer("403 Forbidden", "", &[]),
             "PUT"
                 if is_conditional
                     && !held.manners.replaces
