@@ -138,13 +138,21 @@ impl Store {
         bytes: u64,
         sha256: &str,
     ) -> Result<bool, StoreError> {
-        match self.find(address).await? {
-            Some(found) if found.bytes == bytes => match found.sha256 {
-                Some(said) => Ok(said == sha256),
-                None => Ok(self.hash(&self.key(address)?, bytes).await? == sha256),
-            },
-            Some(_) | None => Ok(false),
+        let Some(found) = self.find(address).await? else {
+            return Ok(false);
+        };
+        if found.bytes != bytes {
+            return Ok(false);
         }
+        let key = self.key(address)?;
+        let Some(said) = found.sha256 else {
+            return Ok(self.hash(&key, bytes).await? == sha256);
+        };
+        if said == sha256 && !self.service.checks() {
+            // What Azure still copies says all this already, and cannot be read.
+            self.hash(&key, bytes.min(1)).await?;
+        }
+        Ok(said == sha256)
     }
 
     /// The SHA-256 of so many bytes, read piece by piece.
@@ -155,7 +163,7 @@ impl Store {
         while from < bytes {
             let to = bytes.min(from + PIECE);
             let read = self.objects.get_range(key, from..to).await;
-            hash.update(read.map_err(|error| StoreError::of(&self.address(key), error))?);
+            hash.update(read.map_err(|error| StoreError::unread(&self.address(key), error))?);
             from = to;
         }
         Ok(hex::encode(hash.finalize()))

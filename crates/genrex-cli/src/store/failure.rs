@@ -49,6 +49,18 @@ impl StoreError {
         }
     }
 
+    /// The same of what was read, which no name can be in the way of: it may be that a store still copies it.
+    pub(super) fn unread(address: &str, error: object_store::Error) -> Self {
+        let failure = Self::of(address, error);
+        match failure.why {
+            Why::Taken => Self {
+                why: Why::Other,
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+
     pub(super) fn elsewhere(address: &str) -> Self {
         Self::because(address, Why::Elsewhere)
     }

@@ -61,15 +61,20 @@ impl StoreSink {
         if self.store.holds(&self.address, self.bytes, &sha256).await? {
             return Ok(());
         }
+        let target = self.store.key(&self.address)?;
         let can_be_direct = self.bytes <= self.large || self.existing == Existing::Replace;
-        let put = match can_be_direct && self.store.service.checks() {
-            true => {
-                let target = self.store.key(&self.address)?;
-                self.send(&target, self.existing, &sha256).await
-            }
-            false => self.put_beside(&sha256).await,
+        let is_direct = can_be_direct && self.store.service.checks();
+        let beside = (!is_direct).then(|| Key::from(format!("{target}.{}.part", random_name())));
+        let put = match &beside {
+            None => self.send(&target, self.existing, &sha256).await,
+            Some(beside) => self.put_by_way_of(beside, &target, &sha256).await,
         };
+        // While a store still copies, this fails, and its source stays.
         let held = self.store.holds(&self.address, self.bytes, &sha256).await?;
+        if let Some(beside) = beside {
+            // One that stays is a stray part, and never a file under its own name.
+            let _ = self.store.objects.delete(&beside).await;
+        }
         match put {
             Ok(()) if held => Ok(()),
             Ok(()) => Err(StoreError::changed(&self.address.to_string_lossy())),
@@ -77,10 +82,15 @@ impl StoreSink {
             Err(error) => Err(error),
         }
     }
+
     /// Under another name first, and then copied. No store lets parts be put together under a name on the condition that
     /// it is free, and each copies on it; and what a store does not check itself is read again before it has its name.
-    async fn put_beside(&mut self, sha256: &str) -> Result<(), StoreError> {
-        let target = self.store.key(&self.address)?;
+    async fn put_by_way_of(
+        &mut self,
+        beside: &Key,
+        target: &Key,
+        sha256: &str,
+    ) -> Result<(), StoreError> {
         let mode = match self.existing {
             Existing::Replace => CopyMode::Overwrite,
             Existing::Keep if self.store.find(&self.address).await?.is_some() => {
@@ -91,34 +101,14 @@ impl StoreSink {
             }
             Existing::Keep => CopyMode::Create,
         };
-        let beside = Key::from(format!("{target}.{}.part", random_name()));
-        self.send(&beside, Existing::Replace, sha256).await?;
-        let copied = self.copy(&beside, &target, (mode, sha256)).await;
-        // One that stays is a stray part, and never a file under its own name.
-        let _ = self.store.objects.delete(&beside).await;
-        copied
-    }
-
-    async fn copy(
-        &self,
-        beside: &Key,
-        target: &Key,
-        (mode, sha256): (CopyMode, &str),
-    ) -> Result<(), StoreError> {
+        self.send(beside, Existing::Replace, sha256).await?;
         let store = &self.store;
-        let is_checked = store.service.checks();
-        if !is_checked && store.hash(beside, self.bytes).await? != sha256 {
+        if !store.service.checks() && store.hash(beside, self.bytes).await? != sha256 {
             return Err(StoreError::changed(&store.address(beside)));
         }
         let options = CopyOptions::new().with_mode(mode);
         let copied = store.objects.copy_opts(beside, target, options).await;
-        copied.map_err(|error| self.failed(error))?;
-        if !is_checked && self.bytes > 0 {
-            // Azure may still be at it, and does not let it be read until then.
-            let read = store.objects.get_range(target, 0..1).await;
-            read.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
+        copied.map_err(|error| self.failed(error))
     }
 
     /// Sends all of it, in parts if it is large: those replace what is there.

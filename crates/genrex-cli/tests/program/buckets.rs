@@ -129,6 +129,33 @@ fn what_a_store_spoils_is_not_called_downloaded() {
     }
 }
 
+/// Azure copies when it likes: what is copied says at once how long it is.
+#[test]
+fn what_is_still_being_copied_is_not_called_downloaded() {
+    let folder = tempdir().unwrap();
+    let sandbox = begun(folder.path());
+    let bucket = Bucket::start(Manners {
+        is_still_copying: true,
+        ..Manners::default()
+    });
+    let (url, names, _) = SERVICES[2];
+    for run in 1..=2 {
+        let begun = batch(&sandbox, (url, &bucket), folder.path());
+        let said = stdout(&begun);
+        assert_ne!(code(&begun), 0, "run {run}: {said}");
+        assert!(said.contains("the store cannot be asked"), "{said}");
+        let there = bucket.names();
+        let source = there.iter().find(|name| name.ends_with(".part"));
+        assert!(source.is_some(), "{there:?}");
+    }
+
+    bucket.behave(Manners::default());
+    let done = batch(&sandbox, (url, &bucket), folder.path());
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert_eq!(sandbox.used(folder.path()), 5, "it was bought once");
+    assert!(bucket.names().contains(&format!("{names}/one.wav")));
+}
+
 #[test]
 fn no_store_is_asked_without_credentials_or_over_plain_http_elsewhere() {
     let folder = tempdir().unwrap();

@@ -13,6 +13,8 @@ pub(super) struct Manners {
     pub(super) replaces: bool,
     /// It changes a byte of audio.
     pub(super) spoils: bool,
+    /// It says of what was copied that it is there, and does not let it be read.
+    pub(super) is_still_copying: bool,
     /// It lets nobody in.
     pub(super) refuses: bool,
 }
@@ -139,6 +141,9 @@ impl Request {
                     "Content-Type: multipart/mixed; boundary=b\r\n",
                     content,
                 )
+            }
+            "GET" if held.manners.is_still_copying && self.name.ends_with(".wav") => {
+                answer("409 Conflict", "", b"<Code>PendingCopyOperation</Code>")
             }
             _ => match held.objects.get(&self.name) {
                 Some((said, content)) => self.found(said, content),
