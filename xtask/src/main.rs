@@ -96,16 +96,19 @@ fn attacks(shell: &xshell::Shell, from: &std::path::Path, attack: XtaskCmd) -> a
     }
 }
 
-/// Builds this program with the campaigns in it, and hands them the same arguments. What is measured is built as it is
-/// released.
+/// Builds this program with the campaigns in it, and hands them the same arguments. What is measured, or long, is built as
+/// it is released.
 #[cfg(not(feature = "campaign"))]
 fn attacks(
     _shell: &xshell::Shell,
     _from: &std::path::Path,
     attack: XtaskCmd,
 ) -> anyhow::Result<()> {
-    let is_measured = matches!(attack, XtaskCmd::Fleet(fleet) if fleet.speed);
-    let profile = if is_measured { "release" } else { "dev" };
+    /// With more rows, what each of thousands of processes reads at its start takes longer than the build.
+    const ROWS_IN_DEV: u64 = 1_000;
+    let is_released = matches!(attack, XtaskCmd::Fleet(fleet)
+        if fleet.speed || fleet.rows.is_some_and(|rows| rows > ROWS_IN_DEV));
+    let profile = if is_released { "release" } else { "dev" };
     let status = std::process::Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--profile", profile, "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))

@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 use crate::calls::Call;
 use crate::failure::Failure;
 use crate::ledger::PostgresLedger;
+use crate::restored::step::{self, Step};
 use crate::row::{self, COLUMNS, Value};
 use crate::session::{Kind, Session};
 use crate::store::{Owner, Store};
@@ -115,7 +116,7 @@ impl Call for ChangeHold {
             self.next.as_ref(),
             in_flight.first(),
         )?;
-        store.keep_hold(self.next.as_ref()).await
+        store.keep_hold(self.next.as_ref(), &[]).await
     }
 }
 
@@ -154,7 +155,7 @@ impl Call for Fill {
             return Err(Error::new(ErrorKind::InFlight, message).into());
         }
         // From here on jobs may begin with any state.
-        store.keep_hold(Some(&self.hold)).await?;
+        store.keep_hold(Some(&self.hold), &[]).await?;
         store.fill(&self.contents).await
     }
 }
@@ -163,11 +164,14 @@ impl Call for Fill {
 pub(crate) struct Held {
     /// The ledger's own name: it may have taken another's since it was opened.
     pub(crate) name: String,
+    /// How often somebody has taken it as it was, after it was restored.
+    pub(crate) generation: i64,
     pub(crate) hold: Option<Hold>,
 }
 
 pub(crate) async fn held(session: &Session) -> Result<Held, Failure> {
-    let sql = "SELECT ledger.id, hold.kind, hold.token, hold.detail, hold.command \
+    let sql = "SELECT ledger.id, hold.kind, hold.token, hold.detail, hold.command, \
+             (SELECT count(*) FROM genrex.restored) \
          FROM genrex.ledger LEFT JOIN genrex.hold ON true";
     let rows = session.read(sql, &[]).await?;
     let row = rows.first().ok_or_else(crate::store::nothing)?;
@@ -187,24 +191,33 @@ pub(crate) async fn held(session: &Session) -> Result<Held, Failure> {
     };
     Ok(Held {
         name: row.try_get(0)?,
+        generation: row.try_get(5)?,
         hold,
     })
 }
 
 impl Store<'_> {
-    pub(crate) async fn keep_hold(self, hold: Option<&Hold>) -> Result<(), Failure> {
+    /// With the steps that machines miss.
+    pub(crate) async fn keep_hold(
+        self,
+        hold: Option<&Hold>,
+        steps: &[Step],
+    ) -> Result<(), Failure> {
         self.session.read("DELETE FROM genrex.hold", &[]).await?;
         let Some(hold) = hold else {
             return Ok(());
         };
-        let sql = "INSERT INTO genrex.hold (kind, token, detail, command, machine) VALUES ($1, $2, $3, $4, $5)";
+        let sql = "INSERT INTO genrex.hold (kind, token, detail, command, machine, steps) \
+             VALUES ($1, $2, $3, $4, $5, $6::jsonb)";
         let Owner { name, .. } = self.owner;
+        let steps = step::written(steps);
         let texts = [
             hold.kind.as_str(),
             &hold.token,
             &hold.detail,
             &hold.command,
             name,
+            &steps,
         ];
         let values = texts.map(Value::text);
         self.session.read(sql, &values).await.map(drop)

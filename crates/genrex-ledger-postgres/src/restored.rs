@@ -1,6 +1,8 @@
 //! Whether a database still has what this machine saw it keep. One that was restored from an earlier state, or whose
 //! standby took over before it had everything, has forgotten purchases: it is held until somebody has looked.
 
+pub(crate) mod step;
+
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,13 +10,15 @@ use async_trait::async_trait;
 use genrex_ledger::{Change, Entry, Error, ErrorKind, Event, Hold, HoldKind, LocalId, State};
 use genrex_ledger_rescue::{Seen, Witness};
 
+use self::step::Step;
 use crate::calls::Call;
 use crate::failure::Failure;
-use crate::relocation::{MOVED, held};
+use crate::relocation::{Held, MOVED, held};
 use crate::row::Value;
 use crate::session::{Kind, Session};
 use crate::store::{Store, nothing};
 use crate::text;
+use crate::worker::host;
 
 /// What a person types who has looked.
 const COMMAND: &str = "genrex ledger accept-restored";
@@ -82,8 +86,10 @@ impl Memory {
     pub(crate) async fn compare(
         &mut self,
         session: &Session,
-        ledger: &str,
+        held: &Held,
     ) -> Result<Option<Missing>, Failure> {
+        let ledger = held.name.as_str();
+        self.generation = held.generation;
         self.server = server(session).await?;
         if let Some(witness) = &self.witness {
             // Other processes of this machine write to it too. One that cannot be read says nothing.
@@ -94,21 +100,15 @@ impl Memory {
                 here => witness.last_of(ledger).or(here),
             };
         }
-        let (generation, missing) = missing(session, self.seen.as_ref(), &self.server).await?;
-        self.generation = generation;
-        Ok(missing)
+        self.missing(session).await
     }
 
     /// The same before each purchase: tables can be put back while a connection lasts.
-    pub(crate) async fn missing(
-        &self,
-        session: &Session,
-    ) -> Result<(Option<i64>, Option<Missing>), Failure> {
-        if self.seen.is_none() {
-            return Ok((None, None));
+    pub(crate) async fn missing(&self, session: &Session) -> Result<Option<Missing>, Failure> {
+        match &self.seen {
+            Some(seen) => missing(session, seen, &self.server).await,
+            None => Ok(None),
         }
-        let (generation, missing) = missing(session, self.seen.as_ref(), &self.server).await?;
-        Ok((Some(generation), missing))
     }
 
     /// Keeps the last step of a transaction that lasts. What the disk does not take is known to this process alone.
@@ -158,68 +158,97 @@ async fn server(session: &Session) -> Result<Server, Failure> {
     })
 }
 
-/// How often somebody has taken this ledger as it was, and what is missing of what this machine saw, in words.
+/// What is missing of what this machine saw, in words, unless somebody has accepted that.
 async fn missing(
     session: &Session,
-    seen: Option<&Seen>,
+    seen: &Seen,
     server: &Server,
-) -> Result<(i64, Option<Missing>), Failure> {
-    let sql = "SELECT ledger.id, (SELECT count(*) FROM genrex.restored), \
-             (SELECT coalesce(max(extract(epoch FROM accepted_at) * 1000)::bigint, 0) FROM genrex.restored \
-                 WHERE accepted_by = $5), EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4), \
-             (SELECT coalesce(max(id), 0) FROM genrex.history) \
-         FROM genrex.ledger";
-    let values = [
-        Value::from(seen.map_or(0, |seen| seen.event)),
-        seen.map_or(0, |seen| seen.job.0).into(),
-        seen.map_or(0, |seen| seen.at.cast_signed()).into(),
-        Value::text(seen.map_or("", |seen| seen.state.as_str())),
-        Value::text(MOVED),
-    ];
-    let rows = session.read(sql, &values).await?;
-    let row = rows.first().ok_or_else(nothing)?;
-    let (name, generation): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let (moved_at, is_there): (i64, bool) = (row.try_get(2)?, row.try_get(3)?);
+) -> Result<Option<Missing>, Failure> {
+    let found = Found::by(session, seen).await?;
     // What was seen before all of it was copied here had other numbers.
-    let Some(seen) = seen.filter(|seen| seen.at.cast_signed() > moved_at) else {
-        return Ok((generation, None));
-    };
+    if seen.at.cast_signed() <= found.moved_at {
+        return Ok(None);
+    }
     let is_other_server = match (&seen.server, &server.name) {
         (Some(before), Some(now)) => before != now,
         _ => false,
     };
-    let words = if generation > seen.generation {
-        // Somebody has looked since.
-        None
-    } else if name != seen.ledger {
-        Some(Missing::new(String::from(
-            "it is another ledger than the one that this machine knew at this address",
-        )))
-    } else if !is_there || generation < seen.generation {
-        Some(lost(seen, row.try_get(4)?))
-    } else if is_other_server && !seen.is_synchronous {
-        Some(Missing::new(format!(
+    let is_accepted = found.accepted_of_old > seen.generation;
+    let is_step_accepted = is_accepted || found.accepted.is_some_and(|event| event >= seen.event);
+    let is_server_accepted = is_accepted || found.accepted.is_some();
+    Ok(if found.name != seen.ledger && !is_step_accepted {
+        let words = format!(
+            "it is another ledger than the one that {} knew at this address",
+            host()
+        );
+        Some(Missing::new(seen, words))
+    } else if (!found.is_there || found.generation < seen.generation) && !is_step_accepted {
+        Some(Missing::lost(seen, found.newest))
+    } else if is_other_server && !seen.is_synchronous && !is_server_accepted {
+        let words = format!(
             "another server answers ({} after {}), and no standby had to keep what was bought: what other machines saw \
              may be missing",
             server.name.as_deref().unwrap_or_default(),
             seen.server.as_deref().unwrap_or_default()
-        )))
+        );
+        Some(Missing::new(seen, words))
     } else {
         None
-    };
-    Ok((generation, words))
+    })
 }
 
-/// What it is that is missing, where the newest event is of this number.
-fn lost(seen: &Seen, newest: i64) -> Missing {
-    let missing = (seen.event - newest).max(1);
-    let what = format!(
-        "the last was number {}, of job {}, which was {} then",
-        seen.event, seen.job, seen.state
-    );
-    Missing {
-        words: format!("{missing} events that this machine saw are missing, at least; {what}"),
-        what,
+/// What a ledger has of a step that this machine saw.
+struct Found {
+    /// The ledger's own name.
+    name: String,
+    /// How often somebody has taken it as it was,
+    generation: i64,
+    /// and of that before it was kept what was known to be missing.
+    accepted_of_old: i64,
+    /// The greatest number that was accepted as missing, of the step's server and generation.
+    accepted: Option<i64>,
+    /// When all of it was copied here, in milliseconds since 1970, or 0.
+    moved_at: i64,
+    is_there: bool,
+    /// The greatest number of a step.
+    newest: i64,
+}
+
+impl Found {
+    async fn by(session: &Session, seen: &Seen) -> Result<Self, Failure> {
+        let sql = "SELECT ledger.id, restored.*, \
+                 EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4), \
+                 (SELECT coalesce(max(id), 0) FROM genrex.history) \
+             FROM genrex.ledger, ( \
+                 SELECT count(*), count(*) FILTER (WHERE steps IS NULL), \
+                     max(( \
+                         SELECT max(step.event) \
+                         FROM jsonb_to_recordset(steps) AS step(server text, generation bigint, event bigint) \
+                         WHERE step.generation = $6 AND step.server IS NOT DISTINCT FROM $7 \
+                     )), \
+                     coalesce(max(extract(epoch FROM accepted_at) * 1000) FILTER (WHERE accepted_by = $5), 0)::bigint \
+                 FROM genrex.restored \
+             ) AS restored";
+        let values = [
+            Value::from(seen.event),
+            seen.job.0.into(),
+            seen.at.cast_signed().into(),
+            Value::text(seen.state.as_str()),
+            Value::text(MOVED),
+            seen.generation.into(),
+            Value::Text(seen.server.as_deref().map(text::kept)),
+        ];
+        let rows = session.read(sql, &values).await?;
+        let row = rows.first().ok_or_else(nothing)?;
+        Ok(Self {
+            name: row.try_get(0)?,
+            generation: row.try_get(1)?,
+            accepted_of_old: row.try_get(2)?,
+            accepted: row.try_get(3)?,
+            moved_at: row.try_get(4)?,
+            is_there: row.try_get(5)?,
+            newest: row.try_get(6)?,
+        })
     }
 }
 
@@ -228,13 +257,32 @@ pub(crate) struct Missing {
     pub(crate) words: String,
     /// The part of them that is the same whenever the machine says it.
     what: String,
+    step: Step,
 }
 
 impl Missing {
-    fn new(words: String) -> Self {
+    fn new(seen: &Seen, words: String) -> Self {
         Self {
             what: words.clone(),
             words,
+            step: Step::of(seen),
+        }
+    }
+
+    /// That steps are, where the newest that is there is of this number.
+    fn lost(seen: &Seen, newest: i64) -> Self {
+        let missing = (seen.event - newest).max(1);
+        let what = format!(
+            "the last was number {}, of job {}, which was {} then",
+            seen.event, seen.job, seen.state
+        );
+        Self {
+            words: format!(
+                "{missing} events that {} saw are missing, at least; {what}",
+                host()
+            ),
+            what,
+            step: Step::of(seen),
         }
     }
 }
@@ -255,15 +303,18 @@ impl Call for HoldRestored {
     }
 
     async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
-        let Missing { words, what } = &self.0;
+        let Missing { words, what, step } = &self.0;
+        let mut steps = store.missing_steps().await?;
+        let is_more = step.clone().add_to(&mut steps);
         let detail = match held(store.session).await?.hold {
             // Each machine says what it saw, once.
             Some(hold) if hold.kind == HoldKind::Restored => {
                 let detail = text::read(&hold.detail);
-                if detail.contains(what) || detail.len() > LONGEST {
-                    return Ok(());
+                match detail.contains(what) || detail.len() > LONGEST {
+                    true if is_more => detail,
+                    true => return Ok(()),
+                    false => format!("{detail}; {words}"),
                 }
-                format!("{detail}; {words}")
             }
             Some(_) => return Ok(()),
             None => words.clone(),
@@ -274,7 +325,7 @@ impl Call for HoldRestored {
             detail,
             command: String::from(COMMAND),
         };
-        store.keep_hold(Some(&hold)).await?;
+        store.keep_hold(Some(&hold), &steps).await?;
         store.distrust().await
     }
 }
@@ -300,20 +351,33 @@ impl Call for AcceptRestored {
             let message = "the ledger is not held as a restored one: there is nothing to accept";
             return Err(Error::new(ErrorKind::NotFound, message).into());
         };
-        let sql = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by) \
-             SELECT detail, since, machine, $1 FROM genrex.hold";
+        let sql = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by, steps) \
+             SELECT detail, since, machine, $1, steps FROM genrex.hold";
         store.session.read(sql, &[Value::text(&self.0)]).await?;
         // Outcomes that were forgotten name jobs by their numbers: none of those is given to another job.
         let skipped = "SELECT count(nextval('genrex.job_id')) FROM generate_series(1, 100000)";
         store.session.read(skipped, &[]).await?;
         // Between the hold and now, an older genrex may have intended another.
         store.distrust().await?;
-        store.keep_hold(None).await?;
+        store.keep_hold(None, &[]).await?;
         Ok(text::read(&hold.detail))
     }
 }
 
 impl Store<'_> {
+    /// The steps that the hold says are missing.
+    async fn missing_steps(self) -> Result<Vec<Step>, Failure> {
+        let sql = "SELECT steps::text FROM genrex.hold";
+        let rows = self.session.read(sql, &[]).await?;
+        match rows.first() {
+            Some(row) => {
+                let kept: String = row.try_get(0)?;
+                Ok(step::read(&text::read(&kept)))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// What is intended here may have been sent after the moment that the ledger was restored to.
     async fn distrust(self) -> Result<(), Failure> {
         let sql = "SELECT id FROM genrex.job WHERE state = 'intended' ORDER BY id";

@@ -4,7 +4,8 @@ use genrex_ledger::{Account, Hold};
 
 use crate::failure::Failure;
 use crate::query::IN_FLIGHT;
-use crate::relocation::held;
+use crate::relocation::{MOVED, held};
+use crate::row::Value;
 use crate::store::{Store, nothing};
 use crate::text;
 
@@ -86,7 +87,10 @@ pub(crate) async fn read(store: Store<'_>) -> Result<Status, Failure> {
         Ok(Account::from(text::read(&kept)))
     });
     let restored = session
-        .read("SELECT count(*) FROM genrex.restored", &[])
+        .read(
+            "SELECT count(*) FROM genrex.restored WHERE accepted_by <> $1",
+            &[Value::text(MOVED)],
+        )
         .await?;
     let restored: i64 = restored.first().ok_or_else(nothing)?.try_get(0)?;
     let held = held(session).await?;

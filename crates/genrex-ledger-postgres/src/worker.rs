@@ -138,7 +138,7 @@ impl Worker {
             schema::check(&session).await?;
             let held = relocation::held(&session).await?;
             let missing = match self.is_writer {
-                true => self.memory.compare(&session, &held.name).await?,
+                true => self.memory.compare(&session, &held).await?,
                 false => None,
             };
             Ok((held.name, missing))
@@ -344,7 +344,7 @@ impl Worker {
         }
         if let Some(allowed) = done? {
             self.name = allowed.name;
-            self.memory.generation = allowed.generation.unwrap_or(self.memory.generation);
+            self.memory.generation = allowed.generation;
         }
         if let Some(noted) = notes.take() {
             self.memory.keep(&self.name, &noted);
@@ -435,8 +435,8 @@ impl Worker {
 struct Allowed {
     /// The ledger's own name.
     name: String,
-    /// How often somebody has taken it as it was, if that was asked.
-    generation: Option<i64>,
+    /// How often somebody has taken it as it was.
+    generation: i64,
 }
 
 /// Whether the ledger's hold lets a change be written, and the ledger has not forgotten what this machine saw.
@@ -451,15 +451,14 @@ async fn allowed(
     };
     let looking = async {
         match change {
-            Change::Purchase => memory.missing(session).await.map(Some),
+            Change::Purchase => memory.missing(session).await,
             _ => Ok(None),
         }
     };
-    let (held, looked) = tokio::try_join!(biased; relocation::held(session), looking)?;
+    let (held, missing) = tokio::try_join!(biased; relocation::held(session), looking)?;
     if let Some(hold) = held.hold {
         hold.allow(change)?;
     }
-    let (generation, missing) = looked.unwrap_or_default();
     if let Some(missing) = missing {
         let message = format!(
             "the ledger was restored, or another server took its place: {}",
@@ -470,7 +469,7 @@ async fn allowed(
     }
     Ok(Some(Allowed {
         name: held.name,
-        generation,
+        generation: held.generation,
     }))
 }
 
@@ -484,6 +483,11 @@ fn is_refused(failure: &Failure) -> bool {
 
 /// This host and process, for people.
 fn own_name() -> String {
+    format!("{}/{}", host(), std::process::id())
+}
+
+/// This host, for people.
+pub(crate) fn host() -> String {
     #[cfg(unix)]
     let host = rustix::system::uname()
         .nodename()
@@ -491,5 +495,5 @@ fn own_name() -> String {
         .into_owned();
     #[cfg(not(unix))]
     let host = std::env::var("COMPUTERNAME").unwrap_or_default();
-    format!("{host}/{}", std::process::id())
+    host
 }

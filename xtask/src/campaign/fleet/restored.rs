@@ -18,6 +18,7 @@ use super::suite::{address, connect, make};
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     dump(cluster).context("a dump that is put back")?;
     fork(cluster).context("a dump that is put back and bought with")?;
+    late(cluster).context("a machine that comes after it was accepted")?;
     other_address(cluster).context("another address")?;
     moved(cluster).context("a ledger that was moved")?;
     point_in_time(cluster).context("a restore to a point in time")?;
@@ -147,7 +148,7 @@ fn dump(cluster: &Cluster) -> anyhow::Result<()> {
     // The same process goes on, by another connection.
     let words = refused(&ledger, 4)?;
     ensure!(
-        words.contains("5 events that this machine saw are missing"),
+        words.contains("5 events that ") && words.contains(" saw are missing"),
         "{words}"
     );
     drop(ledger);
@@ -209,6 +210,50 @@ fn fork(cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A machine that still bought where the ledger was before, when somebody had accepted what others miss: nobody knew of that.
+fn late(cluster: &Cluster) -> anyhow::Result<()> {
+    let (old, new) = ("late_old", "late_new");
+    make(cluster, old)?;
+    let machines = [Machine::new()?, Machine::new()?, Machine::new()?];
+    let [first, second, third] = &machines;
+    let file = first.folder.path().join("dump");
+    let [old_url, new_url] = [old, new].map(|name| cluster.url(STUDIO, name));
+    for (machine, key) in [(first, 1), (second, 2)] {
+        buy(&machine.connect(&old_url)?, key)?;
+    }
+    dump_to(cluster, old, &file)?;
+    for (machine, key) in [(third, 3), (first, 4)] {
+        buy(&machine.connect(&old_url)?, key)?;
+    }
+    cluster.sql("postgres", &format!("CREATE DATABASE {new}"))?;
+    put_back(cluster, new, &file)?;
+    let ledger = first.connect(&new_url)?;
+    refused(&ledger, 5)?;
+    block_on(ledger.accept_restored("a test"))?;
+    buy(&ledger, 5)?;
+    // What it misses is before the last that was accepted.
+    buy(&third.connect(&new_url)?, 6)?;
+    buy(&second.connect(&old_url)?, 7)?;
+    let late = second.connect(&new_url)?;
+    for ledger in [&late, &ledger] {
+        let words = refused(ledger, 8)?;
+        ensure!(words.contains(" saw are missing"), "{words}");
+    }
+    block_on(ledger.accept_restored("a test"))?;
+    for (ledger, key) in [(&late, 8), (&ledger, 9)] {
+        buy(ledger, key)?;
+    }
+    // An older genrex did not keep what was accepted: it was all that was seen until then.
+    put_back(cluster, new, &file)?;
+    refused(&late, 10)?;
+    let accepted = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by, steps) \
+             SELECT '', now(), 'a test', 'a test', NULL FROM generate_series(1, 3); \
+         DELETE FROM genrex.hold";
+    cluster.sql(new, accepted)?;
+    buy(&late, 10)?;
+    Ok(())
+}
+
 /// To another database of the same server: what a machine saw has other numbers there, and nothing is missing. What it
 /// sees from then on, it misses.
 fn moved(cluster: &Cluster) -> anyhow::Result<()> {
@@ -260,7 +305,7 @@ fn point_in_time(cluster: &Cluster) -> anyhow::Result<()> {
             &to_point,
             Some("between"),
             State::Intended,
-            "that this machine saw are missing",
+            " saw are missing",
         ),
     ] {
         server.restore(&archive, point)?;

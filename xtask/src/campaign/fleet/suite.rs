@@ -149,15 +149,16 @@ fn refuses_what_is_not_migrated(cluster: &Cluster) -> anyhow::Result<()> {
         said.starts_with("Denied") && said.contains("docs/fleet.md"),
         "{said}"
     );
-    let third = "DELETE FROM genrex.schema_version WHERE version = 3";
-    cluster.sql("bare", third)?;
+    let second = "DELETE FROM genrex.schema_version WHERE version > 2; \
+         ALTER TABLE genrex.hold DROP COLUMN steps; ALTER TABLE genrex.restored DROP COLUMN steps";
+    cluster.sql("bare", second)?;
     let said = refused(OWNER)?;
     ensure!(
         said.starts_with("NotMigrated") && said.contains("genrex ledger migrate"),
         "{said}"
     );
     let made = block_on(migrate(&address(&cluster.url(OWNER, "bare"))?))?;
-    ensure!((made.from, made.to) == (2, 3), "{made:?}");
+    ensure!((made.from, made.to) == (2, 4), "{made:?}");
     let newer = "INSERT INTO genrex.schema_version (version) VALUES (99)";
     cluster.sql("bare", newer)?;
     let said = refused(OWNER)?;
