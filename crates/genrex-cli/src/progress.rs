@@ -11,6 +11,7 @@ mod silence;
 mod time;
 mod words;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ pub(crate) struct BatchDisplay {
     output: Output,
     view: Arc<Mutex<BatchView>>,
     silence: Arc<Mutex<Silence>>,
+    /// Whether it was said that a price is waited for, since the last purchase.
+    is_price_awaited: Arc<AtomicBool>,
 }
 
 impl BatchDisplay {
@@ -109,6 +112,7 @@ impl BatchDisplay {
             output,
             view,
             silence: Arc::default(),
+            is_price_awaited: Arc::default(),
         }
     }
 
@@ -140,6 +144,18 @@ impl BatchDisplay {
     pub(crate) fn clear(&self) {
         self.output.end_drawing();
     }
+
+    /// That all rows wait for one price: once for all of them, and again after the next purchase.
+    fn waits(&self, progress: &Progress) -> Option<String> {
+        let is_waiting = match progress {
+            Progress::WaitingForPrice { .. } => true,
+            Progress::Accepted { .. } => false,
+            _ => return None,
+        };
+        let was_waiting = self.is_price_awaited.swap(is_waiting, Ordering::Relaxed);
+        let (_, text) = line_of(progress).filter(|_| is_waiting && !was_waiting)?;
+        Some(text)
+    }
 }
 
 /// The line of one row.
@@ -161,7 +177,7 @@ impl RowDisplay {
             return;
         }
         let silence = locked(&self.batch.silence).hear(progress);
-        if let Some(text) = silence {
+        if let Some(text) = silence.or_else(|| self.batch.waits(progress)) {
             output.note(text);
         }
     }

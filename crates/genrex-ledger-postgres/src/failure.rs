@@ -167,7 +167,7 @@ fn judged(code: &SqlState) -> (ErrorKind, Then, &'static str) {
         _ if is_of("28") => (
             ErrorKind::Denied,
             Then::GiveUp,
-            "does not let this user in: look at the name and the password",
+            "does not let this user in: look at the name, the password and its pg_hba.conf",
         ),
         // It is being started or stopped, or ended this connection.
         _ if is_of("08") || is_of("57") || is_of("25P") => (

@@ -101,6 +101,8 @@ pub struct Spending {
     pub month: u64,
     /// In all.
     pub total: u64,
+    /// Of those in all, what is promised and not spent: no look at the balance has shown it so far.
+    pub promised: u64,
 }
 
 impl Credits {
@@ -132,6 +134,10 @@ impl Credits {
             day: within(1),
             month: within(30),
             total: self.spent(None, at),
+            promised: self
+                .pending
+                .within(None, at)
+                .saturating_add(self.unclear.within(None, at)),
         }
     }
 

@@ -49,6 +49,33 @@ fn a_price_that_is_awaited_is_said_with_its_job_and_its_time() {
     assert_eq!(service.state().submits, 1);
 }
 
+/// All rows wait for the same price.
+#[test]
+fn a_batch_says_once_that_it_waits_for_a_price() {
+    let folder = tempdir().unwrap();
+    let sandbox = Sandbox::start(folder.path(), &[]);
+    let service = Counting::start();
+    let run = |args: &[&str]| {
+        let more = ["--max-credits", "50", "--base-url", &service.url];
+        sandbox.run(folder.path(), &[args, &more].concat())
+    };
+    let first = run(&["generate", "a", "-d", "5", "--no-wait"]);
+    assert_eq!(code(&first), 0, "{}", stderr(&first));
+    let rows = "text,duration\nb,5\nc,5\nd,5\n";
+    fs::write(folder.path().join("rows.csv"), rows).unwrap();
+    let args = [
+        "batch",
+        "rows.csv",
+        "--out-dir",
+        "out",
+        "--timeout",
+        "300ms",
+    ];
+    let said = stderr(&run(&args));
+    assert_eq!(said.matches("has to show first").count(), 1, "{said}");
+    assert_eq!(service.state().submits, 1);
+}
+
 #[test]
 fn without_looks_no_limit_can_be_kept_and_without_limits_none_is_needed() {
     let folder = tempdir().unwrap();

@@ -136,12 +136,15 @@ fn a_verdict_that_is_taken_back_counts_once_and_is_not_released() {
         steps.record(entry, &[Event::Reconciled(found)], at);
         steps.spending(at).total
     };
+    // The 10 that taught the price are spent, and were seen in the balance.
+    assert_eq!(steps.spending(at).promised, 20);
     let taken_back = Reconciliation::Inconclusive(Doubt::OtherJobs);
     assert_eq!(says(&one, Reconciliation::NotCharged), 30);
     assert_eq!(says(&one, taken_back), 30);
     assert_eq!(says(&other, Reconciliation::NotCharged), 30);
     steps.look(10, at + SECOND);
-    assert_eq!(steps.spending(at).total, 20);
+    let spending = steps.spending(at);
+    assert_eq!((spending.total, spending.promised), (20, 10));
     // It had been released by then.
     assert_eq!(says(&other, taken_back), 30);
 }

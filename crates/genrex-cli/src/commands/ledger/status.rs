@@ -162,10 +162,11 @@ impl Told {
             None => spent.to_string(),
         };
         format!(
-            "spent or promised {} in a day, {} in a month, {} in all",
+            "spent or promised {} in a day, {} in a month, {} in all, of which {} are promised",
             of(spent.day, limits.and_then(|limits| limits.day)),
             of(spent.month, limits.and_then(|limits| limits.month)),
             of(spent.total, limits.and_then(|limits| limits.total)),
+            spent.promised,
         )
     }
 }
