@@ -298,6 +298,8 @@ impl Pending {
             drop(file);
             return self.remove();
         }
+        // The space that was held for more is no text for a person.
+        file.set_len(u64::try_from(self.text.len()).unwrap_or(u64::MAX))?;
         fs::rename(path, free)?;
         self.rescue.hold_space();
         files::sync_folder(folder_of(path))
@@ -420,6 +422,22 @@ mod tests {
             let aside = set_aside(&rescue.path().with_extension(""));
             assert_eq!(aside.len(), 2 * usize::from(put_aside), "{aside:?}");
         }
+    }
+
+    #[test]
+    fn what_is_put_aside_is_text() {
+        let (_folder, rescue) = rescue();
+        rescue.hold_space();
+        rescue.keep(&line(1)).unwrap();
+        assert!(fs::metadata(rescue.path()).unwrap().len() > 10_000);
+        rescue.take().unwrap().unwrap().put_aside().unwrap();
+        let aside = set_aside(&rescue.path().with_extension(""));
+        let [path] = aside.as_slice() else {
+            panic!("{aside:?}")
+        };
+        let kept = fs::read_to_string(path).unwrap();
+        assert!(!kept.contains('\0'), "{kept:?}");
+        assert_eq!(kept.lines().filter(|line| !line.is_empty()).count(), 1);
     }
 
     /// A process may stand still in the middle of a write.

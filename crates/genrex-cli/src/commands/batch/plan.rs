@@ -140,7 +140,10 @@ pub(super) async fn refuse_taken(
         ),
     };
     Err(CommandError::usage(message)
-        .hint("--force replaces them; another --out-dir or another output keeps them"))
+        .hint(
+            "the ledger does not know that these rows were bought: if it was restored and they were, take them out of the \
+             file; --force buys them, and replaces what is there; another --out-dir or another output keeps it",
+        ))
 }
 
 /// The balance; none if the service cannot be asked now.
