@@ -194,12 +194,11 @@ impl From<genrex_ledger::Error> for CommandError {
             _ => error.to_string(),
         };
         let failure = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::Transition => {
-                Self::usage(message).hint(match error.job() {
-                    Some(job) => format!("what is known of it: genrex jobs show {job}"),
-                    None => String::from("what it holds: genrex jobs list"),
-                })
-            }
+            ErrorKind::NotFound => Self::usage(message).hint("what it holds: genrex jobs list"),
+            ErrorKind::Transition => Self::usage(message).hint(match error.job() {
+                Some(job) => format!("what is known of it: genrex jobs show {job}"),
+                None => String::from("what it holds: genrex jobs list"),
+            }),
             _ => Self::new(Code::Other, "ledger", message).hint(remedy(&error)),
         };
         match std::error::Error::source(&error) {

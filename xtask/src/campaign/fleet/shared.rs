@@ -56,9 +56,11 @@ fn report(
 ) -> anyhow::Result<()> {
     let setting = Setting {
         xtask: setting.xtask.clone(),
-        rows: match bug {
-            Some(_) => setting.rows.min(24),
-            None => setting.rows,
+        rows: match (bug, place) {
+            (Some(_), _) => setting.rows.min(24),
+            // How machines share is shown by then, and only the store is another.
+            (None, Place::Bucket(bucket)) if bucket.kind() == Kind::Azure => setting.rows / 4,
+            (None, _) => setting.rows,
         },
         workers: setting.workers,
         bug,
