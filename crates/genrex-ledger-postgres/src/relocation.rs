@@ -166,12 +166,15 @@ pub(crate) struct Held {
     pub(crate) name: String,
     /// How often somebody has taken it as it was, after it was restored.
     pub(crate) generation: i64,
+    /// Which start of which server answers, with which tables: behind a pool that changes while a connection lasts.
+    pub(crate) start: String,
     pub(crate) hold: Option<Hold>,
 }
 
 pub(crate) async fn held(session: &Session) -> Result<Held, Failure> {
     let sql = "SELECT ledger.id, hold.kind, hold.token, hold.detail, hold.command, \
-             (SELECT count(*) FROM genrex.restored) \
+             (SELECT count(*) FROM genrex.restored), \
+             extract(epoch FROM pg_postmaster_start_time()) || '/' || 'genrex.history'::regclass::oid \
          FROM genrex.ledger LEFT JOIN genrex.hold ON true";
     let rows = session.read(sql, &[]).await?;
     let row = rows.first().ok_or_else(crate::store::nothing)?;
@@ -192,6 +195,7 @@ pub(crate) async fn held(session: &Session) -> Result<Held, Failure> {
     Ok(Held {
         name: row.try_get(0)?,
         generation: row.try_get(5)?,
+        start: row.try_get(6)?,
         hold,
     })
 }

@@ -1,6 +1,8 @@
 //! Whether a database still has what this machine saw it keep. One that was restored from an earlier state, or whose
 //! standby took over before it had everything, has forgotten purchases: it is held until somebody has looked.
 
+mod found;
+mod server;
 pub(crate) mod step;
 
 use std::path::Path;
@@ -10,13 +12,15 @@ use async_trait::async_trait;
 use genrex_ledger::{Change, Entry, Error, ErrorKind, Event, Hold, HoldKind, LocalId, State};
 use genrex_ledger_rescue::{Seen, Witness};
 
+use self::found::Found;
+use self::server::{Server, server};
 use self::step::Step;
 use crate::calls::Call;
-use crate::failure::Failure;
-use crate::relocation::{Held, MOVED, held};
+use crate::failure::{Failure, StorageError, Then};
+use crate::relocation::{Held, held};
 use crate::row::Value;
 use crate::session::{Kind, Session};
-use crate::store::{Store, nothing};
+use crate::store::Store;
 use crate::text;
 use crate::worker::host;
 
@@ -25,13 +29,6 @@ const COMMAND: &str = "genrex ledger accept-restored";
 
 /// How much is kept of what machines miss, in bytes; a machine says a line.
 const LONGEST: usize = 64 * 1024;
-
-/// Which server it is, as far as that can be known, and whether another keeps what it does before that is told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Server {
-    pub(crate) name: Option<String>,
-    pub(crate) is_synchronous: bool,
-}
 
 /// A step of a job, as it was written by a transaction that has not ended.
 #[derive(Debug, Clone)]
@@ -67,10 +64,13 @@ impl Notes {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     witness: Option<Witness>,
-    seen: Option<Seen>,
+    /// The last step of each server and generation; the newest at the end.
+    seen: Vec<Seen>,
     server: Server,
     /// How often somebody has taken the ledger as it was.
     pub(crate) generation: i64,
+    /// Which start of the server this was compared with.
+    start: String,
 }
 
 impl Memory {
@@ -87,28 +87,61 @@ impl Memory {
         &mut self,
         session: &Session,
         held: &Held,
-    ) -> Result<Option<Missing>, Failure> {
-        let ledger = held.name.as_str();
+    ) -> Result<Vec<Missing>, Failure> {
         self.generation = held.generation;
+        self.start.clone_from(&held.start);
         self.server = server(session).await?;
-        if let Some(witness) = &self.witness {
-            // Other processes of this machine write to it too. One that cannot be read says nothing.
-            let here = witness.last().ok().flatten();
-            self.seen = match here.or_else(|| self.seen.take()) {
-                Some(here) if here.ledger != ledger => Some(here),
-                // It may have been reached by another address.
-                here => witness.last_of(ledger).or(here),
-            };
+        self.remember(&held.name).map_err(|error| {
+            let why = "cannot be compared with what this machine saw of it: the file that ends in .seen cannot be read";
+            StorageError::new(ErrorKind::Denied, Then::GiveUp, why).with_source(error)
+        })?;
+        let knows = |seen: &Seen| self.server.is(seen.server.as_deref());
+        // Once something was seen of a server, what was seen of others before says nothing of it.
+        let is_new = !self.seen.iter().any(knows);
+        let mut missing = Vec::new();
+        for (at, seen) in self.seen.iter().rev().enumerate() {
+            let is_new = is_new && at == 0;
+            missing.extend(missing_of(session, seen, (&self.server, is_new)).await?);
         }
-        self.missing(session).await
+        Ok(missing)
     }
 
-    /// The same before each purchase: tables can be put back while a connection lasts.
+    /// What the machine's files say beside what this process knows: others write to them, and the disk may not have taken
+    /// all. The ledger may have been reached by another address, and another ledger by this one.
+    fn remember(&mut self, ledger: &str) -> std::io::Result<()> {
+        let Some(witness) = &self.witness else {
+            return Ok(());
+        };
+        let mut all = witness.all_of(ledger)?;
+        let here = witness.last()?;
+        let mut own = std::mem::take(&mut self.seen);
+        if let Some(here) = here.filter(|here| here.ledger != ledger) {
+            own.push(here);
+        }
+        all.sort_by_key(|seen| seen.at);
+        self.seen = all;
+        for seen in own {
+            seen.add_to(&mut self.seen);
+        }
+        Ok(())
+    }
+
+    /// The same before each purchase: rows can be taken away while a connection lasts.
     pub(crate) async fn missing(&self, session: &Session) -> Result<Option<Missing>, Failure> {
-        match &self.seen {
-            Some(seen) => missing(session, seen, &self.server).await,
+        match self.seen.last() {
+            Some(seen) => missing_of(session, seen, (&self.server, true)).await,
             None => Ok(None),
         }
+    }
+
+    /// Whether a connection leads where it led when it was compared. Behind a pool it may lead to a server that has taken
+    /// over, and tables can be replaced.
+    pub(crate) fn is_of(&self, held: &Held) -> Result<(), Failure> {
+        if held.start == self.start {
+            return Ok(());
+        }
+        let why = "was started anew, or its tables were put back";
+        Err(StorageError::new(ErrorKind::Storage, Then::Reconnect, why).into())
     }
 
     /// Keeps the last step of a transaction that lasts. What the disk does not take is known to this process alone.
@@ -131,125 +164,41 @@ impl Memory {
         {
             let _ = witness.keep(&seen);
         }
-        self.seen = Some(seen);
+        seen.add_to(&mut self.seen);
     }
 }
 
-/// Which server this is.
-async fn server(session: &Session) -> Result<Server, Failure> {
-    let may = "SELECT has_function_privilege('pg_control_system()', 'execute'), \
-         current_setting('synchronous_standby_names') <> '', pg_is_in_recovery()";
-    let rows = session.read(may, &[]).await?;
-    let row = rows.first().ok_or_else(nothing)?;
-    let (may, is_synchronous, is_standby): (bool, bool, bool) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let name = if may && !is_standby {
-        // The timeline is another one after each recovery to a point in time, and after each fail-over.
-        let named = "SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) \
-             FROM pg_control_system()";
-        let rows = session.read(named, &[]).await?;
-        rows.first().map(|row| row.try_get(0)).transpose()?
-    } else {
-        None
-    };
-    Ok(Server {
-        name,
-        is_synchronous,
-    })
-}
-
-/// What is missing of what this machine saw, in words, unless somebody has accepted that.
-async fn missing(
+/// What is missing of what this machine saw, in words, unless somebody has accepted that. Where `is_new` says that the
+/// machine saw nothing of this server so far, another that was not kept by it may have more.
+async fn missing_of(
     session: &Session,
     seen: &Seen,
-    server: &Server,
+    (server, is_new): (&Server, bool),
 ) -> Result<Option<Missing>, Failure> {
-    let found = Found::by(session, seen).await?;
+    let found = Found::by(session, seen, server).await?;
     // What was seen before all of it was copied here had other numbers.
-    if seen.at.cast_signed() <= found.moved_at {
+    if found.name == seen.ledger && seen.at.cast_signed() <= found.moved_at {
         return Ok(None);
     }
-    let is_other_server = match (&seen.server, &server.name) {
-        (Some(before), Some(now)) => before != now,
-        _ => false,
-    };
     let is_accepted = found.accepted_of_old > seen.generation;
     let is_step_accepted = is_accepted || found.accepted.is_some_and(|event| event >= seen.event);
-    let is_server_accepted = is_accepted || found.accepted.is_some();
-    Ok(if found.name != seen.ledger && !is_step_accepted {
-        let words = format!(
-            "it is another ledger than the one that {} knew at this address",
-            host()
-        );
-        Some(Missing::new(seen, words))
+    let is_server_accepted = is_accepted || found.is_server_accepted;
+    let words = if found.name != seen.ledger && !is_step_accepted {
+        let host = host();
+        format!("it is another ledger than the one that {host} knew at this address")
     } else if (!found.is_there || found.generation < seen.generation) && !is_step_accepted {
-        Some(Missing::lost(seen, found.newest))
-    } else if is_other_server && !seen.is_synchronous && !is_server_accepted {
-        let words = format!(
+        return Ok(Some(Missing::lost(seen, server, found.newest)));
+    } else if is_new && server.may_have_less_than(seen) && !is_server_accepted {
+        format!(
             "another server answers ({} after {}), and no standby had to keep what was bought: what other machines saw \
              may be missing",
             server.name.as_deref().unwrap_or_default(),
             seen.server.as_deref().unwrap_or_default()
-        );
-        Some(Missing::new(seen, words))
+        )
     } else {
-        None
-    })
-}
-
-/// What a ledger has of a step that this machine saw.
-struct Found {
-    /// The ledger's own name.
-    name: String,
-    /// How often somebody has taken it as it was,
-    generation: i64,
-    /// and of that before it was kept what was known to be missing.
-    accepted_of_old: i64,
-    /// The greatest number that was accepted as missing, of the step's server and generation.
-    accepted: Option<i64>,
-    /// When all of it was copied here, in milliseconds since 1970, or 0.
-    moved_at: i64,
-    is_there: bool,
-    /// The greatest number of a step.
-    newest: i64,
-}
-
-impl Found {
-    async fn by(session: &Session, seen: &Seen) -> Result<Self, Failure> {
-        let sql = "SELECT ledger.id, restored.*, \
-                 EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4), \
-                 (SELECT coalesce(max(id), 0) FROM genrex.history) \
-             FROM genrex.ledger, ( \
-                 SELECT count(*), count(*) FILTER (WHERE steps IS NULL), \
-                     max(( \
-                         SELECT max(step.event) \
-                         FROM jsonb_to_recordset(steps) AS step(server text, generation bigint, event bigint) \
-                         WHERE step.generation = $6 AND step.server IS NOT DISTINCT FROM $7 \
-                     )), \
-                     coalesce(max(extract(epoch FROM accepted_at) * 1000) FILTER (WHERE accepted_by = $5), 0)::bigint \
-                 FROM genrex.restored \
-             ) AS restored";
-        let values = [
-            Value::from(seen.event),
-            seen.job.0.into(),
-            seen.at.cast_signed().into(),
-            Value::text(seen.state.as_str()),
-            Value::text(MOVED),
-            seen.generation.into(),
-            Value::Text(seen.server.as_deref().map(text::kept)),
-        ];
-        let rows = session.read(sql, &values).await?;
-        let row = rows.first().ok_or_else(nothing)?;
-        Ok(Self {
-            name: row.try_get(0)?,
-            generation: row.try_get(1)?,
-            accepted_of_old: row.try_get(2)?,
-            accepted: row.try_get(3)?,
-            moved_at: row.try_get(4)?,
-            is_there: row.try_get(5)?,
-            newest: row.try_get(6)?,
-        })
-    }
+        return Ok(None);
+    };
+    Ok(Some(Missing::new(seen, server, words)))
 }
 
 /// What of all that a machine saw a ledger does not have.
@@ -257,32 +206,32 @@ pub(crate) struct Missing {
     pub(crate) words: String,
     /// The part of them that is the same whenever the machine says it.
     what: String,
-    step: Step,
+    seen: Seen,
+    server: Server,
 }
 
 impl Missing {
-    fn new(seen: &Seen, words: String) -> Self {
+    fn new(seen: &Seen, server: &Server, words: String) -> Self {
         Self {
             what: words.clone(),
             words,
-            step: Step::of(seen),
+            seen: seen.clone(),
+            server: server.clone(),
         }
     }
 
     /// That steps are, where the newest that is there is of this number.
-    fn lost(seen: &Seen, newest: i64) -> Self {
+    fn lost(seen: &Seen, server: &Server, newest: i64) -> Self {
         let missing = (seen.event - newest).max(1);
         let what = format!(
             "the last was number {}, of job {}, which was {} then",
             seen.event, seen.job, seen.state
         );
+        let host = host();
+        let words = format!("{missing} events that {host} saw are missing, at least; {what}");
         Self {
-            words: format!(
-                "{missing} events that {} saw are missing, at least; {what}",
-                host()
-            ),
             what,
-            step: Step::of(seen),
+            ..Self::new(seen, server, words)
         }
     }
 }
@@ -303,9 +252,21 @@ impl Call for HoldRestored {
     }
 
     async fn run(&mut self, store: Store<'_>) -> Result<(), Failure> {
-        let Missing { words, what, step } = &self.0;
+        let Missing {
+            words,
+            what,
+            seen,
+            server,
+        } = &self.0;
+        // Somebody may have accepted it since, and nobody else is in a transaction now.
+        if missing_of(store.session, seen, (server, true))
+            .await?
+            .is_none()
+        {
+            return Ok(());
+        }
         let mut steps = store.missing_steps().await?;
-        let is_more = step.clone().add_to(&mut steps);
+        let is_more = Step::of(seen).add_to(&mut steps);
         let detail = match held(store.session).await?.hold {
             // Each machine says what it saw, once.
             Some(hold) if hold.kind == HoldKind::Restored => {
@@ -352,8 +313,12 @@ impl Call for AcceptRestored {
             return Err(Error::new(ErrorKind::NotFound, message).into());
         };
         let sql = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by, steps) \
-             SELECT detail, since, machine, $1, steps FROM genrex.hold";
-        store.session.read(sql, &[Value::text(&self.0)]).await?;
+             SELECT detail, since, machine, $1, ( \
+                 SELECT coalesce(jsonb_agg(step || jsonb_build_object('to', $2)), '[]') FROM jsonb_array_elements(steps) AS step \
+             ) FROM genrex.hold";
+        let to = server(store.session).await?.name;
+        let values = [Value::text(&self.0), Value::Text(to)];
+        store.session.read(sql, &values).await?;
         // Outcomes that were forgotten name jobs by their numbers: none of those is given to another job.
         let skipped = "SELECT count(nextval('genrex.job_id')) FROM generate_series(1, 100000)";
         store.session.read(skipped, &[]).await?;

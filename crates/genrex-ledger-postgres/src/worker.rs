@@ -139,7 +139,7 @@ impl Worker {
             let held = relocation::held(&session).await?;
             let missing = match self.is_writer {
                 true => self.memory.compare(&session, &held).await?,
-                false => None,
+                false => Vec::new(),
             };
             Ok((held.name, missing))
         });
@@ -161,18 +161,15 @@ impl Worker {
             })?;
             self.owner.epoch = row.try_get(0)?;
         }
-        self.session = Some(session);
-        match missing {
-            Some(missing) => self.hold_restored(missing).await,
-            None => Ok(()),
+        for missing in missing {
+            self.hold_restored(&session, missing).await?;
         }
+        self.session = Some(session);
+        Ok(())
     }
 
     /// Holds a ledger that has forgotten what this machine saw; what is free goes on.
-    async fn hold_restored(&self, missing: Missing) -> Result<(), Failure> {
-        let Some(session) = &self.session else {
-            return Err(StorageError::away("cannot be reached").into());
-        };
+    async fn hold_restored(&self, session: &Session, missing: Missing) -> Result<(), Failure> {
         let (owner, notes) = (&self.owner, &Notes::default());
         session
             .transaction(Kind::Hold, async |session| {
@@ -340,7 +337,7 @@ impl Worker {
             })
             .await;
         if let Some(missing) = forgotten {
-            self.hold_restored(missing).await?;
+            self.hold_restored(session, missing).await?;
         }
         if let Some(allowed) = done? {
             self.name = allowed.name;
@@ -456,6 +453,7 @@ async fn allowed(
         }
     };
     let (held, missing) = tokio::try_join!(biased; relocation::held(session), looking)?;
+    memory.is_of(&held)?;
     if let Some(hold) = held.hold {
         hold.allow(change)?;
     }

@@ -14,7 +14,7 @@ use crate::folder::{files_named, folder_of};
 /// What its file's name ends in.
 const ENDING: &str = ".seen";
 
-/// In bytes; a file that is longer is written anew, with the last line alone.
+/// In bytes; a file that is longer is written anew, with the last lines alone.
 const LONGEST: u64 = 256 * 1024;
 
 /// A step of a job that a database has kept.
@@ -37,6 +37,23 @@ pub struct Seen {
     pub server: Option<String>,
     /// Whether another server had to keep it too before it was told.
     pub is_synchronous: bool,
+}
+
+impl Seen {
+    /// Adds it to others, as the last: of those of one ledger, server and generation the greatest stays. Two processes
+    /// write in the order of their turns, and not of the steps.
+    pub fn add_to(self, others: &mut Vec<Self>) {
+        let is_alike = |other: &Self| {
+            (&other.ledger, &other.server, other.generation)
+                == (&self.ledger, &self.server, self.generation)
+        };
+        let known = others.iter().position(is_alike);
+        let last = match known.map(|at| others.remove(at)) {
+            Some(known) if known.event > self.event => known,
+            _ => self,
+        };
+        others.push(last);
+    }
 }
 
 /// The file.
@@ -84,47 +101,55 @@ impl Witness {
         }
     }
 
-    /// The last step of those that were kept of the ledger and generation that were seen last.
+    /// The last step of those that were kept where the last line is from: the same ledger, server and generation.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn last(&self) -> io::Result<Option<Seen>> {
+        Ok(self.read()?.pop())
+    }
+
+    /// The last step that any file in this folder knows of, of each server and generation of a ledger: it may have been
+    /// reached by another address then, after which its file is named. Another's file that cannot be read says nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of this one.
+    pub fn all_of(&self, ledger: &str) -> io::Result<Vec<Seen>> {
+        let mut all = self.read()?;
+        for path in files_named(folder_of(&self.path), |name| name.ends_with(ENDING)) {
+            if path != self.path {
+                let others = Self { path }.read().unwrap_or_default();
+                others.into_iter().for_each(|seen| seen.add_to(&mut all));
+            }
+        }
+        all.retain(|seen| seen.ledger == ledger);
+        Ok(all)
+    }
+
+    fn read(&self) -> io::Result<Vec<Seen>> {
         match files::open(&self.path) {
-            Ok(mut file) => last_of(&mut file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(mut file) => read_from(&mut file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// The last step of a ledger that any file in this folder knows of: the ledger may have been reached by another
-    /// address then, after which its file is named. A file that cannot be read says nothing.
-    #[must_use]
-    pub fn last_of(&self, ledger: &str) -> Option<Seen> {
-        let files = files_named(folder_of(&self.path), |name| name.ends_with(ENDING));
-        let steps = files
-            .into_iter()
-            .filter_map(|path| Self { path }.last().ok().flatten());
-        let own = steps.filter(|seen| seen.ledger == ledger);
-        own.max_by_key(|seen| seen.at)
-    }
-
-    /// With the last line alone. The old file stays what it is until the new one is whole.
+    /// With the last lines alone. The old file stays what it is until the new one is whole.
     fn begin_anew(&self, seen: &Seen, old: &mut File) -> io::Result<()> {
-        let last = last_of(old)?;
-        let is_later = |last: &Seen| {
-            last.ledger == seen.ledger
-                && (last.generation, last.event) > (seen.generation, seen.event)
-        };
-        let last = last.as_ref().filter(|last| is_later(last)).unwrap_or(seen);
+        let mut all = read_from(old)?;
+        seen.clone().add_to(&mut all);
         let mut place = self.path.as_os_str().to_owned();
         place.push(".new");
         let place = PathBuf::from(place);
         // One that an ended process left is of no use.
         let _ = fs::remove_file(&place);
         let mut file = files::create(&place)?;
-        serde_json::to_writer(&mut file, last)?;
-        file.write_all(b"\n")?;
+        for seen in &all {
+            serde_json::to_writer(&mut file, seen)?;
+            file.write_all(b"\n")?;
+        }
         file.sync_all()?;
         fs::rename(&place, &self.path)?;
         files::sync_folder(folder_of(&self.path))
@@ -152,25 +177,18 @@ impl Witness {
     }
 }
 
-fn last_of(file: &mut File) -> io::Result<Option<Seen>> {
+/// The greatest step of each ledger, server and generation. That of the last line is the last.
+fn read_from(file: &mut File) -> io::Result<Vec<Seen>> {
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut text)?;
     let lines = text.split(|byte| *byte == b'\n');
+    let mut all = Vec::new();
     // What was cut by a loss of power is no line.
-    let mut seen = lines
-        .filter_map(|line| serde_json::from_slice::<Seen>(line).ok())
-        .rev();
-    let Some(last) = seen.next() else {
-        return Ok(None);
-    };
-    // Two processes write in the order of their turns, and not of the steps.
-    let is_alike = |one: &Seen| one.ledger == last.ledger && one.generation == last.generation;
-    let greatest = seen.filter(is_alike).max_by_key(|one| one.event);
-    Ok(Some(match greatest {
-        Some(greatest) if greatest.event > last.event => greatest,
-        _ => last,
-    }))
+    for seen in lines.filter_map(|line| serde_json::from_slice::<Seen>(line).ok()) {
+        seen.add_to(&mut all);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -213,21 +231,56 @@ mod tests {
     fn a_ledger_is_known_by_whichever_address_it_had() {
         let (folder, old) = witness();
         let new = Witness::beside(&folder.path().join("made/other"));
-        assert_eq!(new.last_of("l"), None);
+        assert_eq!(new.all_of("l").unwrap(), []);
         for event in [2, 4] {
             old.keep(&seen(0, event)).unwrap();
         }
-        assert_eq!(new.last_of("l"), Some(seen(0, 4)));
-        assert_eq!(new.last_of("another"), None);
-        // Moved to another database, its steps have other numbers.
+        assert_eq!(new.all_of("l").unwrap(), [seen(0, 4)]);
+        assert_eq!(new.all_of("another").unwrap(), []);
+        // Of another server all is kept too, whichever came later.
         let later = Seen {
-            at: 6,
+            server: Some(String::from("t")),
             ..seen(0, 3)
         };
         new.keep(&later).unwrap();
-        for witness in [&new, &old] {
-            assert_eq!(witness.last_of("l"), Some(later.clone()));
+        assert_eq!(new.all_of("l").unwrap(), [later.clone(), seen(0, 4)]);
+        assert_eq!(old.all_of("l").unwrap(), [seen(0, 4), later]);
+    }
+
+    /// Two processes of a machine, of which one still writes to the server before.
+    #[test]
+    fn no_server_and_no_generation_hides_what_was_seen_of_another() {
+        let (_folder, witness) = witness();
+        let of = |server: &str, generation, event| Seen {
+            server: Some(server.to_owned()),
+            ..seen(generation, event)
+        };
+        for kept in [
+            of("new", 1, 102),
+            of("old", 0, 105),
+            of("new", 1, 108),
+            of("old", 0, 104),
+        ] {
+            witness.keep(&kept).unwrap();
         }
+        let all = [of("new", 1, 108), of("old", 0, 105)];
+        assert_eq!(witness.all_of("l").unwrap(), all);
+        // Also once the file was written anew.
+        let long = of(&"s".repeat(200_000), 2, 1);
+        for _ in 0..3 {
+            witness.keep(&long).unwrap();
+        }
+        let [new, old] = all;
+        assert_eq!(witness.all_of("l").unwrap(), [new, old, long]);
+    }
+
+    #[test]
+    fn a_file_of_its_own_that_cannot_be_read_is_told() {
+        let (folder, witness) = witness();
+        fs::create_dir_all(witness.path()).unwrap();
+        witness.all_of("l").unwrap_err();
+        let other = Witness::beside(&folder.path().join("made/other"));
+        assert_eq!(other.all_of("l").unwrap(), []);
     }
 
     #[test]
@@ -251,7 +304,11 @@ mod tests {
             witness.keep(&long).unwrap();
         }
         // A process whose turn comes late.
-        witness.keep(&seen(0, 7)).unwrap();
+        let late = Seen {
+            event: 7,
+            ..long.clone()
+        };
+        witness.keep(&late).unwrap();
         assert_eq!(witness.last().unwrap(), Some(long));
         let length = fs::metadata(witness.path()).unwrap().len();
         assert!(length <= LONGEST + 16_384, "{length}");

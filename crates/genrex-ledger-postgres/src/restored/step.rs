@@ -1,12 +1,13 @@
-//! Which steps are missing, as somebody accepts it: each one up to a number, of those that one server kept between two
-//! acceptances. What that server kept later, nobody has accepted.
+//! Which steps are missing, as somebody accepts it: each one up to a number, of those that one server kept of a ledger
+//! between two acceptances. What that server kept later, nobody has accepted.
 
 use genrex_ledger_rescue::Seen;
 use serde_json::{Value, json};
 
-/// The greatest number of a step that is missing, of one server and one generation.
+/// The greatest number of a step that is missing, of one ledger, server and generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
+    pub(crate) ledger: String,
     pub(crate) server: Option<String>,
     pub(crate) generation: i64,
     pub(crate) event: i64,
@@ -15,6 +16,7 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn of(seen: &Seen) -> Self {
         Self {
+            ledger: seen.ledger.clone(),
             server: seen.server.clone(),
             generation: seen.generation,
             event: seen.event,
@@ -23,8 +25,10 @@ impl Step {
 
     /// Adds it to others; says whether more is missing now than was known.
     pub(crate) fn add_to(self, steps: &mut Vec<Self>) -> bool {
-        let is_alike =
-            |one: &&mut Self| (&one.server, one.generation) == (&self.server, self.generation);
+        let is_alike = |one: &&mut Self| {
+            (&one.ledger, &one.server, one.generation)
+                == (&self.ledger, &self.server, self.generation)
+        };
         match steps.iter_mut().find(is_alike) {
             Some(known) if known.event >= self.event => false,
             Some(known) => {
@@ -42,7 +46,9 @@ impl Step {
 /// As a database keeps them.
 pub(crate) fn written(steps: &[Step]) -> String {
     let steps = steps.iter().map(
-        |step| json!({"server": step.server, "generation": step.generation, "event": step.event}),
+        |step| json!({
+            "ledger": step.ledger, "server": step.server, "generation": step.generation, "event": step.event,
+        }),
     );
     Value::from_iter(steps).to_string()
 }
@@ -54,6 +60,7 @@ pub(crate) fn read(kept: &str) -> Vec<Step> {
     };
     let steps = steps.iter().filter_map(|step| {
         Some(Step {
+            ledger: step["ledger"].as_str()?.to_owned(),
             server: step["server"].as_str().map(str::to_owned),
             generation: step["generation"].as_i64()?,
             event: step["event"].as_i64()?,
@@ -68,6 +75,7 @@ mod tests {
 
     fn step(server: Option<&str>, generation: i64, event: i64) -> Step {
         Step {
+            ledger: String::from("l"),
             server: server.map(str::to_owned),
             generation,
             event,
@@ -79,7 +87,7 @@ mod tests {
         let steps = [step(Some("7713\"/\u{fc}"), 0, 5), step(None, 3, i64::MAX)];
         assert_eq!(read(&written(&steps)), steps);
         assert_eq!(read(&written(&[])), []);
-        for other in ["", "{}", "[1]", r#"[{"server": "a", "event": 1}]"#] {
+        for other in ["", "{}", "[1]", r#"[{"ledger": "l", "event": 1}]"#] {
             assert_eq!(read(other), [], "{other}");
         }
     }
@@ -99,11 +107,17 @@ mod tests {
             let one = step(server, generation, event);
             assert_eq!(one.clone().add_to(&mut steps), is_more, "{one:?}");
         }
+        let of_another = Step {
+            ledger: String::from("m"),
+            ..step(Some("a"), 0, 1)
+        };
+        assert!(of_another.clone().add_to(&mut steps));
         let kept = [
             step(Some("a"), 0, 6),
             step(Some("b"), 0, 1),
             step(None, 0, 1),
             step(Some("a"), 1, 1),
+            of_another,
         ];
         assert_eq!(steps, kept);
     }

@@ -1,13 +1,13 @@
 //! A database that is put back to an earlier state, by a dump, from an archived log and by a standby that takes over: who
 //! saw more than it has buys nothing until somebody has looked, and one that lost nothing goes on.
 
+mod dumps;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use genrex_ledger::testing::block_on;
-use genrex_ledger::{
-    Account, Entry, ErrorKind, Event, Filter, Intent, Ledger as _, LocalId, State,
-};
+use genrex_ledger::{Account, Entry, ErrorKind, Event, Intent, Ledger as _, LocalId, State};
 use genrex_ledger_postgres::{Options, PostgresLedger};
 use genrex_ledger_rescue::{Line, Rescue};
 
@@ -16,9 +16,7 @@ use super::moves::move_all;
 use super::suite::{address, connect, make};
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
-    dump(cluster).context("a dump that is put back")?;
-    fork(cluster).context("a dump that is put back and bought with")?;
-    late(cluster).context("a machine that comes after it was accepted")?;
+    dumps::run(cluster)?;
     other_address(cluster).context("another address")?;
     moved(cluster).context("a ledger that was moved")?;
     point_in_time(cluster).context("a restore to a point in time")?;
@@ -127,131 +125,6 @@ fn put_back(cluster: &Cluster, database: &str, file: &Path) -> anyhow::Result<()
 fn state(ledger: &PostgresLedger, id: LocalId) -> anyhow::Result<State> {
     let entry: Option<Entry> = block_on(ledger.entry(id))?;
     Ok(entry.context("it is gone")?.state)
-}
-
-fn dump(cluster: &Cluster) -> anyhow::Result<()> {
-    let database = "restored";
-    make(cluster, database)?;
-    let url = cluster.url(STUDIO, database);
-    let machine = Machine::new()?;
-    let file = machine.folder.path().join("dump");
-    let ledger = machine.connect(&url)?;
-    let first = buy(&ledger, 1)?;
-    let on_its_way = block_on(ledger.intend(&intent(2), 1))?.id;
-    dump_to(cluster, database, &file)?;
-    block_on(ledger.record(on_its_way, &Event::Sent, 1))?;
-    block_on(ledger.record(on_its_way, &Event::Accepted("QRY_2".parse()?), 1))?;
-    buy(&ledger, 3)?;
-    let second = Machine::new()?;
-    buy(&second.connect(&url)?, 9)?;
-    put_back(cluster, database, &file)?;
-    // The same process goes on, by another connection.
-    let words = refused(&ledger, 4)?;
-    ensure!(
-        words.contains("5 events that ") && words.contains(" saw are missing"),
-        "{words}"
-    );
-    drop(ledger);
-    // Each machine says what it saw.
-    let words = refused(&second.connect(&url)?, 4)?;
-    ensure!(
-        words.contains("5 events") && words.contains("6 events"),
-        "{words}"
-    );
-    let ledger = machine.connect(&url)?;
-    let again = refused(&ledger, 4)?;
-    ensure!(again == words, "{again}");
-    // What was intended then may have been sent since: nobody may take it for not sent.
-    block_on(ledger.recover(1))?;
-    let stands = state(&ledger, on_its_way)?;
-    ensure!(stands == State::Ambiguous, "{stands}");
-    // What is free goes on, on every machine; and no machine buys.
-    block_on(ledger.record(first, &Event::Completed, 1))?;
-    let other = Machine::new()?.connect(&url)?;
-    refused(&other, 5)?;
-    block_on(ledger.accept_restored("a test"))?;
-    for ledger in [&ledger, &other] {
-        let key = if std::ptr::eq(ledger, &other) { 6 } else { 7 };
-        let next = buy(ledger, key)?;
-        // Those that were forgotten may be named yet.
-        ensure!(next.0 > 100_000, "{next}");
-    }
-    let again = block_on(ledger.accept_restored("a test"));
-    ensure!(again.is_err(), "it was accepted twice");
-    let kept = cluster.sql(
-        database,
-        "SELECT accepted_by, held_by <> '' FROM genrex.restored",
-    )?;
-    ensure!(kept == "a test|t", "{kept}");
-    drop(ledger);
-    buy(&machine.connect(&url)?, 8)?;
-    Ok(())
-}
-
-/// Another machine, which saw nothing of what is missing, has bought more than that by the time that it is noticed.
-fn fork(cluster: &Cluster) -> anyhow::Result<()> {
-    let database = "forked";
-    make(cluster, database)?;
-    let url = cluster.url(STUDIO, database);
-    let (machine, other) = (Machine::new()?, Machine::new()?);
-    let file = machine.folder.path().join("dump");
-    buy(&machine.connect(&url)?, 1)?;
-    dump_to(cluster, database, &file)?;
-    buy(&machine.connect(&url)?, 2)?;
-    put_back(cluster, database, &file)?;
-    let ledger = other.connect(&url)?;
-    for key in 10..20 {
-        buy(&ledger, key)?;
-    }
-    refused(&machine.connect(&url)?, 3)?;
-    refused(&ledger, 20)?;
-    let jobs = block_on(ledger.entries(&Filter::default()))?.len();
-    ensure!(jobs == 11, "{jobs} jobs");
-    Ok(())
-}
-
-/// A machine that still bought where the ledger was before, when somebody had accepted what others miss: nobody knew of that.
-fn late(cluster: &Cluster) -> anyhow::Result<()> {
-    let (old, new) = ("late_old", "late_new");
-    make(cluster, old)?;
-    let machines = [Machine::new()?, Machine::new()?, Machine::new()?];
-    let [first, second, third] = &machines;
-    let file = first.folder.path().join("dump");
-    let [old_url, new_url] = [old, new].map(|name| cluster.url(STUDIO, name));
-    for (machine, key) in [(first, 1), (second, 2)] {
-        buy(&machine.connect(&old_url)?, key)?;
-    }
-    dump_to(cluster, old, &file)?;
-    for (machine, key) in [(third, 3), (first, 4)] {
-        buy(&machine.connect(&old_url)?, key)?;
-    }
-    cluster.sql("postgres", &format!("CREATE DATABASE {new}"))?;
-    put_back(cluster, new, &file)?;
-    let ledger = first.connect(&new_url)?;
-    refused(&ledger, 5)?;
-    block_on(ledger.accept_restored("a test"))?;
-    buy(&ledger, 5)?;
-    // What it misses is before the last that was accepted.
-    buy(&third.connect(&new_url)?, 6)?;
-    buy(&second.connect(&old_url)?, 7)?;
-    let late = second.connect(&new_url)?;
-    for ledger in [&late, &ledger] {
-        let words = refused(ledger, 8)?;
-        ensure!(words.contains(" saw are missing"), "{words}");
-    }
-    block_on(ledger.accept_restored("a test"))?;
-    for (ledger, key) in [(&late, 8), (&ledger, 9)] {
-        buy(ledger, key)?;
-    }
-    // An older genrex did not keep what was accepted: it was all that was seen until then.
-    put_back(cluster, new, &file)?;
-    refused(&late, 10)?;
-    let accepted = "INSERT INTO genrex.restored (detail, held_at, held_by, accepted_by, steps) \
-             SELECT '', now(), 'a test', 'a test', NULL FROM generate_series(1, 3); \
-         DELETE FROM genrex.hold";
-    cluster.sql(new, accepted)?;
-    buy(&late, 10)?;
-    Ok(())
 }
 
 /// To another database of the same server: what a machine saw has other numbers there, and nothing is missing. What it
