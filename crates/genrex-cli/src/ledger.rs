@@ -199,7 +199,7 @@ impl From<genrex_ledger::Error> for CommandError {
                 Some(job) => format!("what is known of it: genrex jobs show {job}"),
                 None => String::from("what it holds: genrex jobs list"),
             }),
-            _ => Self::new(Code::Other, "ledger", message).hint(remedy(&error)),
+            kind => Self::new(Code::Other, "ledger", message).hint(remedy(kind)),
         };
         match std::error::Error::source(&error) {
             Some(cause) => failure.with_source(cause),
@@ -216,8 +216,8 @@ fn in_that_state(error: &genrex_ledger::Error) -> String {
 }
 
 /// What to do about a ledger that cannot be used; what was bought before is in it, and nothing is bought without it.
-pub(crate) fn remedy(error: &genrex_ledger::Error) -> &'static str {
-    match error.kind() {
+pub(crate) fn remedy(kind: ErrorKind) -> &'static str {
+    match kind {
         ErrorKind::Busy => {
             "another program is writing to it: end that one, or wait for it, and run the same command again. It can be \
              read meanwhile: genrex jobs list"
@@ -229,7 +229,7 @@ pub(crate) fn remedy(error: &genrex_ledger::Error) -> &'static str {
         ErrorKind::Full => {
             "make room on its disk, and run the same command again. What it holds can be read: genrex jobs list"
         }
-        ErrorKind::Denied if error.to_string().contains("postgres") => {
+        ErrorKind::Denied if matches!(Place::find(), Ok(Place::Database(_))) => {
             "the address names the role, the host and the database; the password is in it, in PGPASSWORD or in the file \
              that PGPASSFILE names (~/.pgpass); docs/fleet.md lists the rights that a role needs. Another ledger does not \
              know what was bought"

@@ -63,7 +63,7 @@ fn with_flags(step: &str) -> String {
 /// What the ledger needs, if it is what failed.
 fn ledger_step(error: &Error) -> Option<&'static str> {
     let cause = error.source()?.downcast_ref::<genrex_ledger::Error>()?;
-    (error.kind() == ErrorKind::Ledger).then(|| ledger::remedy(cause))
+    (error.kind() == ErrorKind::Ledger).then(|| ledger::remedy(cause.kind()))
 }
 
 fn clock_step(error: &Error) -> Option<&'static str> {
