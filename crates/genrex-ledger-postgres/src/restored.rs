@@ -177,7 +177,8 @@ async fn missing_of(
 ) -> Result<Option<Missing>, Failure> {
     let found = Found::by(session, seen, server).await?;
     // What was seen before all of it was copied here had other numbers.
-    if found.name == seen.ledger && seen.at.cast_signed() <= found.moved_at {
+    let is_before = found.name == seen.ledger && seen.at.cast_signed() <= found.moved_at;
+    if is_before && found.is_copied {
         return Ok(None);
     }
     let is_accepted = found.accepted_of_old > seen.generation;

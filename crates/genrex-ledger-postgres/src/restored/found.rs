@@ -22,7 +22,10 @@ pub(super) struct Found {
     pub(super) is_server_accepted: bool,
     /// When all of it was copied here, in milliseconds since 1970, or 0.
     pub(super) moved_at: i64,
+    /// Whether the step is there, by its number,
     pub(super) is_there: bool,
+    /// and by its job and its time alone: where all of it was copied, it has another number.
+    pub(super) is_copied: bool,
     /// The greatest number of a step.
     pub(super) newest: i64,
 }
@@ -43,6 +46,7 @@ impl Found {
                  (SELECT max(event) FROM accepted WHERE $3 <= extract(epoch FROM accepted_at) * 1000), \
                  EXISTS (SELECT FROM accepted WHERE \"to\" = $9), \
                  EXISTS (SELECT FROM genrex.history WHERE id = $1 AND job = $2 AND at = $3 AND state = $4), \
+                 EXISTS (SELECT FROM genrex.history WHERE job = $2 AND at = $3 AND state = $4), \
                  (SELECT coalesce(max(id), 0) FROM genrex.history) \
              FROM genrex.ledger, ( \
                  SELECT count(*), count(*) FILTER (WHERE steps IS NULL), \
@@ -71,7 +75,8 @@ impl Found {
             accepted: row.try_get(4)?,
             is_server_accepted: row.try_get(5)?,
             is_there: row.try_get(6)?,
-            newest: row.try_get(7)?,
+            is_copied: row.try_get(7)?,
+            newest: row.try_get(8)?,
         })
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
     dumps::run(cluster)?;
     other_address(cluster).context("another address")?;
     moved(cluster).context("a ledger that was moved")?;
+    moved_since(cluster).context("a ledger that was put back, and then moved")?;
     point_in_time(cluster).context("a restore to a point in time")?;
     fail_over(cluster, false).context("a standby that need not keep anything")?;
     fail_over(cluster, true).context("a standby that keeps all")?;
@@ -152,6 +153,30 @@ fn moved(cluster: &Cluster) -> anyhow::Result<()> {
     buy(&machine.connect_as("new", &url)?, 5)?;
     put_back(cluster, to, &file)?;
     refused(&machine.connect_as("new", &url)?, 6)?;
+    Ok(())
+}
+
+/// By somebody who has seen nothing of what is missing: what a machine saw before is looked for all the same.
+fn moved_since(cluster: &Cluster) -> anyhow::Result<()> {
+    let (from, to) = ("put_back_from", "put_back_to");
+    make(cluster, from)?;
+    make(cluster, to)?;
+    let machine = Machine::new()?;
+    let file = machine.folder.path().join("dump");
+    let url = cluster.url(STUDIO, from);
+    buy(&machine.connect_as("old", &url)?, 1)?;
+    let has_all = machine.copy()?;
+    dump_to(cluster, from, &file)?;
+    buy(&machine.connect_as("old", &url)?, 2)?;
+    put_back(cluster, from, &file)?;
+    let [old, new] = [from, to].map(|name| block_on(connect(&cluster.url(OWNER, name))));
+    move_all(&old?, &new?, "another database")?;
+    let url = cluster.url(STUDIO, to);
+    buy(&has_all.connect_as("new", &url)?, 3)?;
+    let ledger = machine.connect_as("new", &url)?;
+    refused(&ledger, 4)?;
+    block_on(ledger.accept_restored("a test"))?;
+    buy(&ledger, 4)?;
     Ok(())
 }
 
