@@ -3,9 +3,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::cluster::{Cluster, PASSWORD, STUDIO, as_owner, free_port, is_root, run as run_command};
+use super::restored::dumps;
 use super::suite;
 
 pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
@@ -17,6 +18,7 @@ pub(crate) fn run(cluster: &Cluster) -> anyhow::Result<()> {
         return Ok(());
     };
     let pool = Pool::start(cluster, program)?;
+    dumps::behind_a_pool(cluster, pool.port).context("a database that is put back behind it")?;
     let opened = suite::conform(cluster, "pooled", pool.port)?;
     println!(
         "pool: PostgreSQL keeps what a ledger promises through pgbouncer in transaction mode, on {opened} ledgers"

@@ -1,7 +1,7 @@
 //! A database that is put back to an earlier state, by a dump, from an archived log and by a standby that takes over: who
 //! saw more than it has buys nothing until somebody has looked, and one that lost nothing goes on.
 
-mod dumps;
+pub(crate) mod dumps;
 
 use std::path::{Path, PathBuf};
 

@@ -227,3 +227,23 @@ fn in_place(cluster: &Cluster) -> anyhow::Result<()> {
     refused(&ledger, 3)?;
     Ok(())
 }
+
+/// A connection to a pool outlives the database behind it: what another machine has bought there meanwhile is not bought
+/// again, although this one finds all that it saw.
+pub(crate) fn behind_a_pool(cluster: &Cluster, port: u16) -> anyhow::Result<()> {
+    let database = "behind_a_pool";
+    make(cluster, database)?;
+    let url = cluster.url(STUDIO, database);
+    let pooled = url.replace(&format!(":{}/", cluster.port), &format!(":{port}/"));
+    let [machine, other] = [Machine::new()?, Machine::new()?];
+    let file = machine.folder.path().join("dump");
+    let ledger = machine.connect(&pooled)?;
+    let first = buy(&ledger, 1)?;
+    dump_to(cluster, database, &file)?;
+    buy(&other.connect(&url)?, 2)?;
+    put_back(cluster, database, &file)?;
+    block_on(ledger.record(first, &Event::Completed, 1))?;
+    let words = refused(&ledger, 2)?;
+    ensure!(words.contains("another server answers"), "{words}");
+    Ok(())
+}
